@@ -1,0 +1,1 @@
+"""Ablation and reproducibility studies of convolutional networks."""

@@ -1,0 +1,98 @@
+"""What the runs say of contrasts and claims."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from ablation.plan import Contrast, Plan
+from ablation.statistics import Effect, summarise, welch
+
+AS_CLAIMED, OPPOSITE, OPEN = "as claimed", "opposite", "open"
+
+
+def observe(effect: Effect, direction: str) -> str:
+    """Say on which side of zero an interval lies: as claimed, opposite, or open where it holds zero (or is unknown)."""
+    if math.isnan(effect.low):
+        return OPEN
+    sign = 1 if direction == "greater" else -1
+    bounds = sorted((sign * effect.low, sign * effect.high))
+    return AS_CLAIMED if bounds[0] > 0 else OPPOSITE if bounds[1] < 0 else OPEN
+
+
+def _values(runs: pd.DataFrame, variant: str, metric: str) -> np.ndarray:
+    return runs.loc[runs["variant"] == variant, metric].to_numpy(dtype=float)
+
+
+def _row(runs: pd.DataFrame, contrast: Contrast, metric: str) -> dict:
+    variant, reference = (_values(runs, name, metric) for name in (contrast.variant, contrast.reference))
+    effect = welch(variant, reference)
+    return {
+        "variant": contrast.variant,
+        "reference": contrast.reference,
+        "factors": " ".join(contrast.factors),
+        "metric": metric,
+        "n_variant": summarise(variant).n,
+        "n_reference": summarise(reference).n,
+        "effect": effect.effect,
+        "low": effect.low,
+        "high": effect.high,
+        "df": effect.df,
+    }
+
+
+def contrast_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
+    """Estimate every contrast of a study on every metric.
+
+    Parameters
+    ----------
+    plan : Plan
+    runs : pandas.DataFrame
+        A row a run (`runs.parquet`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a contrast and metric, in the metric's recorded unit; intervals of 95 % over seeds.
+    """
+    return pd.DataFrame(
+        [_row(runs, contrast, metric) for metric in plan.study.metrics for contrast in plan.contrasts],
+        columns=[
+            "variant",
+            "reference",
+            "factors",
+            "metric",
+            "n_variant",
+            "n_reference",
+            "effect",
+            "low",
+            "high",
+            "df",
+        ],
+    )
+
+
+def claim_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
+    """Estimate the contrasts of every claim and say on which side of zero they lie.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a claim and contrast; ``observed`` reads `AS_CLAIMED`, `OPPOSITE` or `OPEN`.
+    """
+    rows = []
+    for name, contrast in plan.claims:
+        claim = plan.study.claims[name]
+        row = _row(runs, contrast, claim.metric)
+        effect = Effect(row["effect"], row["low"], row["high"], row["df"])
+        rows.append(
+            {
+                "claim": name,
+                "architecture": plan.variants[contrast.variant].architecture,
+                **row,
+                "direction": claim.direction,
+                "observed": observe(effect, claim.direction),
+            }
+        )
+    columns = ["claim", "architecture", "variant", "reference", "factors", "metric", "n_variant", "n_reference"]
+    return pd.DataFrame(rows, columns=[*columns, "effect", "low", "high", "df", "direction", "observed"])

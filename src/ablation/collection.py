@@ -1,0 +1,82 @@
+"""Records gathered into tables: a row a run, a row a run and epoch, a bit a test image."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ablation.plan import Plan, level_text
+from ablation.store import CORRECT, DamagedRecordError, Store
+
+
+def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> dict[str, Any]:
+    """Flatten a record into a row of `runs.parquet`."""
+    variant = plan.variants[variant_id]
+    levels = {
+        factor: level_text(variant.levels[factor]) if factor in variant.levels else None for factor in plan.factors
+    }
+    return {
+        "variant": variant_id,
+        "architecture": variant.architecture,
+        "baseline": not variant.changed,
+        **levels,
+        "seed": record["seed"],
+        "key": key,
+        "status": record["status"],
+        **record["metrics"],
+        **record["sizes"],
+        "evaluate_seconds": record["timings"]["evaluate_seconds"],
+        "images_per_second": record["timings"]["images_per_second"],
+        **{name: record["environment"][name] for name in ("device", "processor", "threads", "torch", "python", "git")},
+    }
+
+
+def collect(
+    plan: Plan, store: Store, claimed: Sequence[tuple[str, str]]
+) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Gather records.
+
+    Parameters
+    ----------
+    plan : Plan
+    store : Store
+    claimed : sequence of (str, str)
+        Variant and key of every run.
+
+    Returns
+    -------
+    runs : pandas.DataFrame
+        A row a run, in the order of the study's variants and then of seeds.
+    curves : pandas.DataFrame
+        A row a run and epoch.
+    examples : numpy.ndarray
+        bool (runs, test images): whether the run named that image right; rows as in `runs`.
+
+    Raises
+    ------
+    DamagedRecordError
+        If records are missing or damaged, naming all of them; the damaged ones are set aside.
+    """
+    order = {variant: position for position, variant in enumerate(plan.variants)}
+    rows, curves, examples, broken = [], [], [], []
+    for variant, key in claimed:
+        try:
+            record = store.read(key)
+        except KeyError:
+            broken.append(f"{variant}: record {key} is missing")
+            continue
+        except DamagedRecordError as error:
+            broken.append(f"{variant}: {error}; set aside as {store.set_aside(key, str(error))}")
+            continue
+        rows.append(run_row(plan, variant, key, record))
+        curves += [{"variant": variant, "seed": record["seed"], **row} for row in record["curves"]]
+        examples.append(np.load(store.folder(key) / CORRECT))
+    if broken:
+        raise DamagedRecordError("\n".join([*broken, "start again: these runs, and no others, will be trained anew"]))
+    position = sorted(range(len(rows)), key=lambda i: (order[rows[i]["variant"]], rows[i]["seed"]))
+    runs = pd.DataFrame([rows[i] for i in position])
+    metrics = [name for name in runs if name.endswith(("_loss", "_accuracy", "_gap"))]
+    runs[metrics] = runs[metrics].astype(float)
+    curve_rows = pd.DataFrame(curves).sort_values(["variant", "seed", "epoch"], ignore_index=True)
+    return runs, curve_rows, np.stack([examples[i] for i in position])

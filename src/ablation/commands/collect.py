@@ -1,0 +1,41 @@
+"""Gather the records of a study: a row a run, a row a run and epoch, a bit a test image."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ablation.collection import collect
+from ablation.commands import run
+from ablation.files import write_whole
+from ablation.store import DamagedRecordError, Store
+from ablation.studyfile import read_study
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Read and check every record of the shards; write the three tables."""
+    plan = read_study(arguments.study)
+    shards = [json.loads(path.read_text()) for path in arguments.shards]
+    claimed = [(shard["variant"], one["key"]) for shard in shards for one in shard["runs"]]
+    try:
+        runs, curves, examples = collect(plan, Store(arguments.store), claimed)
+    except DamagedRecordError as error:
+        sys.exit(str(error))
+    runs.to_parquet(arguments.runs, index=False)
+    curves.to_parquet(arguments.curves, index=False)
+    with write_whole(arguments.examples) as file:
+        np.save(file, examples)
+    print(f"{len(runs)} runs, {len(curves)} epochs, {examples.shape[1]} test images")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--store", type=Path, required=True, help="folder of the store")
+    parser.add_argument("--shards", type=Path, nargs="+", required=True, help="result files of all shards")
+    parser.add_argument("--runs", type=Path, required=True, help="table of runs to write (Parquet)")
+    parser.add_argument("--curves", type=Path, required=True, help="table of epochs to write (Parquet)")
+    parser.add_argument("--examples", type=Path, required=True, help="correctness to write (NumPy): runs x test images")
+    run(main, parser)

@@ -1,0 +1,27 @@
+"""Estimate the contrasts of a study and of its claims."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from ablation.claims import claim_table, contrast_table
+from ablation.commands import run
+from ablation.studyfile import read_study
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write contrasts and claims."""
+    plan = read_study(arguments.study)
+    runs = pd.read_parquet(arguments.runs)
+    contrast_table(plan, runs).to_csv(arguments.contrasts, index=False)
+    claim_table(plan, runs).to_csv(arguments.claims, index=False)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--runs", type=Path, required=True, help="table of runs (Parquet)")
+    parser.add_argument("--contrasts", type=Path, required=True, help="table of contrasts to write (CSV)")
+    parser.add_argument("--claims", type=Path, required=True, help="table of claims to write (CSV)")
+    run(main, parser)

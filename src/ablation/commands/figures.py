@@ -1,0 +1,31 @@
+"""Draw the figures of a study, each as SVG and PNG."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from ablation import figures
+from ablation.commands import run
+from ablation.studyfile import read_study
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Draw every figure that the study has."""
+    plan = read_study(arguments.study)
+    runs, table = pd.read_parquet(arguments.runs), pd.read_csv(arguments.comparison)
+    curves = pd.read_parquet(arguments.curves)
+    for name in plan.figures:
+        figure = figures.curves(plan, runs, curves) if name == "curves" else figures.DRAW[name](plan, runs, table)
+        figure.savefig(arguments.folder / f"{name}.svg", metadata={"Date": None})
+        figure.savefig(arguments.folder / f"{name}.png", dpi=200)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--runs", type=Path, required=True, help="table of runs (Parquet)")
+    parser.add_argument("--curves", type=Path, required=True, help="table of epochs (Parquet)")
+    parser.add_argument("--comparison", type=Path, required=True, help="comparison (CSV)")
+    parser.add_argument("--folder", type=Path, required=True, help="folder to write to")
+    run(main, parser)

@@ -1,0 +1,117 @@
+"""Mirror a study to MLflow: while it trains (--follow), and to the end once it is done (--receipt)."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from ablation.commands import run
+from ablation.files import write_whole
+from ablation.shards import run_key
+from ablation.store import Store
+from ablation.studyfile import read_study
+
+EVERY = 2.0  # seconds between two looks at the store
+AGAIN = 30.0  # seconds to wait after a failure
+
+
+def planned_runs(plan, manifest: dict) -> list:
+    """List every run of the study with its key."""
+    from ablation.tracking import Planned
+
+    return [
+        Planned(variant.id, seed, run_key(spec, manifest["digest"]), spec)
+        for variant in plan.variants.values()
+        for seed in plan.study.seeds
+        for spec in [variant.spec(plan.study.data, seed)]
+    ]
+
+
+def open_mirror(arguments: argparse.Namespace):
+    """Connect to MLflow."""
+    from ablation.tracking import Mirror, tracking_uri
+
+    plan = read_study(arguments.study)
+    manifest = json.loads(arguments.manifest.read_text())
+    uri, artifacts = tracking_uri(arguments.results)
+    if artifacts:
+        artifacts = f"{artifacts}/{plan.name}"
+    ledger = arguments.results / plan.name / "mlflow-ledger.json"
+    return Mirror(plan, planned_runs(plan, manifest), Store(arguments.store), manifest, uri, artifacts, ledger)
+
+
+def follow(arguments: argparse.Namespace) -> None:
+    """Mirror what grows until the parent process ends; a failure is said and tried again, and disturbs nobody."""
+    from ablation.tracking import one_writer
+
+    parent, pause = os.getppid(), EVERY
+    while os.getppid() == parent:
+        if arguments.manifest.is_file():
+            try:
+                with one_writer(arguments.results / ".mirror.lock"):
+                    # Opened anew each time: the final mirror may have written the ledger in between.
+                    open_mirror(arguments).sync()
+                pause = EVERY
+            except Exception as error:  # whatever ails MLflow, training goes on
+                print(f"MLflow could not be written, trying again in {AGAIN:.0f} s: {error}", file=sys.stderr)
+                pause = AGAIN
+        waited = 0.0
+        while waited < pause and os.getppid() == parent:
+            time.sleep(0.5)
+            waited += 0.5
+    if arguments.manifest.is_file():
+        with one_writer(arguments.results / ".mirror.lock"):
+            mirror = open_mirror(arguments)
+            if not mirror.sync():
+                mirror.pause()
+
+
+def finish(arguments: argparse.Namespace) -> None:
+    """Mirror everything and write the receipt."""
+    import pandas as pd
+
+    from ablation.tracking import one_writer, tracking_uri, version
+
+    uri, _ = tracking_uri(arguments.results)
+    try:
+        with one_writer(arguments.results / ".mirror.lock"):
+            mirror = open_mirror(arguments)
+            mirror.sync()
+            study_run = mirror.conclude(pd.read_parquet(arguments.runs), arguments.artifacts)
+    except Exception as error:  # said in a sentence: a server that is down is no bug
+        sys.exit(
+            f"MLflow at {uri} could not be written: {error}\n"
+            "The study itself is done and its results are whole; start again to catch up with the mirror alone."
+        )
+    receipt = {
+        "uri": uri,
+        "experiment": mirror.plan.name,
+        "run": study_run,
+        "runs": len(mirror.runs),
+        "mlflow": version(),
+    }
+    with write_whole(arguments.receipt) as file:
+        file.write(json.dumps(receipt, indent=1).encode())
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Follow or finish."""
+    # A refused connection must not hold the mirror for minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+    follow(arguments) if arguments.follow else finish(arguments)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
+    parser.add_argument("--store", type=Path, required=True, help="folder of the store")
+    parser.add_argument("--results", type=Path, required=True, help="folder of all results")
+    parser.add_argument("--follow", action="store_true", help="mirror what grows until the parent process ends")
+    parser.add_argument("--runs", type=Path, help="table of runs (Parquet)")
+    parser.add_argument("--artifacts", type=Path, nargs="*", default=[], help="tables, figures, report")
+    parser.add_argument("--receipt", type=Path, help="receipt to write when all is mirrored (JSON)")
+    run(main, parser)

@@ -1,0 +1,49 @@
+"""Write what a study will train: each variant with its levels and sizes, and the price of it all."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from ablation.commands import run
+from ablation.plan import level_text
+from ablation.studyfile import read_study
+from ablation.tables import count_text
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Measure every variant without computing anything, and write the table."""
+    from ablation.sizes import measure
+
+    plan = read_study(arguments.study)
+    manifest = json.loads(arguments.manifest.read_text())
+    rows = []
+    for variant in plan.variants.values():
+        spec = variant.spec(plan.study.data, 0)
+        sizes = measure(spec["architecture"], tuple(manifest["shape"]), len(manifest["classes"]))
+        # A backward pass costs about twice a forward pass.
+        images = variant.levels["epochs"] * manifest["counts"]["train"] * len(plan.study.seeds)
+        rows.append(
+            {
+                "variant": variant.id,
+                "architecture": variant.architecture,
+                **{factor: level_text(variant.levels[factor]) for factor in plan.factors if factor in variant.levels},
+                "runs": len(plan.study.seeds),
+                **sizes,
+                "training_multiply_adds": 3 * sizes["multiply_adds"] * images,
+            }
+        )
+    table = pd.DataFrame(rows)
+    table.to_csv(arguments.variants, index=False)
+    work = table["training_multiply_adds"].sum()
+    grid = f"{len(table)} variants x {len(plan.study.seeds)} seeds = {plan.runs} runs"
+    print(f"{plan.name}: {grid}, about {count_text(work)} multiply-adds")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
+    parser.add_argument("--variants", type=Path, required=True, help="table to write (CSV)")
+    run(main, parser)

@@ -1,0 +1,179 @@
+"""Train the runs of one shard that the store does not have yet."""
+
+import argparse
+import fcntl
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from ablation import datasets
+from ablation.commands import run
+from ablation.files import write_whole
+from ablation.shards import run_key
+from ablation.store import CORRECT, WEIGHTS, Store
+
+SAY_EVERY = 5.0  # seconds between two lines of progress
+SAVE_EVERY = 20.0  # seconds of training that a killed job loses at most, plus an epoch
+
+
+@contextmanager
+def pick_device(gpus: int) -> Iterator:
+    """Hold a device: the CPU, or the first GPU that no other job on this machine holds."""
+    import torch
+
+    if not gpus:
+        yield torch.device("cpu")
+        return
+    if not torch.cuda.is_available():
+        sys.exit("the job was given a GPU (resource gpu), but torch finds none; set gpu to 0 for this machine")
+    uuids = [torch.cuda.get_device_properties(index).uuid for index in range(torch.cuda.device_count())]
+    with ExitStack() as files:
+        locks = [
+            files.enter_context(open(Path(tempfile.gettempdir()) / f"ablation-gpu-{uuid}.lock", "w")) for uuid in uuids
+        ]
+        while True:
+            for index, lock in enumerate(locks):
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    continue
+                yield torch.device("cuda", index)
+                return
+            time.sleep(1)
+
+
+class Progress:
+    """A line on the terminal and in the log now and then: epoch, loss, accuracy and time left."""
+
+    def __init__(self, variant: str, runs: int):
+        self.variant, self.runs, self.last = variant, runs, 0.0
+        self.position, self.seed = 0, 0
+
+    def say(self, text: str) -> None:
+        """Write a line at once."""
+        self.last = time.monotonic()
+        print(f"{self.variant}  seed {self.seed} ({self.position} of {self.runs})  {text}", file=sys.stderr, flush=True)
+
+    def epoch(self, run) -> None:
+        """Say how far the run is, unless somebody has just said something."""
+        if time.monotonic() - self.last < SAY_EVERY:
+            return
+        row, epochs = run.curves[-1], run.recipe["epochs"]
+        seconds = sum(run.seconds.values()) / len(run.curves)
+        left = seconds * ((epochs - row["epoch"]) + epochs * (self.runs - self.position))
+        self.say(
+            f"epoch {row['epoch']}/{epochs}  loss {row['train_loss']:.3f}  "
+            f"validation accuracy {100 * row['validation_accuracy']:.1f} %  {duration(left)} left"
+        )
+
+
+def duration(seconds: float) -> str:
+    """Write a time for people."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+def train_missing(arguments: argparse.Namespace, shard: dict, keys: list[str], manifest: dict, arrays: dict) -> None:
+    """Train the runs whose records are missing. Torch is imported here: a shard that lacks nothing needs none."""
+    import io
+
+    import numpy as np
+    import safetensors.torch
+    import torch
+
+    from ablation import training
+    from ablation.environment import describe
+    from ablation.sizes import measure
+
+    torch.set_num_threads(arguments.threads)
+    training.be_deterministic()
+    store = Store(arguments.store)
+    missing = [(spec, key) for spec, key in zip(shard["runs"], keys, strict=True) if not store.has(key)]
+    progress = Progress(shard["variant"], len(missing))
+    classes = len(manifest["classes"])
+    with pick_device(arguments.gpus) as device:
+        parts = training.put_on_device(arrays, manifest, device)
+        for progress.position, (spec, key) in enumerate(missing, 1):
+            progress.seed = spec["seed"]
+            with store.claim(key) as running:
+                if store.has(key):  # another job trained it while this one waited
+                    continue
+                state = load_state(running.state, device)
+                if state:
+                    progress.say(f"goes on after epoch {len(state['curves'])}")
+                saved = time.monotonic()
+
+                def on_epoch(current: training.Run, running=running) -> None:
+                    nonlocal saved
+                    running.write_curves(current.curves)
+                    progress.epoch(current)
+                    if time.monotonic() - saved > SAVE_EVERY and not current.finished:
+                        with write_whole(running.state) as file:
+                            torch.save(current.state(), file)
+                        saved = time.monotonic()
+
+                result = training.train(spec, parts, classes, state, on_epoch)
+                correct = io.BytesIO()
+                np.save(correct, result.correct)
+                record = {
+                    "variant": shard["variant"],
+                    "seed": spec["seed"],
+                    "spec": spec,
+                    "data": manifest["digest"],
+                    "status": result.status,
+                    "metrics": result.metrics,
+                    "sizes": measure(spec["architecture"], tuple(manifest["shape"]), classes),
+                    "timings": result.timings,
+                    "environment": describe(device),
+                    "curves": result.curves,
+                }
+                files = {CORRECT: correct.getvalue(), WEIGHTS: safetensors.torch.save(result.weights)}
+                store.write(key, record, files)
+            accuracy = result.metrics["test_accuracy"]
+            score = f"test accuracy {100 * accuracy:.1f} %" if accuracy is not None else "no test accuracy"
+            progress.say(f"{result.status} after {duration(result.timings['train_seconds'])}  {score}")
+
+
+def load_state(path: Path, device):
+    """Return the state that an interrupted training left, or None; one that cannot be read is as good as none."""
+    import torch
+
+    if not path.is_file():
+        return None
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        print(f"{path}: cannot be read ({error}); the run starts anew", file=sys.stderr)
+        return None
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Train what is missing, then write the shard's result."""
+    shard = json.loads(arguments.spec.read_text())
+    arrays, manifest = datasets.read(arguments.data)
+    keys = [run_key(spec, manifest["digest"]) for spec in shard["runs"]]
+    store = Store(arguments.store)
+    if any(not store.has(key) for key in keys):
+        train_missing(arguments, shard, keys, manifest, arrays)
+    runs = []
+    for spec, key in zip(shard["runs"], keys, strict=True):
+        record = store.read(key)
+        runs.append({"seed": spec["seed"], "key": key, "status": record["status"]})
+    with write_whole(arguments.result) as file:
+        file.write(json.dumps({"variant": shard["variant"], "runs": runs}, indent=1).encode())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spec", type=Path, required=True, help="the shard's frozen spec (JSON)")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the prepared data")
+    parser.add_argument("--store", type=Path, required=True, help="folder of the store")
+    parser.add_argument("--threads", type=int, default=1, help="processor threads")
+    parser.add_argument("--gpus", type=int, default=0, help="0: the CPU; 1: a GPU that no other job holds")
+    parser.add_argument("--result", type=Path, required=True, help="the shard's result file to write")
+    run(main, parser)

@@ -1,0 +1,86 @@
+"""Initialisation: applied after building, each parameter from a stream of its own.
+
+A level of the factor `initialisation` is a function ``level(layer, weight_stream, bias_stream)`` that fills an affine
+layer in place. Norms start as the identity whatever the level.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from ablation.randomness import stream
+
+Affine = nn.Conv2d | nn.Linear
+
+
+def fill_bias(layer: Affine, generator: torch.Generator) -> None:
+    """Draw the bias uniformly within one over the root of the fan-in, as torch does."""
+    if layer.bias is not None:
+        bound = 1 / math.sqrt(layer.weight[0].numel())
+        nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+
+
+def clear_bias(layer: Affine) -> None:
+    """Set the bias to zero."""
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def default(layer: Affine, weight_stream: torch.Generator, bias_stream: torch.Generator) -> None:
+    """Initialise as torch does: weights and bias uniform within one over the root of the fan-in."""
+    nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=weight_stream)
+    fill_bias(layer, bias_stream)
+
+
+def xavier(layer: Affine, weight_stream: torch.Generator, bias_stream: torch.Generator) -> None:
+    """Glorot and Bengio 2010, equation 16: uniform weights; the bias stays torch's, as in the d2l protocol."""
+    nn.init.xavier_uniform_(layer.weight, generator=weight_stream)
+    fill_bias(layer, bias_stream)
+
+
+def kaiming(layer: Affine, weight_stream: torch.Generator, bias_stream: torch.Generator) -> None:
+    """He, Zhang, Ren and Sun 2015 ("Delving deep into rectifiers"), equation 10: normal weights by fan-in, no bias."""
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=weight_stream)
+    clear_bias(layer)
+
+
+def orthogonal(layer: Affine, weight_stream: torch.Generator, bias_stream: torch.Generator) -> None:
+    """Saxe, McClelland and Ganguli 2014, section 3: orthonormal rows (or columns) over the flattened kernel, no bias."""
+    nn.init.orthogonal_(layer.weight, generator=weight_stream)
+    clear_bias(layer)
+
+
+@torch.no_grad()
+def initialise(network: nn.Module, seed: int, level: Callable) -> None:
+    """Give every parameter of a network its starting value.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Filled in place.
+    seed : int
+        The replicate; the stream of each parameter is named by it and by the parameter's name in the network.
+    level : callable
+        A level of the factor ``initialisation`` (`ablation.layers.LEVELS`).
+
+    Raises
+    ------
+    TypeError
+        If a layer has parameters and nobody said how they start.
+    """
+    for name, layer in network.named_modules():
+        own = [parameter for parameter, _ in layer.named_parameters(recurse=False)]
+        if not own:
+            continue
+        if isinstance(layer, Affine):
+            level(
+                layer,
+                stream(seed, "initialisation", f"{name}.weight"),
+                stream(seed, "initialisation", f"{name}.bias"),
+            )
+        elif isinstance(layer, nn.modules.batchnorm._BatchNorm | nn.GroupNorm):
+            layer.reset_parameters()
+        else:
+            raise TypeError(f"layer {name!r} ({type(layer).__name__}) has parameters {own} and no initialisation")

@@ -1,0 +1,406 @@
+"""What follows from a study: its expansion into variants, runs, contrasts and shards. Imports no torch."""
+
+import ast
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ablation.architectures import CATALOGUE
+from ablation.metrics import METRICS
+from ablation.study import NAME, Block, Claim, Data, Problem, Recipe, Study, StudyError, nearest
+
+
+@cache
+def layer_levels() -> dict[str, tuple[str, ...]]:
+    """List the levels of every layer factor.
+
+    Read from the source of `ablation.layers.LEVELS`, so that a level is one line there: importing it would import
+    torch, and every start of Snakemake and of every job would pay seconds for it.
+    """
+    tree = ast.parse(Path(__file__).with_name("layers.py").read_text(encoding="utf-8"))
+    table = next(
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "LEVELS"
+    )
+    return {
+        factor.value: tuple(level.value for level in levels.keys)
+        for factor, levels in zip(table.keys, table.values, strict=True)
+    }
+
+
+def level_text(level: Any) -> str:
+    """Write a level as it stands in a variant's id."""
+    text = {True: "true", False: "false"}[level] if isinstance(level, bool) else str(level)
+    if isinstance(level, tuple | list):
+        text = "_".join(map(str, level))
+    return re.sub(r"[^A-Za-z0-9_.+]", "_", text)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """An architecture with a level for each factor.
+
+    Attributes
+    ----------
+    id : str
+        Readable and stable: the architecture, then what differs from its baseline, by factor.
+    architecture : str
+        The architecture's name in the study.
+    levels : dict
+        The level of every factor it has: layers, arguments and recipe.
+    changed : dict
+        Those that differ from the baseline.
+    """
+
+    id: str
+    architecture: str
+    builder: str
+    levels: dict[str, Any] = field(hash=False)
+    changed: dict[str, Any] = field(hash=False)
+
+    def spec(self, data: Data, seed: int) -> dict[str, Any]:
+        """State all that determines a run, in plain data."""
+        entry = CATALOGUE[self.builder]
+        return {
+            "architecture": {
+                "builder": entry.builder,
+                "layers": {factor: self.levels[factor] for factor in entry.layers},
+                "arguments": {factor: self.levels[factor] for factor in entry.arguments},
+            },
+            "recipe": {entry: self.levels[entry] for entry in Recipe.model_fields},
+            "data": data.model_dump(),
+            "seed": seed,
+        }
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A variant against another that differs from it in `factors` alone."""
+
+    variant: str
+    reference: str
+    factors: tuple[str, ...]
+
+
+class Plan:
+    """A study with everything that follows from it: variants, contrasts and the contrasts of its claims.
+
+    Parameters
+    ----------
+    study : Study
+    name : str
+        The study's name, which is that of its file.
+
+    Attributes
+    ----------
+    variants : dict of str to Variant
+        By id, baselines first within their architecture.
+    contrasts : list of Contrast
+        Each variant against its baseline and, where it changes several factors, against the variants that lack one
+        of its changes.
+    claims : list of (str, Contrast)
+        Each claim with each contrast that tests it.
+
+    Raises
+    ------
+    StudyError
+        With all mistakes at once.
+    """
+
+    def __init__(self, study: Study, name: str):
+        self.study, self.name = study, name
+        self._problems: list[Problem] = []
+        self._baselines = self._resolve_architectures()
+        self._check_metrics()
+        if self._problems:
+            raise StudyError(self._problems)
+        self.variants = self._expand()
+        self.contrasts = self._contrasts()
+        self.claims = self._resolve_claims()
+        if self._problems:
+            raise StudyError(self._problems)
+
+    @property
+    def factors(self) -> list[str]:
+        """The factors that some variant changes, in alphabetical order."""
+        return sorted({factor for variant in self.variants.values() for factor in variant.changed})
+
+    @property
+    def runs(self) -> int:
+        """Number of runs: variants times seeds."""
+        return len(self.variants) * len(self.study.seeds)
+
+    @property
+    def series(self) -> list[tuple[str, str, list[str]]]:
+        """The numeric factors with three or more levels: architecture, factor and variants, in the order of levels."""
+        found = []
+        for architecture in self.study.architectures:
+            mine = [variant for variant in self.variants.values() if variant.architecture == architecture]
+            for factor in self.factors:
+                along = [variant for variant in mine if set(variant.changed) <= {factor}]
+                if len(along) > 2 and all(type(variant.levels.get(factor)) in (int, float) for variant in along):
+                    along.sort(key=lambda variant: variant.levels[factor])
+                    found.append((architecture, factor, [variant.id for variant in along]))
+        return found
+
+    @property
+    def figures(self) -> list[str]:
+        """The names of the figures that the study has."""
+        return ["curves", "runs", *["effects"] * bool(self.contrasts), *["series"] * bool(self.series)]
+
+    def baseline(self, architecture: str) -> Variant:
+        """Return the baseline of an architecture."""
+        return self.variants[architecture]
+
+    def shards(self, size: int) -> dict[str, list[tuple[int, ...]]]:
+        """Cut the seeds of each variant into shards of at most `size`."""
+        seeds = self.study.seeds
+        cut = [seeds[start : start + size] for start in range(0, len(seeds), size)]
+        return dict.fromkeys(self.variants, cut)
+
+    def _refuse(self, key: tuple, message: str) -> None:
+        self._problems.append(Problem(key, message))
+
+    def _choose(self, key: tuple, found: Any, allowed: Iterable[str], what: str) -> bool:
+        """Note a problem unless `found` is allowed."""
+        allowed = list(allowed)
+        if found in allowed:
+            return True
+        self._refuse(key, f"found {found!r}, expected {what}: {', '.join(allowed)}{nearest(found, allowed)}")
+        return False
+
+    def _resolve_architectures(self) -> dict[str, dict[str, Any]]:
+        baselines = {}
+        for name, stated in self.study.architectures.items():
+            key = ("architectures", name)
+            if not re.match(NAME, name):
+                self._refuse(key, f"found the name {name!r}, expected letters, digits and _ only")
+            elif self._choose(
+                (*key, "builder") if stated.builder else key, stated.builder or name, CATALOGUE, "an architecture"
+            ):
+                entry = CATALOGUE[stated.builder or name]
+                levels = {**entry.layers, **entry.arguments, **self.study.recipe.model_dump()}
+                for factor, level in stated.baseline.items():
+                    try:
+                        levels[factor] = self._level((*key, "baseline", factor), name, factor, level)
+                    except Problem as problem:
+                        self._problems.append(problem)
+                self._check_sense((*key, "baseline"), name, levels, {})
+                baselines[name] = levels
+        return baselines
+
+    def _check_metrics(self) -> None:
+        for position, metric in enumerate(self.study.metrics):
+            self._choose(("metrics", position), metric, METRICS, "a metric")
+        for key in ("seeds", "metrics"):
+            values = list(getattr(self.study, key))
+            if len(set(values)) < len(values):
+                self._refuse((key,), f"found {values}, expected every entry once")
+
+    def _builder(self, architecture: str) -> str:
+        return self.study.architectures[architecture].builder or architecture
+
+    def _level(self, key: tuple, architecture: str, factor: str, level: Any) -> Any:
+        """Return a level in its own type, or raise the Problem with it."""
+        builder = self._builder(architecture)
+        entry = CATALOGUE[builder]
+        if factor in entry.layers:
+            allowed = layer_levels()[factor]
+            if level not in allowed:
+                raise Problem(
+                    key,
+                    f"found {level!r}, expected a level of {factor}: {', '.join(allowed)}{nearest(level, allowed)}",
+                )
+            return level
+        if factor in entry.arguments:
+            kind = type(entry.arguments[factor])
+            if kind is float and type(level) is int:
+                level = float(level)
+            if type(level) is not kind or (kind in (int, float) and level < 0):
+                wanted = {int: "a whole number of 0 or more", float: "a number of 0 or more", bool: "true or false"}
+                raise Problem(key, f"found {level!r}, expected {wanted.get(kind, 'text')}")
+            return level
+        if factor in Recipe.model_fields:
+            try:
+                recipe = Recipe.model_validate({**self.study.recipe.model_dump(), factor: level})
+            except ValidationError as error:
+                raise Problem(key, f"found {level!r}: {error.errors()[0]['msg']}") from None
+            return recipe.model_dump()[factor]
+        allowed = [*entry.layers, *entry.arguments, *Recipe.model_fields]
+        raise Problem(
+            key,
+            f"architecture {architecture!r} ({builder}) has no factor {factor!r}; "
+            f"it has {', '.join([*entry.layers, *entry.arguments])} and the entries of the recipe{nearest(factor, allowed)}",
+        )
+
+    def _check_sense(self, key: tuple, architecture: str, levels: dict[str, Any], changed: dict[str, Any]) -> None:
+        """Refuse a combination of levels that means nothing, with the reason."""
+        entry = CATALOGUE[self._builder(architecture)]
+        reason = entry.refuse({factor: levels[factor] for factor in entry.arguments})
+        if reason:
+            self._refuse(key, f"found { ({f: levels[f] for f in entry.arguments}) }: {reason}")
+        try:
+            recipe = Recipe.model_validate({entry: levels[entry] for entry in Recipe.model_fields})
+        except ValidationError as error:
+            self._refuse(key, f"found {changed or levels}: {error.errors()[0]['msg']}")
+            return
+        for idle, why in recipe.without_effect().items():
+            if idle in changed:
+                self._refuse(key, f"{idle}: {changed[idle]!r} would change nothing: {why}")
+
+    def _variant(self, architecture: str, changes: Mapping[str, Any]) -> Variant:
+        base = self._baselines[architecture]
+        changed = {f: level for f, level in sorted(changes.items()) if level != base[f]}
+        parts = [architecture, *(f"{factor}.{level_text(level)}" for factor, level in changed.items())]
+        return Variant("-".join(parts), architecture, self._builder(architecture), {**base, **changed}, changed)
+
+    def _expand(self) -> dict[str, Variant]:
+        found = {name: {name: self._variant(name, {})} for name in self._baselines}
+        for position, block in enumerate(self.study.grid):
+            key = ("grid", position)
+            for place, name in enumerate(block.architectures or []):
+                self._choose((*key, "architectures", place), name, self._baselines, "an architecture of this study")
+            for name in block.architectures or self._baselines:
+                if name in self._baselines:
+                    for where, variant in self._expand_block(key, block, name):
+                        known = found[name].setdefault(variant.id, variant)
+                        if known.levels != variant.levels:
+                            self._refuse(where, f"two different variants would both be named {variant.id!r}")
+        if self._problems:
+            raise StudyError(self._problems)
+        return {id: variant for variants in found.values() for id, variant in variants.items()}
+
+    def _expand_block(self, key: tuple, block: Block, architecture: str) -> Iterable[tuple[tuple, Variant]]:
+        before = len(self._problems)
+        if block.variants:
+            changes = [
+                ((*key, "variants", place), self._levels((*key, "variants", place), architecture, stated))
+                for place, stated in enumerate(block.variants)
+            ]
+        else:
+            changes = [((*key, "factors"), change) for change in self._combine(key, block, architecture)]
+        excluded = [
+            self._levels((*key, "exclude", place), architecture, stated) for place, stated in enumerate(block.exclude)
+        ]
+        if len(self._problems) > before:
+            return
+        for where, change in changes:
+            variant = self._variant(architecture, change)
+            if any(all(variant.levels[f] == level for f, level in e.items()) for e in excluded):
+                if not variant.changed:
+                    self._refuse(
+                        (*key, "exclude"),
+                        f"found an exclusion of the baseline of {architecture!r}, expected one that leaves it: "
+                        "every contrast needs it",
+                    )
+                continue
+            self._check_sense(where, architecture, variant.levels, variant.changed)
+            yield where, variant
+
+    def _levels(self, key: tuple, architecture: str, stated: Mapping[str, Any]) -> dict[str, Any]:
+        levels = {}
+        for factor, level in stated.items():
+            try:
+                levels[factor] = self._level((*key, factor), architecture, factor, level)
+            except Problem as problem:
+                self._problems.append(problem)
+        return levels
+
+    def _combine(self, key: tuple, block: Block, architecture: str) -> list[dict[str, Any]]:
+        """List the changes that a block's design asks for."""
+        levels: dict[str, list[Any]] = {}
+        for factor, stated in block.factors.items():
+            where = (*key, "factors", factor)
+            resolved = []
+            for place, level in enumerate(stated):
+                try:
+                    resolved.append(self._level((*where, place), architecture, factor, level))
+                except Problem as problem:
+                    self._problems.append(problem)
+                    if "has no factor" in problem.message:
+                        break
+            if not stated:
+                self._refuse(where, "found no level, expected at least one")
+            for level in {level_text(level) for level in resolved}:
+                if [level_text(other) for other in resolved].count(level) > 1:
+                    self._refuse(where, f"found the level {level!r} twice, expected every level once")
+            if resolved and {level_text(level) for level in resolved} == {
+                level_text(self._baselines[architecture][factor])
+            }:
+                self._refuse(where, f"found only the baseline's level {resolved[0]!r}, expected another one")
+            levels[factor] = resolved
+        if block.design == "full_factorial":
+            with_baseline = {
+                f: list(dict.fromkeys([self._baselines[architecture].get(f), *found])) for f, found in levels.items()
+            }
+            return [dict(zip(levels, chosen, strict=True)) for chosen in itertools.product(*with_baseline.values())]
+        return [{factor: level} for factor, found in levels.items() for level in found]
+
+    def _contrasts(self) -> list[Contrast]:
+        contrasts = []
+        for variant in self.variants.values():
+            if variant.changed:
+                contrasts.append(Contrast(variant.id, variant.architecture, tuple(variant.changed)))
+            if len(variant.changed) > 1:
+                for factor in variant.changed:
+                    rest = {f: level for f, level in variant.changed.items() if f != factor}
+                    reference = self._variant(variant.architecture, rest).id
+                    if reference in self.variants:
+                        contrasts.append(Contrast(variant.id, reference, (factor,)))
+        return contrasts
+
+    def _resolve_claims(self) -> list[tuple[str, Contrast]]:
+        resolved = []
+        for name, claim in self.study.claims.items():
+            key = ("claims", name)
+            if not re.match(r"^[a-z0-9][a-z0-9-]*$", name):
+                self._refuse(key, f"found the name {name!r}, expected small letters, digits and - only")
+            if not self._choose((*key, "metric"), claim.metric, METRICS, "a metric"):
+                continue
+            found = []
+            for place, architecture in enumerate(claim.architectures or []):
+                self._choose(
+                    (*key, "architectures", place), architecture, self._baselines, "an architecture of this study"
+                )
+            for architecture in claim.architectures or self._baselines:
+                contrast = self._claim_contrast(key, claim, architecture)
+                if contrast:
+                    found.append((name, contrast))
+            if not found and not any(problem.key[:2] == key for problem in self._problems):
+                self._refuse(
+                    key,
+                    f"no architecture of the study has the variants {claim.factor}: {claim.level} and {claim.against}",
+                )
+            resolved += found
+        return resolved
+
+    def _claim_contrast(self, key: tuple, claim: Claim, architecture: str) -> Contrast | None:
+        """Return the contrast of a claim on an architecture, or None where the study does not have it."""
+        if architecture not in self._baselines:
+            return None
+        ids = []
+        for side in ("level", "against"):
+            try:
+                stated = {**claim.given, claim.factor: getattr(claim, side)}
+                levels = {f: self._level((*key, side), architecture, f, level) for f, level in stated.items()}
+            except Problem as problem:
+                if claim.architectures:
+                    self._problems.append(problem)
+                return None
+            ids.append(self._variant(architecture, levels).id)
+        missing = [id for id in ids if id not in self.variants]
+        if missing and claim.architectures:
+            self._refuse(key, f"the study has no variant {missing[0]!r}, which this claim compares")
+        if missing:
+            return None
+        if ids[0] == ids[1]:
+            self._refuse(key, f"found {claim.level!r} on both sides, expected two levels")
+            return None
+        return Contrast(ids[0], ids[1], (claim.factor,))

@@ -1,0 +1,207 @@
+"""The report: one page that needs nothing else, with every number computed from the records."""
+
+import math
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup, escape
+
+from ablation.claims import AS_CLAIMED, OPEN, OPPOSITE
+from ablation.metrics import METRICS
+from ablation.plan import Plan
+from ablation.tables import caption, count_text, effect_text, number_text, readable
+
+FIGURE_CAPTIONS = {
+    "curves": "Training loss and validation accuracy by epoch: the mean over seeds, and the range from lowest to highest.",
+    "runs": "Every run's final value; the bar is the mean of the variant.",
+    "effects": "Difference of each variant's mean from its baseline's, with the 95 % interval over seeds (Welch).",
+    "series": "The levels of a numeric factor against the parameters that they cost.",
+}
+
+
+def html_table(table: pd.DataFrame, text_columns: set[str], baselines: set[str] = frozenset()) -> Markup:
+    """Write a sortable table; rows whose first cell is a baseline are shaded."""
+
+    def css(column: str) -> str:
+        return ' class="text"' if column in text_columns else ""
+
+    head = "".join(f"<th{css(column)}>{escape(column)}</th>" for column in table)
+    rows = []
+    for record in table.to_dict("records"):
+        shade = ' class="baseline"' if next(iter(record.values())) in baselines else ""
+        rows.append(
+            f"<tr{shade}>" + "".join(f"<td{css(c)}>{escape(cell)}</td>" for c, cell in record.items()) + "</tr>"
+        )
+    return Markup(
+        f'<table class="sortable"><thead><tr>{head}</tr></thead><tbody>\n' + "\n".join(rows) + "\n</tbody></table>"
+    )
+
+
+def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
+    """Group the rows of `claims.csv` by claim, as texts."""
+    sections = []
+    for name, claim in plan.study.claims.items():
+        metric = METRICS[claim.metric]
+        rows = [
+            {
+                "architecture": row["architecture"],
+                "compared": f"{claim.factor}: {claim.level} − {claim.against}"
+                + "".join(f", {factor} {level}" for factor, level in claim.given.items()),
+                "effect": effect_text(row["effect"], row["low"], row["high"], metric)
+                + f" {'points' if metric.unit == '%' else metric.unit}",
+                "n": f"{row['n_variant']} + {row['n_reference']}",
+                "observed": row["observed"],
+                "css": row["observed"].split()[0],
+            }
+            for _, row in claims[claims["claim"] == name].iterrows()
+        ]
+        sections.append({"statement": claim.statement, "source": claim.source, "rows": rows})
+    return sections
+
+
+def verdict(plan: Plan, claims: pd.DataFrame, contrasts: pd.DataFrame) -> str:
+    """Say in a sentence what came out."""
+    if len(claims):
+        seen = claims["observed"].value_counts()
+        parts = [f"{seen.get(kind, 0)} {kind}" for kind in (AS_CLAIMED, OPPOSITE, OPEN)]
+        return f"{len(plan.study.claims)} claims, tested by {len(claims)} contrasts: {', '.join(parts)}."
+    first = plan.study.metrics[0]
+    rows = contrasts[(contrasts["metric"] == first) & contrasts["low"].notna()]
+    clear = rows[(rows["low"] > 0) | (rows["high"] < 0)]
+    return f"{len(rows)} contrasts on {METRICS[first].label}; in {len(clear)} the 95 % interval lies clear of zero."
+
+
+def readable_contrasts(contrasts: pd.DataFrame) -> pd.DataFrame:
+    """Write `contrasts.csv` for people."""
+    rows = []
+    for _, row in contrasts.iterrows():
+        metric = METRICS[row["metric"]]
+        rows.append(
+            {
+                "variant": row["variant"],
+                "against": row["reference"],
+                "metric": metric.title,
+                "effect [95 %]": effect_text(row["effect"], row["low"], row["high"], metric),
+                "n": f"{row['n_variant']} + {row['n_reference']}",
+            }
+        )
+    return pd.DataFrame(rows, columns=["variant", "against", "metric", "effect [95 %]", "n"])
+
+
+def failures(runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[str, Any]]:
+    """List the runs that diverged or were stuck."""
+    rows = []
+    for _, run in runs[runs["status"] != "completed"].iterrows():
+        mine = curves[(curves["variant"] == run["variant"]) & (curves["seed"] == run["seed"])]
+        loss = mine["train_loss"].iloc[-1]
+        accuracy = METRICS["train_accuracy"]
+        rows.append(
+            {
+                "variant": run["variant"],
+                "seed": run["seed"],
+                "status": run["status"],
+                "epochs": len(mine),
+                "loss": "not finite" if math.isnan(loss) else f"{loss:.3f}",
+                "accuracy": f"{number_text(run['train_accuracy'], accuracy)} %" if run["status"] == "stuck" else "–",
+            }
+        )
+    return rows
+
+
+def mixtures(runs: pd.DataFrame) -> list[str]:
+    """Warn where the runs of a study were not all trained alike."""
+    names = {"device": "devices", "processor": "processors", "torch": "versions of torch", "threads": "thread counts"}
+    warnings = []
+    for column, name in names.items():
+        values = sorted(map(str, runs[column].dropna().unique()))
+        if len(values) > 1:
+            warnings.append(f"The runs mix {name}: {', '.join(values)}.")
+    return warnings
+
+
+def _span(values: pd.Series) -> str:
+    return ", ".join(sorted({str(value) for value in values.dropna()})) or "unknown"
+
+
+def write_report(
+    plan: Plan,
+    runs: pd.DataFrame,
+    curves: pd.DataFrame,
+    contrasts: pd.DataFrame,
+    claims: pd.DataFrame,
+    table: pd.DataFrame,
+    manifest: Mapping[str, Any],
+    figures: Mapping[str, str],
+) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    plan : Plan
+    runs, curves, contrasts, claims, table : pandas.DataFrame
+        `runs.parquet`, `curves.parquet`, `contrasts.csv`, `claims.csv` and `tables/comparison.csv`.
+    manifest : mapping
+        Of the prepared data.
+    figures : mapping of str to str
+        SVG by name.
+
+    Returns
+    -------
+    str
+        HTML without any reference to another file.
+    """
+    study = plan.study
+    counts = manifest["counts"]
+    seconds = runs["train_seconds"].sum() + runs["evaluate_seconds"].sum()
+    work = 3 * (runs["multiply_adds"] * counts["train"] * curves.groupby(["variant", "seed"]).size().max()).sum()
+    status = runs["status"].value_counts()
+    facts = [
+        ("runs", f"{len(runs)}"),
+        ("variants", f"{len(plan.variants)}"),
+        ("seeds each", f"{len(study.seeds)}"),
+        ("data", f"{study.data.name}, {counts['train']} / {counts['validation']} / {counts['test']} images"),
+        ("failed", f"{status.get('diverged', 0)} diverged, {status.get('stuck', 0)} stuck"),
+        ("training", f"{seconds / 60:.1f} min in all"),
+    ]
+    provenance = [
+        ("study", plan.name),
+        ("data", f"{study.data.name}, digest {manifest['digest']}; split seed {study.data.split_seed}"),
+        (
+            "images",
+            f"{counts['train']} for training, {counts['validation']} for validation, {counts['test']} for the test",
+        ),
+        ("test set", "read once a run, after its last epoch; nothing was chosen by it"),
+        ("training and evaluation", f"{seconds:.0f} s over all runs; about {count_text(work)} multiply-adds"),
+        ("source", _span(runs["git"])),
+        ("torch", _span(runs["torch"])),
+        ("Python", _span(runs["python"])),
+        ("device", f"{_span(runs['device'])} ({_span(runs['processor'])}), threads: {_span(runs['threads'])}"),
+        ("smallest effect of interest", f"{study.smallest_effect:g} ({METRICS[study.metrics[0]].label})"),
+    ]
+    template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
+        resources.files("ablation").joinpath("templates/report.html").read_text(encoding="utf-8")
+    )
+    text_columns = {"variant", "failures", "against", "metric"}
+    return template.render(
+        study=study,
+        facts=facts,
+        verdict=verdict(plan, claims, contrasts),
+        claims=claim_sections(plan, claims),
+        comparison=html_table(readable(plan, table), text_columns, set(study.architectures)),
+        caption=caption(plan, runs),
+        figures=[{"svg": Markup(inline_svg(svg)), "caption": FIGURE_CAPTIONS[name]} for name, svg in figures.items()],
+        failures=failures(runs, curves),
+        contrasts=html_table(readable_contrasts(contrasts), text_columns),
+        contrast_count=len(contrasts),
+        warnings=mixtures(runs),
+        provenance=provenance,
+        recipe=[(name.replace("_", " "), value) for name, value in study.recipe.model_dump().items()],
+    )
+
+
+def inline_svg(svg: str) -> str:
+    """Strip what a page does not need from an SVG file: the XML head before the element."""
+    return svg[svg.index("<svg") :]

@@ -1,0 +1,33 @@
+"""What a training job is given and what it gives back: a shard's frozen spec, and its small result file."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablation.digests import digest, source_digest
+from ablation.plan import Plan
+
+# Who trains; the module of the architecture joins them, so that editing one family retrains no other.
+TRAINERS = ("ablation.training",)
+
+
+def code_digest(architecture: Mapping[str, Any]) -> str:
+    """Digest the source of all modules that train an architecture (the part ``architecture`` of a run's spec)."""
+    return source_digest([*TRAINERS, architecture["builder"].split(":")[0]])
+
+
+def run_key(spec: Mapping[str, Any], data_digest: str) -> str:
+    """Return the key of a run: a digest of its spec, of the prepared data and of the source that trains it."""
+    return digest({"spec": spec, "data": data_digest, "code": code_digest(spec["architecture"])})
+
+
+def shard_spec(plan: Plan, variant: str, seeds: Sequence[int]) -> str:
+    """Write the frozen spec of a shard as one line of JSON."""
+    specs = [plan.variants[variant].spec(plan.study.data, seed) for seed in seeds]
+    return json.dumps({"variant": variant, "runs": specs}, sort_keys=True)
+
+
+def claimed_keys(result: Path) -> list[str]:
+    """List the keys of the records that a shard's result file speaks of."""
+    return [run["key"] for run in json.loads(result.read_text())["runs"]]

@@ -1,0 +1,76 @@
+"""Estimates over seeds: arrays in, numbers out. Knows no files, no networks, no drawing."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Runs of one variant on one metric: count, mean and standard deviation (with n - 1; NaN below two runs)."""
+
+    n: int
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A difference of means with its interval.
+
+    Attributes
+    ----------
+    effect : float
+        Mean of the variant minus mean of the reference.
+    low, high : float
+        Bounds of the interval; NaN where a side has fewer than two runs.
+    df : float
+        Degrees of freedom; NaN likewise, or where no run differs from another.
+    """
+
+    effect: float
+    low: float
+    high: float
+    df: float
+
+
+def summarise(values: np.ndarray) -> Summary:
+    """Summarise the finite values of an array (n,)."""
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return Summary(0, math.nan, math.nan)
+    return Summary(len(values), float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else math.nan)
+
+
+def welch(variant: np.ndarray, reference: np.ndarray, confidence: float = CONFIDENCE) -> Effect:
+    """Estimate the difference of two means from independent runs of unequal spread (Welch 1947).
+
+    Parameters
+    ----------
+    variant, reference : numpy.ndarray
+        One value a run, (n,) and (m,); values that are not finite are left out. Runs are not paired by seed: they
+        decorrelate at once, so that pairing would cost degrees of freedom and buy nothing.
+    confidence : float
+        Coverage of the interval.
+
+    Returns
+    -------
+    Effect
+        The interval covers the randomness of training. That of the choice of test images is not in it.
+    """
+    a, b = summarise(variant), summarise(reference)
+    effect = a.mean - b.mean
+    if min(a.n, b.n) < 2:
+        return Effect(effect, math.nan, math.nan, math.nan)
+    parts = a.sd**2 / a.n, b.sd**2 / b.n
+    error = math.sqrt(sum(parts))
+    if error == 0:
+        return Effect(effect, effect, effect, math.nan)
+    df = sum(parts) ** 2 / (parts[0] ** 2 / (a.n - 1) + parts[1] ** 2 / (b.n - 1))
+    margin = float(stats.t.ppf((1 + confidence) / 2, df)) * error
+    return Effect(effect, effect - margin, effect + margin, df)

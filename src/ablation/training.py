@@ -1,0 +1,287 @@
+"""Training one run: from a spec and images to curves, metrics and weights. Knows neither Snakemake nor MLflow."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ablation.architectures import build
+from ablation.initialisation import initialise
+from ablation.layers import LEVELS
+from ablation.randomness import stream, stream_seed
+from ablation.recipe import learning_rate, make_augmentation, make_optimizer
+
+EVALUATION_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images (n, channels, height, width), normalised, and labels (n,), both on the device of training."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training leaves behind.
+
+    Attributes
+    ----------
+    status : str
+        ``completed``; ``stuck`` if the training accuracy ended no better than naming the commonest class; ``diverged``
+        if the loss became infinite or no number.
+    curves : list of dict
+        A row an epoch: epoch (from 1), train and validation loss (nats) and accuracy (share), learning rate of the
+        epoch's last step, seconds, and the time of its end (seconds since 1970).
+    metrics : dict of str to float or None
+        The final metrics; None where a diverged run has none.
+    correct : numpy.ndarray
+        bool (test images,); all False for a diverged run.
+    weights : dict of str to torch.Tensor
+        The network's state, on the CPU.
+    timings : dict of str to float
+        Seconds of training (without evaluation), of evaluation, and training images a second.
+    """
+
+    status: str
+    curves: list[dict[str, float]]
+    metrics: dict[str, float | None]
+    correct: np.ndarray
+    weights: dict[str, torch.Tensor]
+    timings: dict[str, float]
+
+
+def be_deterministic() -> None:
+    """Make one machine compute the same bits every time."""
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def put_on_device(
+    arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any], device: torch.device
+) -> dict[str, Part]:
+    """Normalise the images by the mean and deviation of the training images and keep them all on the device.
+
+    Parameters
+    ----------
+    arrays, manifest
+        As `ablation.datasets.read` returns them.
+    device : torch.device
+
+    Returns
+    -------
+    dict of str to Part
+        ``train``, ``validation`` and ``test``.
+    """
+    mean, std = (torch.tensor(manifest[key], device=device)[:, None, None] for key in ("mean", "std"))
+    return {
+        part: Part(
+            (torch.tensor(arrays[f"{part}_images"], device=device).float() / 255 - mean) / std,
+            torch.tensor(arrays[f"{part}_labels"], device=device),
+        )
+        for part in ("train", "validation", "test")
+    }
+
+
+@torch.no_grad()
+def evaluate(network: nn.Module, part: Part) -> tuple[float, np.ndarray]:
+    """Evaluate in evaluation mode.
+
+    Returns
+    -------
+    loss : float
+        Mean cross-entropy in nats, without label smoothing.
+    correct : numpy.ndarray
+        bool (n,).
+    """
+    network.eval()
+    batches = zip(part.images.split(EVALUATION_BATCH), part.labels.split(EVALUATION_BATCH), strict=True)
+    losses, hits = [], []
+    for images, labels in batches:
+        logits = network(images)
+        losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
+        hits.append(logits.argmax(1) == labels)
+    return torch.stack(losses).sum().item() / len(part.labels), torch.cat(hits).cpu().numpy()
+
+
+class Run:
+    """One run in training; `epoch` by `epoch`, it can stop after any and go on from its `state`.
+
+    Parameters
+    ----------
+    spec : mapping
+        As `ablation.plan.Variant.spec` states it.
+    parts : dict of str to Part
+    classes : int
+    """
+
+    def __init__(self, spec: Mapping[str, Any], parts: Mapping[str, Part], classes: int):
+        self.parts, self.recipe, self.seed = parts, spec["recipe"], spec["seed"]
+        images = parts["train"].images
+        network = build(spec["architecture"], tuple(images.shape[1:]), classes)
+        initialise(network, self.seed, LEVELS["initialisation"][spec["architecture"]["layers"]["initialisation"]])
+        self.network = network.to(images.device)
+        self.optimizer = make_optimizer(self.network.parameters(), self.recipe)
+        self.augment = make_augmentation(self.recipe["augmentation"])
+        # Dropout draws from torch's global stream, which is named anew at each step; without dropout nobody draws.
+        self.draws = any(isinstance(layer, nn.Dropout) and layer.p > 0 for layer in self.network.modules())
+        self.curves: list[dict[str, float]] = []
+        self.seconds = {"train": 0.0, "evaluate": 0.0}
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done or the run has diverged."""
+        return len(self.curves) == self.recipe["epochs"] or self.diverged
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the last epoch's losses are not finite."""
+        return bool(self.curves) and not all(
+            math.isfinite(self.curves[-1][loss]) for loss in ("train_loss", "validation_loss")
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on after this epoch, bit for bit."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "curves": self.curves,
+            "seconds": self.seconds,
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go back to where `state` was taken."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.curves, self.seconds = list(state["curves"]), dict(state["seconds"])
+
+    def epoch(self) -> dict[str, float]:
+        """Train one epoch, evaluate on the validation images, and return the new row of the curves."""
+        epoch, train = len(self.curves), self.parts["train"]
+        start = time.perf_counter()
+        loss, accuracy, rate = self._pass(epoch, train)
+        trained = time.perf_counter()
+        validation_loss, correct = evaluate(self.network, self.parts["validation"])
+        done = time.perf_counter()
+        self.seconds["train"] += trained - start
+        self.seconds["evaluate"] += done - trained
+        row = {
+            "epoch": epoch + 1,
+            "train_loss": loss,
+            "train_accuracy": accuracy,
+            "validation_loss": validation_loss,
+            "validation_accuracy": float(correct.mean()),
+            "lr": rate,
+            "seconds": done - start,
+            "time": time.time(),
+        }
+        self.curves.append(row)
+        return row
+
+    def _pass(self, epoch: int, train: Part) -> tuple[float, float, float]:
+        """Take the steps of an epoch; the host waits for the device once, at the end."""
+        count, size, device = len(train.labels), self.recipe["batch_size"], train.labels.device
+        order = torch.randperm(count, generator=stream(self.seed, "order", epoch)).to(device)
+        augmentation = stream(self.seed, "augmentation", epoch, device=device)
+        batches = order.split(size)
+        if len(batches) > 1 and len(batches[-1]) == 1:
+            batches = batches[:-1]  # one image has no batch statistics
+        self.network.train()
+        loss_sum = torch.zeros((), device=device)
+        hits = torch.zeros((), dtype=torch.long, device=device)
+        rate = 0.0
+        for position, batch in enumerate(batches):
+            step = epoch * len(batches) + position
+            rate = learning_rate(self.recipe, step, len(batches))
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            if self.draws:
+                torch.manual_seed(stream_seed(self.seed, "dropout", step))
+            images, labels = self.augment(train.images[batch], augmentation), train.labels[batch]
+            self.optimizer.zero_grad()
+            logits = self.network(images)
+            loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe["label_smoothing"])
+            loss.backward()
+            self.optimizer.step()
+            loss_sum += loss.detach() * len(batch)
+            hits += (logits.detach().argmax(1) == labels).sum()
+        seen = sum(len(batch) for batch in batches)
+        return loss_sum.item() / seen, hits.item() / seen, rate
+
+    def result(self) -> Result:
+        """Evaluate the trained network on all parts: the only time that the test images are read."""
+        start = time.perf_counter()
+        metrics: dict[str, float | None] = {"train_seconds": self.seconds["train"]}
+        correct = {}
+        for name, part in self.parts.items():
+            loss, correct[name] = evaluate(self.network, part)
+            metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = loss, float(correct[name].mean())
+        metrics["generalisation_gap"] = metrics["train_accuracy"] - metrics["test_accuracy"]
+        status = self._status(metrics["train_accuracy"])
+        if status == "diverged" or not all(math.isfinite(metrics[f"{name}_loss"]) for name in self.parts):
+            status = "diverged"
+            metrics = {name: value if name == "train_seconds" else None for name, value in metrics.items()}
+            correct["test"] = np.zeros_like(correct["test"])
+        seconds = self.seconds["evaluate"] + time.perf_counter() - start
+        seen = len(self.curves) * len(self.parts["train"].labels)
+        return Result(
+            status,
+            [{key: value if math.isfinite(value) else None for key, value in row.items()} for row in self.curves],
+            metrics,
+            correct["test"],
+            {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()},
+            {
+                "train_seconds": self.seconds["train"],
+                "evaluate_seconds": seconds,
+                "images_per_second": seen / self.seconds["train"],
+            },
+        )
+
+    def _status(self, train_accuracy: float) -> str:
+        if self.diverged:
+            return "diverged"
+        labels = self.parts["train"].labels
+        chance = labels.bincount().max().item() / len(labels)
+        # Within two standard errors of a share: better than that is learning, however little.
+        noise = 2 * math.sqrt(chance * (1 - chance) / len(labels))
+        return "stuck" if train_accuracy <= chance + noise else "completed"
+
+
+def train(
+    spec: Mapping[str, Any],
+    parts: Mapping[str, Part],
+    classes: int,
+    state: Mapping[str, Any] | None = None,
+    on_epoch: Callable[[Run], None] = lambda run: None,
+) -> Result:
+    """Train a run to its end.
+
+    Parameters
+    ----------
+    spec : mapping
+        As `ablation.plan.Variant.spec` states it.
+    parts : dict of str to Part
+    classes : int
+    state : mapping, optional
+        Where an interrupted training of the same spec stopped.
+    on_epoch : callable
+        Called with the run after each epoch.
+
+    Returns
+    -------
+    Result
+    """
+    run = Run(spec, parts, classes)
+    if state:
+        run.resume(state)
+    while not run.finished:
+        run.epoch()
+        on_epoch(run)
+    return run.result()

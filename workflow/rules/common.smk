@@ -1,0 +1,146 @@
+"""
+Everything that rules share: the study, where its files lie, and the functions that rules call.
+
+NEEDS: config["study"], config["shard_size"]
+GIVES: STUDY_FILE, PLAN, DATA, SHARDS, folders, and functions for inputs, params and messages
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# Importable from the source tree too: the environment that runs Snakemake need not be the one that trains.
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+
+from ablation.digests import digest, source_digest
+from ablation.shards import claimed_keys, code_digest, shard_spec
+from ablation.store import Store
+from ablation.studyfile import StudyFileError, locate_study, read_study
+
+try:
+    STUDY_FILE = locate_study(config["study"])
+    PLAN = read_study(STUDY_FILE)
+except StudyFileError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = "results"
+STORE = f"{RESULTS}/store"
+STUDY = f"{RESULTS}/{PLAN.name}"
+DATA_SPEC = json.dumps(PLAN.study.data.model_dump(), sort_keys=True)
+DATA = f"{RESULTS}/data/{PLAN.study.data.name}-{digest(DATA_SPEC)[:12]}"
+SHARDS = PLAN.shards(config["shard_size"])
+
+
+wildcard_constraints:
+    variant=r"[A-Za-z0-9][A-Za-z0-9_.+-]*",
+    shard=r"[0-9]+",
+
+
+def final_outputs():
+    """List what a finished study consists of."""
+    return [f"{STUDY}/plan/variants.csv", f"{STUDY}/report.html", f"{STUDY}/mlflow.json"]
+
+
+def shard_results(wildcards):
+    """List the result files of all shards."""
+    return [f"{STUDY}/shards/{variant}/{n}.json" for variant, shards in SHARDS.items() for n in range(len(shards))]
+
+
+def frozen_spec(wildcards):
+    """Return the spec of a shard; its file is rewritten only when this text changes."""
+    return shard_spec(PLAN, wildcards.variant, SHARDS[wildcards.variant][int(wildcards.shard)])
+
+
+def training_code(wildcards):
+    """Return the digest of the modules that train a variant: editing one of them makes its shards stale."""
+    return code_digest(PLAN.variants[wildcards.variant].spec(PLAN.study.data, 0)["architecture"])
+
+
+def data_code(wildcards):
+    """Return the digest of the modules that prepare data."""
+    return source_digest(["ablation.datasets"])
+
+
+def gpus(wildcards):
+    """Ask for a GPU where this machine has one; a profile for other machines sets the resource itself."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return int(visible not in ("", "-1"))
+    return int(any(Path("/dev").glob("nvidia[0-9]*")))
+
+
+def whole_study(wildcards):
+    """Return the digest of what the study's tables and pages depend on: its file and the code that writes them."""
+    return digest([PLAN.study.model_dump(mode="json"), PLAN.name])
+
+
+def code_of(*modules):
+    """Return a function that digests modules of the package, for the params of a rule."""
+
+    def digest_code(wildcards):
+        return source_digest([f"ablation.{module}" for module in modules])
+
+    return digest_code
+
+
+def study_size(wildcards):
+    """Return the counts that captions speak of."""
+    return {"runs": PLAN.runs, "variants": len(PLAN.variants), "seeds": len(PLAN.study.seeds)}
+
+
+def figure(name):
+    """Mark a figure for Snakemake's report."""
+    return report(
+        f"{STUDY}/figures/{name}.svg",
+        caption="../report/figure.rst",
+        category="Figures",
+        labels={"figure": name, "study": PLAN.name},
+    )
+
+
+def withdraw_stale_results():
+    """Remove result files that speak of records which are not in the store, so that Snakemake sees what is missing."""
+    store = Store(Path(STORE))
+    for path in map(Path, shard_results(None)):
+        try:
+            missing = [key for key in claimed_keys(path) if not store.has(key)]
+        except FileNotFoundError:
+            continue
+        except (ValueError, KeyError, TypeError):
+            missing = ["the result file itself"]
+        if missing:
+            print(f"{path}: missing or damaged: {', '.join(missing)}; it will be trained again", file=sys.stderr)
+            path.unlink()
+
+
+if workflow.is_main_process:
+    withdraw_stale_results()
+
+
+onstart:
+    # The mirror while it trains; the rule mirror_records completes it, whatever becomes of this process.
+    Path(f"{STUDY}/logs").mkdir(parents=True, exist_ok=True)
+    with open(f"{STUDY}/logs/mirror_follow.log", "w") as output:
+        subprocess.Popen(
+            [sys.executable, "-m", "ablation.commands.mirror", "--follow"]
+            + ["--study", str(STUDY_FILE), "--manifest", f"{DATA}/manifest.json"]
+            + ["--store", STORE, "--results", RESULTS],
+            env={**os.environ, "PYTHONPATH": str(Path(workflow.basedir) / "src")},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+onsuccess:
+    summary = Path(f"{STUDY}/tables/summary.txt")
+    if summary.is_file():
+        print(f"\n{PLAN.study.title}\n\n{summary.read_text()}", file=sys.stderr)
+        print(f"Report: {STUDY}/report.html    MLflow: ./do mlflow", file=sys.stderr)
+
+
+onerror:
+    print(f"\nSomething failed; its log stands above and under {STUDY}/logs. Start again to go on from here.", file=sys.stderr)

@@ -1,0 +1,99 @@
+"""
+From records to numbers.
+
+NEEDS: results/<study>/shards/<variant>/<shard>.json and the records they name
+GIVES: results/<study>/{runs,curves}.parquet, examples.npy
+       results/<study>/{contrasts,claims}.csv
+       results/<study>/tables/comparison.{csv,md,tex}, summary.txt
+"""
+
+
+rule collect_records:
+    """Gather the records: a row a run, a row a run and epoch, a bit a test image."""
+    input:
+        shards=shard_results,
+    output:
+        runs=f"{STUDY}/runs.parquet",
+        curves=f"{STUDY}/curves.parquet",
+        examples=f"{STUDY}/examples.npy",
+    params:
+        study=STUDY_FILE,
+        content=whole_study,
+        store=STORE,
+        code=code_of("commands.collect"),
+    log:
+        f"{STUDY}/logs/collect_records.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        r"""
+        python -m ablation.commands.collect \
+            --study {params.study:q} \
+            --store {params.store:q} \
+            --shards {input.shards:q} \
+            --runs {output.runs:q} \
+            --curves {output.curves:q} \
+            --examples {output.examples:q} 2>&1 | tee {log:q} >&2
+        """
+
+
+rule compare_variants:
+    """Estimate every contrast of the study and of its claims."""
+    input:
+        runs=rules.collect_records.output.runs,
+    output:
+        contrasts=f"{STUDY}/contrasts.csv",
+        claims=f"{STUDY}/claims.csv",
+    params:
+        study=STUDY_FILE,
+        content=whole_study,
+        code=code_of("commands.compare"),
+    log:
+        f"{STUDY}/logs/compare_variants.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        r"""
+        python -m ablation.commands.compare \
+            --study {params.study:q} \
+            --runs {input.runs:q} \
+            --contrasts {output.contrasts:q} \
+            --claims {output.claims:q} 2>&1 | tee {log:q} >&2
+        """
+
+
+rule write_tables:
+    """Write the comparison for machines, for people and for the terminal."""
+    input:
+        runs=rules.collect_records.output.runs,
+        contrasts=rules.compare_variants.output.contrasts,
+    output:
+        csv=report(
+            f"{STUDY}/tables/comparison.csv",
+            caption="../report/comparison.rst",
+            category="Tables",
+            labels={"table": "comparison", "study": PLAN.name},
+        ),
+        markdown=f"{STUDY}/tables/comparison.md",
+        latex=f"{STUDY}/tables/comparison.tex",
+        summary=f"{STUDY}/tables/summary.txt",
+    params:
+        study=STUDY_FILE,
+        content=whole_study,
+        size=study_size,
+        code=code_of("commands.tables"),
+    log:
+        f"{STUDY}/logs/write_tables.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        r"""
+        python -m ablation.commands.tables \
+            --study {params.study:q} \
+            --runs {input.runs:q} \
+            --contrasts {input.contrasts:q} \
+            --csv {output.csv:q} \
+            --markdown {output.markdown:q} \
+            --latex {output.latex:q} \
+            --summary {output.summary:q} 2>&1 | tee {log:q} >&2
+        """

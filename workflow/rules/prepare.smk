@@ -1,0 +1,71 @@
+"""
+What comes before training: the data, the plan and the frozen specs.
+
+NEEDS: the study file
+GIVES: results/data/<data>/manifest.json (with the arrays beside it)
+       results/<study>/plan/variants.csv
+       results/<study>/specs/<variant>/<shard>.json
+"""
+
+
+rule prepare_data:
+    """Read the data set once, split it, and write it as arrays with a digest."""
+    output:
+        manifest=f"{DATA}/manifest.json",
+    params:
+        spec=DATA_SPEC,
+        code=data_code,
+    log:
+        f"{STUDY}/logs/prepare_data.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        r"""
+        python -m ablation.commands.data \
+            --spec {params.spec:q} \
+            --folder "$(dirname {output.manifest:q})" 2>&1 | tee {log:q} >&2
+        """
+
+
+rule plan_study:
+    """Write every variant with its levels, its sizes and the price of its training."""
+    input:
+        manifest=f"{DATA}/manifest.json",
+    output:
+        variants=report(
+            f"{STUDY}/plan/variants.csv",
+            caption="../report/variants.rst",
+            category="Plan",
+            labels={"table": "variants", "study": PLAN.name},
+        ),
+    params:
+        study=STUDY_FILE,
+        content=whole_study,
+        size=study_size,
+        code=code_of("commands.plan"),
+    log:
+        f"{STUDY}/logs/plan_study.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        r"""
+        python -m ablation.commands.plan \
+            --study {params.study:q} \
+            --manifest {input.manifest:q} \
+            --variants {output.variants:q} 2>&1 | tee {log:q} >&2
+        """
+
+
+rule freeze_spec:
+    """Write all that determines the runs of a shard."""
+    localrule: True
+    output:
+        spec=f"{STUDY}/specs/{{variant}}/{{shard}}.json",
+    params:
+        spec=frozen_spec,
+    log:
+        f"{STUDY}/logs/freeze_spec/{{variant}}/{{shard}}.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        "printf '%s\\n' {params.spec:q} > {output.spec:q} 2> {log:q}"

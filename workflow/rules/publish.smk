@@ -1,0 +1,113 @@
+"""
+What people look at: figures, the report and MLflow.
+
+NEEDS: the tables of evaluate.smk
+GIVES: results/<study>/figures/*.{svg,png}
+       results/<study>/report.html
+       results/<study>/mlflow.json (the receipt of a complete mirror)
+"""
+
+
+rule draw_figures:
+    """Draw the figures that the study has."""
+    input:
+        runs=rules.collect_records.output.runs,
+        curves=rules.collect_records.output.curves,
+        comparison=rules.write_tables.output.csv,
+    output:
+        svg=[figure(name) for name in PLAN.figures],
+        png=[f"{STUDY}/figures/{name}.png" for name in PLAN.figures],
+    params:
+        study=STUDY_FILE,
+        content=whole_study,
+        size=study_size,
+        code=code_of("commands.figures"),
+    log:
+        f"{STUDY}/logs/draw_figures.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        r"""
+        python -m ablation.commands.figures \
+            --study {params.study:q} \
+            --runs {input.runs:q} \
+            --curves {input.curves:q} \
+            --comparison {input.comparison:q} \
+            --folder "$(dirname {output.svg[0]:q})" 2>&1 | tee {log:q} >&2
+        """
+
+
+rule write_report:
+    """Put the question, the findings, tables, figures and provenance on one page."""
+    input:
+        manifest=f"{DATA}/manifest.json",
+        runs=rules.collect_records.output.runs,
+        curves=rules.collect_records.output.curves,
+        contrasts=rules.compare_variants.output.contrasts,
+        claims=rules.compare_variants.output.claims,
+        comparison=rules.write_tables.output.csv,
+        figures=rules.draw_figures.output.svg,
+    output:
+        report=report(
+            f"{STUDY}/report.html",
+            caption="../report/report.rst",
+            category="Report",
+            labels={"page": "report", "study": PLAN.name},
+        ),
+    params:
+        study=STUDY_FILE,
+        content=whole_study,
+        size=study_size,
+        code=code_of("commands.report"),
+    log:
+        f"{STUDY}/logs/write_report.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        r"""
+        python -m ablation.commands.report \
+            --study {params.study:q} \
+            --manifest {input.manifest:q} \
+            --runs {input.runs:q} \
+            --curves {input.curves:q} \
+            --contrasts {input.contrasts:q} \
+            --claims {input.claims:q} \
+            --comparison {input.comparison:q} \
+            --figures "$(dirname {input.figures[0]:q})" \
+            --report {output.report:q} 2>&1 | tee {log:q} >&2
+        """
+
+
+rule mirror_records:
+    """Complete the mirror in MLflow; one that cannot be reached is tried again at the next start."""
+    input:
+        manifest=f"{DATA}/manifest.json",
+        runs=rules.collect_records.output.runs,
+        artifacts=[
+            rules.write_tables.output.csv,
+            rules.write_tables.output.markdown,
+            *rules.draw_figures.output.png,
+            rules.write_report.output.report,
+        ],
+    output:
+        receipt=f"{STUDY}/mlflow.json",
+    params:
+        study=STUDY_FILE,
+        store=STORE,
+        results=RESULTS,
+        code=code_of("commands.mirror"),
+    log:
+        f"{STUDY}/logs/mirror_records.log",
+    conda:
+        "../../environment.yml"
+    shell:
+        r"""
+        python -m ablation.commands.mirror \
+            --study {params.study:q} \
+            --manifest {input.manifest:q} \
+            --store {params.store:q} \
+            --results {params.results:q} \
+            --runs {input.runs:q} \
+            --artifacts {input.artifacts:q} \
+            --receipt {output.receipt:q} 2>&1 | tee {log:q} >&2
+        """
