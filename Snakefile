@@ -18,7 +18,7 @@ include: "workflow/rules/publish.smk"
 
 rule all:
     """Everything that a study ends in."""
-    localrule: True
     default_target: True
     input:
-        final_outputs(),
+        final_outputs,
+    localrule: True

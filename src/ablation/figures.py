@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ablation.metrics import METRICS
 from ablation.plan import Plan
-from ablation.tables import count_text
+from ablation.texts import count as count_text
 
 WIDTH = 7.5  # inches: a page between its margins
 MARKED = {"stuck": "X", "diverged": "v"}
@@ -121,14 +121,13 @@ def run_curves(title: str, rows: list[dict]) -> Figure:
 
 
 def _by_architecture(plan: Plan, rows: dict[str, list[str]], title: str) -> tuple[Figure, np.ndarray]:
-    """Make a panel an architecture, as high as it has rows, with one shared scale."""
+    """Make a panel an architecture, as high as it has rows, each with its own scale: effects differ by powers of ten."""
     _style()
     heights = [len(names) + 0.6 for names in rows.values()]
     figure, axes = plt.subplots(
         len(rows),
         1,
-        figsize=(WIDTH, 0.9 + 0.27 * sum(heights)),
-        sharex=True,
+        figsize=(WIDTH, 0.9 + 0.27 * sum(heights) + 0.22 * len(rows)),
         squeeze=False,
         layout="constrained",
         gridspec_kw={"height_ratios": heights},
@@ -147,7 +146,9 @@ def final_runs(plan: Plan, runs: pd.DataFrame, table: pd.DataFrame) -> Figure:
     name = plan.study.metrics[0]
     metric = METRICS[name]
     rows = {a: [v.id for v in plan.variants.values() if v.architecture == a] for a in plan.study.architectures}
-    figure, axes = _by_architecture(plan, rows, f"Every run's {metric.label} ({_seeds(runs)}; bar: mean)")
+    figure, axes = _by_architecture(
+        plan, rows, f"Every run's {metric.label} ({_seeds(runs)}; bar: mean; scales differ)"
+    )
     seen = set()
     for axis, variants in zip(axes, rows.values(), strict=True):
         colours = _colours(plan, variants)
@@ -199,7 +200,9 @@ def effects(plan: Plan, runs: pd.DataFrame, table: pd.DataFrame) -> Figure:
     }
     rows = {architecture: variants for architecture, variants in rows.items() if variants}
     unit = "points" if metric.unit == "%" else metric.unit
-    figure, axes = _by_architecture(plan, rows, f"Effect on {metric.label} against the baseline ({_seeds(runs)})")
+    figure, axes = _by_architecture(
+        plan, rows, f"Effect on {metric.label} against the baseline ({_seeds(runs)}; scales differ)"
+    )
     by_variant = table.set_index("variant")
     margin = metric.scale * plan.study.smallest_effect
     for axis, (architecture, variants) in zip(axes, rows.items(), strict=True):

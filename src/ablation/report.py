@@ -12,7 +12,8 @@ from markupsafe import Markup, escape
 from ablation.claims import AS_CLAIMED, OPEN, OPPOSITE
 from ablation.metrics import METRICS
 from ablation.plan import Plan
-from ablation.tables import caption, count_text, effect_text, number_text, readable
+from ablation.tables import caption, effect_text, number_text, readable
+from ablation.texts import count, plural
 
 FIGURE_CAPTIONS = {
     "curves": "Training loss and validation accuracy by epoch: the mean over seeds, and the range from lowest to highest.",
@@ -67,7 +68,8 @@ def verdict(plan: Plan, claims: pd.DataFrame, contrasts: pd.DataFrame) -> str:
     if len(claims):
         seen = claims["observed"].value_counts()
         parts = [f"{seen.get(kind, 0)} {kind}" for kind in (AS_CLAIMED, OPPOSITE, OPEN)]
-        return f"{len(plan.study.claims)} claims, tested by {len(claims)} contrasts: {', '.join(parts)}."
+        counts = [plural(len(plan.study.claims), "claim"), plural(len(claims), "contrast")]
+        return f"{counts[0]}, tested by {counts[1]}: {', '.join(parts)}."
     first = plan.study.metrics[0]
     rows = contrasts[(contrasts["metric"] == first) & contrasts["low"].notna()]
     clear = rows[(rows["low"] > 0) | (rows["high"] < 0)]
@@ -174,7 +176,7 @@ def write_report(
             f"{counts['train']} for training, {counts['validation']} for validation, {counts['test']} for the test",
         ),
         ("test set", "read once a run, after its last epoch; nothing was chosen by it"),
-        ("training and evaluation", f"{seconds:.0f} s over all runs; about {count_text(work)} multiply-adds"),
+        ("training and evaluation", f"{seconds:.0f} s over all runs; about {count(work)} multiply-adds"),
         ("source", _span(runs["git"])),
         ("torch", _span(runs["torch"])),
         ("Python", _span(runs["python"])),

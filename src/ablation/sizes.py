@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ablation.architectures import build
+from ablation.networks import build
 
 
 def count_multiply_adds(network: nn.Module, input_shape: tuple[int, int, int]) -> int:

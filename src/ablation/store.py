@@ -108,7 +108,7 @@ class Store:
         try:
             record = json.loads(path.read_bytes())
             seal = record.pop("seal")
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamagedRecordError(f"record {key}: {RECORD} cannot be read ({error})") from None
         if seal != digest(record) or record["key"] != key:
             raise DamagedRecordError(f"record {key}: {RECORD} is not what was written")
@@ -169,9 +169,12 @@ class Store:
         with open(locks / key, "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             folder.mkdir(exist_ok=True)
-            yield Running(folder)
-            if self.folder(key).is_dir():
-                shutil.rmtree(folder, ignore_errors=True)
+            try:
+                yield Running(folder)
+                if self.folder(key).is_dir():
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                fcntl.flock(lock, fcntl.LOCK_UN)  # said, not left to closing: a forked child may hold the file too
 
     def running_curves(self, key: str) -> list[dict[str, Any]]:
         """Return the curves so far of a run in training; empty if it has not finished an epoch."""

@@ -173,7 +173,7 @@ class Study(Strict):
 
     title: str = Field(description="The study's name for people.")
     question: str = Field(description="What it asks, in a sentence or two.")
-    data: Data = Field(description="Which images, and how they are split.")
+    data: Data = Field(description="The data set and its split.")
     recipe: Recipe = Field(description="How the variants are trained.")
     architectures: dict[str, StudyArchitecture] = Field(
         min_length=1, description="The architectures by name; a name is the first part of its variants' ids."

@@ -7,16 +7,9 @@ import pandas as pd
 from ablation.metrics import METRICS, Metric
 from ablation.plan import Plan
 from ablation.statistics import summarise
+from ablation.texts import count
 
 MINUS = "\N{MINUS SIGN}"
-
-
-def count_text(value: float) -> str:
-    """Write a count with three significant digits and a unit prefix: 61.7 k, 1.81 G."""
-    for factor, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if value >= factor:
-            return f"{value / factor:.3g}{prefix}" if value / factor < 999.5 else f"{value / factor:.0f}{prefix}"
-    return f"{value:.0f}"
 
 
 def number_text(value: float, metric: Metric, sign: bool = False) -> str:
@@ -105,8 +98,8 @@ def readable(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
                 effect = effect_text(*(row[f"{name}_{part}"] for part in ("effect", "low", "high")), metric)
                 cells[f"effect ({points}) [95 %]"] = effect
         cells |= {
-            "parameters": count_text(row["parameters"]),
-            "multiply-adds": count_text(row["multiply_adds"]),
+            "parameters": count(row["parameters"]),
+            "multiply-adds": count(row["multiply_adds"]),
             "training (s)": f"{row['mean_train_seconds']:.1f}",
             "failures": failures_text(row),
         }

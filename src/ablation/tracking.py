@@ -90,7 +90,9 @@ class Mirror:
         """Find or make the experiment, and read the ledger or rebuild it from the experiment's runs."""
         experiment = self.client.get_experiment_by_name(self.plan.name)
         if experiment is None:
-            identity = self.client.create_experiment(self.plan.name, artifact_location=artifacts)
+            # Without the tag, the UI takes the experiment for one of prompts and agents.
+            kind = {"mlflow.experimentKind": "custom_model_development"}
+            identity = self.client.create_experiment(self.plan.name, artifact_location=artifacts, tags=kind)
         else:
             identity = experiment.experiment_id
             if experiment.lifecycle_stage == "deleted":

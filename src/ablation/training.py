@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ablation.architectures import build
 from ablation.initialisation import initialise
 from ablation.layers import LEVELS
+from ablation.networks import build
 from ablation.randomness import stream, stream_seed
 from ablation.recipe import learning_rate, make_augmentation, make_optimizer
 

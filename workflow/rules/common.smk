@@ -7,6 +7,7 @@ GIVES: STUDY_FILE, PLAN, DATA, SHARDS, folders, and functions for inputs, params
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,24 +41,41 @@ wildcard_constraints:
     shard=r"[0-9]+",
 
 
-def final_outputs():
-    """List what a finished study consists of."""
-    return [f"{STUDY}/plan/variants.csv", f"{STUDY}/report.html", f"{STUDY}/mlflow.json"]
+def final_outputs(wildcards):
+    """List what a finished study consists of.
+
+    The shards are named although the report needs them anyway: Snakemake makes a file that lies between two others
+    anew only if it is asked for, and a shard whose record was lost must be trained again.
+    """
+    pages = [
+        f"{STUDY}/plan/variants.csv",
+        f"{STUDY}/report.html",
+        f"{STUDY}/mlflow.json",
+    ]
+    return [*pages, *shard_results(wildcards)]
 
 
 def shard_results(wildcards):
     """List the result files of all shards."""
-    return [f"{STUDY}/shards/{variant}/{n}.json" for variant, shards in SHARDS.items() for n in range(len(shards))]
+    return [
+        f"{STUDY}/shards/{variant}/{n}.json"
+        for variant, shards in SHARDS.items()
+        for n in range(len(shards))
+    ]
 
 
 def frozen_spec(wildcards):
     """Return the spec of a shard; its file is rewritten only when this text changes."""
-    return shard_spec(PLAN, wildcards.variant, SHARDS[wildcards.variant][int(wildcards.shard)])
+    return shard_spec(
+        PLAN, wildcards.variant, SHARDS[wildcards.variant][int(wildcards.shard)]
+    )
 
 
 def training_code(wildcards):
     """Return the digest of the modules that train a variant: editing one of them makes its shards stale."""
-    return code_digest(PLAN.variants[wildcards.variant].spec(PLAN.study.data, 0)["architecture"])
+    return code_digest(
+        PLAN.variants[wildcards.variant].spec(PLAN.study.data, 0)["architecture"]
+    )
 
 
 def data_code(wildcards):
@@ -70,7 +88,11 @@ def gpus(wildcards):
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return int(visible not in ("", "-1"))
-    return int(any(Path("/dev").glob("nvidia[0-9]*")))
+    listed = (
+        shutil.which("nvidia-smi")
+        and subprocess.run(["nvidia-smi", "-L"], capture_output=True).stdout
+    )
+    return int(bool(listed))
 
 
 def whole_study(wildcards):
@@ -89,7 +111,11 @@ def code_of(*modules):
 
 def study_size(wildcards):
     """Return the counts that captions speak of."""
-    return {"runs": PLAN.runs, "variants": len(PLAN.variants), "seeds": len(PLAN.study.seeds)}
+    return {
+        "runs": PLAN.runs,
+        "variants": len(PLAN.variants),
+        "seeds": len(PLAN.study.seeds),
+    }
 
 
 def figure(name):
@@ -113,7 +139,10 @@ def withdraw_stale_results():
         except (ValueError, KeyError, TypeError):
             missing = ["the result file itself"]
         if missing:
-            print(f"{path}: missing or damaged: {', '.join(missing)}; it will be trained again", file=sys.stderr)
+            print(
+                f"{path}: missing or damaged: {', '.join(missing)}; it will be trained again",
+                file=sys.stderr,
+            )
             path.unlink()
 
 
@@ -121,26 +150,43 @@ if workflow.is_main_process:
     withdraw_stale_results()
 
 
+def accompany(command, output):
+    """Start a command of the package that follows the training and ends with this process."""
+    arguments = [
+        "--study",
+        str(STUDY_FILE),
+        "--manifest",
+        f"{DATA}/manifest.json",
+        "--store",
+        STORE,
+    ]
+    subprocess.Popen(
+        [sys.executable, "-m", *command, *arguments],
+        env={**os.environ, "PYTHONPATH": str(Path(workflow.basedir) / "src")},
+        stdout=output,
+        stderr=output,
+    )
+
+
 onstart:
-    # The mirror while it trains; the rule mirror_records completes it, whatever becomes of this process.
     Path(f"{STUDY}/logs").mkdir(parents=True, exist_ok=True)
+    accompany(["ablation.commands.watch"], None)
+    # The mirror while it trains; the rule mirror_records completes it, whatever becomes of this process.
     with open(f"{STUDY}/logs/mirror_follow.log", "w") as output:
-        subprocess.Popen(
-            [sys.executable, "-m", "ablation.commands.mirror", "--follow"]
-            + ["--study", str(STUDY_FILE), "--manifest", f"{DATA}/manifest.json"]
-            + ["--store", STORE, "--results", RESULTS],
-            env={**os.environ, "PYTHONPATH": str(Path(workflow.basedir) / "src")},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        accompany(["ablation.commands.mirror", "--follow"], output)
 
 
 onsuccess:
     summary = Path(f"{STUDY}/tables/summary.txt")
     if summary.is_file():
         print(f"\n{PLAN.study.title}\n\n{summary.read_text()}", file=sys.stderr)
-        print(f"Report: {STUDY}/report.html    MLflow: ./do mlflow", file=sys.stderr)
+        print(
+            f"Report: {STUDY}/report.html    MLflow: ./do mlflow", file=sys.stderr
+        )
 
 
 onerror:
-    print(f"\nSomething failed; its log stands above and under {STUDY}/logs. Start again to go on from here.", file=sys.stderr)
+    print(
+        f"\nSomething failed; its log stands above and under {STUDY}/logs. Start again to go on from here.",
+        file=sys.stderr,
+    )

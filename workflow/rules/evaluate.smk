@@ -16,15 +16,15 @@ rule collect_records:
         runs=f"{STUDY}/runs.parquet",
         curves=f"{STUDY}/curves.parquet",
         examples=f"{STUDY}/examples.npy",
+    log:
+        f"{STUDY}/logs/collect_records.log",
+    conda:
+        "../../environment.yml"
     params:
         study=STUDY_FILE,
         content=whole_study,
         store=STORE,
         code=code_of("commands.collect"),
-    log:
-        f"{STUDY}/logs/collect_records.log",
-    conda:
-        "../../environment.yml"
     shell:
         r"""
         python -m ablation.commands.collect \
@@ -44,14 +44,14 @@ rule compare_variants:
     output:
         contrasts=f"{STUDY}/contrasts.csv",
         claims=f"{STUDY}/claims.csv",
-    params:
-        study=STUDY_FILE,
-        content=whole_study,
-        code=code_of("commands.compare"),
     log:
         f"{STUDY}/logs/compare_variants.log",
     conda:
         "../../environment.yml"
+    params:
+        study=STUDY_FILE,
+        content=whole_study,
+        code=code_of("commands.compare"),
     shell:
         r"""
         python -m ablation.commands.compare \
@@ -77,15 +77,15 @@ rule write_tables:
         markdown=f"{STUDY}/tables/comparison.md",
         latex=f"{STUDY}/tables/comparison.tex",
         summary=f"{STUDY}/tables/summary.txt",
+    log:
+        f"{STUDY}/logs/write_tables.log",
+    conda:
+        "../../environment.yml"
     params:
         study=STUDY_FILE,
         content=whole_study,
         size=study_size,
         code=code_of("commands.tables"),
-    log:
-        f"{STUDY}/logs/write_tables.log",
-    conda:
-        "../../environment.yml"
     shell:
         r"""
         python -m ablation.commands.tables \

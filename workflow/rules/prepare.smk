@@ -12,13 +12,13 @@ rule prepare_data:
     """Read the data set once, split it, and write it as arrays with a digest."""
     output:
         manifest=f"{DATA}/manifest.json",
-    params:
-        spec=DATA_SPEC,
-        code=data_code,
     log:
         f"{STUDY}/logs/prepare_data.log",
     conda:
         "../../environment.yml"
+    params:
+        spec=DATA_SPEC,
+        code=data_code,
     shell:
         r"""
         python -m ablation.commands.data \
@@ -38,15 +38,16 @@ rule plan_study:
             category="Plan",
             labels={"table": "variants", "study": PLAN.name},
         ),
+    log:
+        f"{STUDY}/logs/plan_study.log",
+    priority: 1  # the price is worth knowing before the training begins
+    conda:
+        "../../environment.yml"
     params:
         study=STUDY_FILE,
         content=whole_study,
         size=study_size,
         code=code_of("commands.plan"),
-    log:
-        f"{STUDY}/logs/plan_study.log",
-    conda:
-        "../../environment.yml"
     shell:
         r"""
         python -m ablation.commands.plan \
@@ -58,14 +59,14 @@ rule plan_study:
 
 rule freeze_spec:
     """Write all that determines the runs of a shard."""
-    localrule: True
     output:
         spec=f"{STUDY}/specs/{{variant}}/{{shard}}.json",
-    params:
-        spec=frozen_spec,
     log:
         f"{STUDY}/logs/freeze_spec/{{variant}}/{{shard}}.log",
+    localrule: True
     conda:
         "../../environment.yml"
+    params:
+        spec=frozen_spec,
     shell:
         "printf '%s\\n' {params.spec:q} > {output.spec:q} 2> {log:q}"

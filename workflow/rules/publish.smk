@@ -17,15 +17,15 @@ rule draw_figures:
     output:
         svg=[figure(name) for name in PLAN.figures],
         png=[f"{STUDY}/figures/{name}.png" for name in PLAN.figures],
+    log:
+        f"{STUDY}/logs/draw_figures.log",
+    conda:
+        "../../environment.yml"
     params:
         study=STUDY_FILE,
         content=whole_study,
         size=study_size,
         code=code_of("commands.figures"),
-    log:
-        f"{STUDY}/logs/draw_figures.log",
-    conda:
-        "../../environment.yml"
     shell:
         r"""
         python -m ablation.commands.figures \
@@ -54,15 +54,15 @@ rule write_report:
             category="Report",
             labels={"page": "report", "study": PLAN.name},
         ),
+    log:
+        f"{STUDY}/logs/write_report.log",
+    conda:
+        "../../environment.yml"
     params:
         study=STUDY_FILE,
         content=whole_study,
         size=study_size,
         code=code_of("commands.report"),
-    log:
-        f"{STUDY}/logs/write_report.log",
-    conda:
-        "../../environment.yml"
     shell:
         r"""
         python -m ablation.commands.report \
@@ -91,22 +91,20 @@ rule mirror_records:
         ],
     output:
         receipt=f"{STUDY}/mlflow.json",
-    params:
-        study=STUDY_FILE,
-        store=STORE,
-        results=RESULTS,
-        code=code_of("commands.mirror"),
     log:
         f"{STUDY}/logs/mirror_records.log",
     conda:
         "../../environment.yml"
+    params:
+        study=STUDY_FILE,
+        store=STORE,
+        code=code_of("commands.mirror"),
     shell:
         r"""
         python -m ablation.commands.mirror \
             --study {params.study:q} \
             --manifest {input.manifest:q} \
             --store {params.store:q} \
-            --results {params.results:q} \
             --runs {input.runs:q} \
             --artifacts {input.artifacts:q} \
             --receipt {output.receipt:q} 2>&1 | tee {log:q} >&2

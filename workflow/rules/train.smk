@@ -15,19 +15,19 @@ rule train_shard:
         manifest=f"{DATA}/manifest.json",
     output:
         result=f"{STUDY}/shards/{{variant}}/{{shard}}.json",
-    params:
-        store=STORE,
-        code=training_code,
     log:
         f"{STUDY}/logs/train_shard/{{variant}}/{{shard}}.log",
     benchmark:
         f"{STUDY}/benchmarks/train_shard/{{variant}}/{{shard}}.tsv"
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         gpu=gpus,
         mem_mb=2000,
-    conda:
-        "../../environment.yml"
+    params:
+        store=STORE,
+        code=training_code,
     shell:
         r"""
         python -m ablation.commands.train \

@@ -5,10 +5,8 @@ levels) is stated here, and how it is *built* stands in the module that its line
 line of the catalogue with every level of every factor.
 """
 
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 Scalar = str | int | float | bool
 
@@ -90,26 +88,3 @@ CATALOGUE: dict[str, Architecture] = {
         refuse_broken_densenet_depth,
     ),
 }
-
-
-def build(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int):
-    """Build the network of a spec; its weights are whatever torch drew and wait for `ablation.initialisation`.
-
-    Parameters
-    ----------
-    architecture : mapping
-        The part ``architecture`` of a run's spec: ``builder``, ``layers`` and ``arguments``.
-    input_shape : tuple of int
-        Channels, height and width in pixels.
-    classes : int
-        Number of outputs.
-
-    Returns
-    -------
-    torch.nn.Module
-        Maps (batch, channels, height, width) to logits (batch, classes).
-    """
-    from ablation.layers import Layers
-
-    builder = pkgutil.resolve_name(architecture["builder"])
-    return builder(input_shape, classes, Layers.choose(architecture["layers"]), **architecture["arguments"])

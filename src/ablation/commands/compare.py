@@ -8,14 +8,17 @@ import pandas as pd
 from ablation.claims import claim_table, contrast_table
 from ablation.commands import run
 from ablation.studyfile import read_study
+from ablation.texts import plural
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write contrasts and claims."""
     plan = read_study(arguments.study)
     runs = pd.read_parquet(arguments.runs)
-    contrast_table(plan, runs).to_csv(arguments.contrasts, index=False)
-    claim_table(plan, runs).to_csv(arguments.claims, index=False)
+    contrasts, claims = contrast_table(plan, runs), claim_table(plan, runs)
+    contrasts.to_csv(arguments.contrasts, index=False)
+    claims.to_csv(arguments.claims, index=False)
+    print(f"{plural(len(plan.contrasts), 'contrast')}; {plural(len(plan.study.claims), 'claim')}")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
         figure = figures.curves(plan, runs, curves) if name == "curves" else figures.DRAW[name](plan, runs, table)
         figure.savefig(arguments.folder / f"{name}.svg", metadata={"Date": None})
         figure.savefig(arguments.folder / f"{name}.png", dpi=200)
+    print(f"figures: {', '.join(plan.figures)}")
 
 
 if __name__ == "__main__":

@@ -35,10 +35,10 @@ def open_mirror(arguments: argparse.Namespace):
 
     plan = read_study(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
-    uri, artifacts = tracking_uri(arguments.results)
+    uri, artifacts = tracking_uri(arguments.store.parent)
     if artifacts:
         artifacts = f"{artifacts}/{plan.name}"
-    ledger = arguments.results / plan.name / "mlflow-ledger.json"
+    ledger = arguments.store.parent / plan.name / "mlflow-ledger.json"
     return Mirror(plan, planned_runs(plan, manifest), Store(arguments.store), manifest, uri, artifacts, ledger)
 
 
@@ -50,7 +50,7 @@ def follow(arguments: argparse.Namespace) -> None:
     while os.getppid() == parent:
         if arguments.manifest.is_file():
             try:
-                with one_writer(arguments.results / ".mirror.lock"):
+                with one_writer(arguments.store.parent / ".mirror.lock"):
                     # Opened anew each time: the final mirror may have written the ledger in between.
                     open_mirror(arguments).sync()
                 pause = EVERY
@@ -62,7 +62,7 @@ def follow(arguments: argparse.Namespace) -> None:
             time.sleep(0.5)
             waited += 0.5
     if arguments.manifest.is_file():
-        with one_writer(arguments.results / ".mirror.lock"):
+        with one_writer(arguments.store.parent / ".mirror.lock"):
             mirror = open_mirror(arguments)
             if not mirror.sync():
                 mirror.pause()
@@ -74,9 +74,9 @@ def finish(arguments: argparse.Namespace) -> None:
 
     from ablation.tracking import one_writer, tracking_uri, version
 
-    uri, _ = tracking_uri(arguments.results)
+    uri, _ = tracking_uri(arguments.store.parent)
     try:
-        with one_writer(arguments.results / ".mirror.lock"):
+        with one_writer(arguments.store.parent / ".mirror.lock"):
             mirror = open_mirror(arguments)
             mirror.sync()
             study_run = mirror.conclude(pd.read_parquet(arguments.runs), arguments.artifacts)
@@ -94,6 +94,7 @@ def finish(arguments: argparse.Namespace) -> None:
     }
     with write_whole(arguments.receipt) as file:
         file.write(json.dumps(receipt, indent=1).encode())
+    print(f"MLflow at {uri}: experiment {mirror.plan.name} is complete")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -108,8 +109,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", type=Path, required=True, help="the study file")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
-    parser.add_argument("--store", type=Path, required=True, help="folder of the store")
-    parser.add_argument("--results", type=Path, required=True, help="folder of all results")
+    parser.add_argument("--store", type=Path, required=True, help="folder of the store; MLflow's own lies beside it")
     parser.add_argument("--follow", action="store_true", help="mirror what grows until the parent process ends")
     parser.add_argument("--runs", type=Path, help="table of runs (Parquet)")
     parser.add_argument("--artifacts", type=Path, nargs="*", default=[], help="tables, figures, report")

@@ -9,7 +9,7 @@ import pandas as pd
 from ablation.commands import run
 from ablation.plan import level_text
 from ablation.studyfile import read_study
-from ablation.tables import count_text
+from ablation.texts import count, plural
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -37,8 +37,8 @@ def main(arguments: argparse.Namespace) -> None:
     table = pd.DataFrame(rows)
     table.to_csv(arguments.variants, index=False)
     work = table["training_multiply_adds"].sum()
-    grid = f"{len(table)} variants x {len(plan.study.seeds)} seeds = {plan.runs} runs"
-    print(f"{plan.name}: {grid}, about {count_text(work)} multiply-adds")
+    grid = f"{plural(len(table), 'variant')} x {plural(len(plan.study.seeds), 'seed')} = {plural(plan.runs, 'run')}"
+    print(f"{plan.name}: {grid}, about {count(work)} multiply-adds")
 
 
 if __name__ == "__main__":

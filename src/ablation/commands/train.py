@@ -15,6 +15,7 @@ from ablation.commands import run
 from ablation.files import write_whole
 from ablation.shards import run_key
 from ablation.store import CORRECT, WEIGHTS, Store
+from ablation.texts import duration
 
 SAY_EVERY = 5.0  # seconds between two lines of progress
 SAVE_EVERY = 20.0  # seconds of training that a killed job loses at most, plus an epoch
@@ -69,13 +70,6 @@ class Progress:
             f"epoch {row['epoch']}/{epochs}  loss {row['train_loss']:.3f}  "
             f"validation accuracy {100 * row['validation_accuracy']:.1f} %  {duration(left)} left"
         )
-
-
-def duration(seconds: float) -> str:
-    """Write a time for people."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
 
 
 def train_missing(arguments: argparse.Namespace, shard: dict, keys: list[str], manifest: dict, arrays: dict) -> None:

@@ -1,0 +1,71 @@
+#!/bin/sh
+# Sets everything up from the lock and does one thing. Needs Python 3.11 or newer with pip, and git; nothing else.
+set -eu
+cd "$(dirname "$0")"
+
+usage() {
+    cat <<'TEXT'
+./do study [NAME|FILE] [SNAKEMAKE OPTIONS]  run a study (config/studies/digits.yaml if none is named)
+./do test [PYTEST OPTIONS]                  pass the tests
+./do check                                  format, lint of Python and of the workflow, schema, without changing anything
+./do format                                 format everything
+./do schema                                 write the JSON schema of study files
+./do mlflow [PORT]                          look at the runs in the MLflow UI (port 5000)
+./do setup                                  set up .venv and nothing more
+TEXT
+}
+
+# uv, wherever it is: on the PATH, or installed here, beside the project and not into anybody's Python.
+find_uv() {
+    if command -v uv >/dev/null 2>&1; then
+        echo uv
+        return
+    fi
+    if [ ! -x .uv/bin/uv ]; then
+        python=$(command -v python3 || command -v python) || { echo "do: no python3 found" >&2; exit 1; }
+        echo "do: installing uv into .uv" >&2
+        "$python" -m pip install --quiet --target .uv uv >&2
+    fi
+    echo .uv/bin/uv
+}
+
+verb=${1:-help}
+[ $# -gt 0 ] && shift
+case $verb in
+    study | test | check | format | schema | mlflow | setup) ;;
+    help | -h | --help) usage; exit 0 ;;
+    *) echo "do: no such verb: $verb" >&2; usage >&2; exit 2 ;;
+esac
+
+# Whatever environment happens to be active is not the project's.
+unset VIRTUAL_ENV PYTHONPATH PYTHONHOME || true
+uv=$(find_uv)
+if [ ! -d .venv ]; then echo "do: setting up .venv from uv.lock (torch is large: this takes minutes on a slow line)" >&2; fi
+"$uv" sync --locked --quiet
+PATH="$PWD/.venv/bin:$PATH"
+export PATH
+
+case $verb in
+    study)
+        study=digits
+        case ${1:-} in '' | -*) ;; *) study=$1; shift ;; esac
+        exec snakemake --cores all --config "study=$study" "$@"
+        ;;
+    test) exec python -m pytest "$@" ;;
+    check)
+        ruff format --check .
+        ruff check .
+        snakefmt --check Snakefile workflow
+        snakemake --lint
+        ;;
+    format)
+        ruff check --fix-only --quiet .
+        ruff format .
+        snakefmt Snakefile workflow
+        ;;
+    schema) exec python -m ablation.commands.schema ;;
+    mlflow)
+        exec mlflow ui --backend-store-uri "${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow.db}" --port "${1:-5000}"
+        ;;
+    setup) echo "do: .venv is ready: . .venv/bin/activate" >&2 ;;
+esac

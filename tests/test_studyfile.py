@@ -1,0 +1,248 @@
+"""Study files: what they may say, and what every mistake is answered with."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ablation.architectures import CATALOGUE
+from ablation.shards import shard_spec
+from ablation.studyfile import StudyFileError, locate_study, read_study, study_schema
+
+ROOT = Path(__file__).parents[1]
+STUDIES = sorted((ROOT / "config/studies").glob("*.yaml"))
+
+GOOD = """\
+title: A title
+question: A question?
+data: {name: digits}
+recipe: {epochs: 3, batch_size: 64, lr: 1e-1}
+architectures:
+  lenet: {baseline: {activation: relu}}
+  resnet: {builder: resnet_cifar, baseline: {depth: 8, width: 8}}
+grid:
+  - architectures: [lenet]
+    factors: {activation: [sigmoid, tanh], norm: [batch]}
+  - architectures: [resnet]
+    factors: {residual: [none], lr: [0.01]}
+seeds: 3
+smallest_effect: 0.01
+"""
+
+CLAIM = """\
+claims:
+  relu-better:
+    {statement: s, source: t, factor: activation, level: relu, against: sigmoid, metric: test_accuracy, direction: greater}
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(text, name="mine.yaml"):
+        path = tmp_path / name
+        path.write_text(text)
+        return read_study(path)
+
+    return read
+
+
+def change(old, new):
+    assert old in GOOD
+    return GOOD.replace(old, new)
+
+
+def test_variants_are_named_by_what_they_change(read):
+    plan = read(GOOD)
+    assert list(plan.variants) == [
+        "lenet",
+        "lenet-activation.sigmoid",
+        "lenet-activation.tanh",
+        "lenet-norm.batch",
+        "resnet",
+        "resnet-residual.none",
+        "resnet-lr.0.01",
+    ]
+    assert plan.variants["resnet-lr.0.01"].spec(plan.study.data, 2)["recipe"]["lr"] == 0.01
+    assert plan.variants["lenet"].levels["lr"] == 0.1, "1e-1 is a number"
+    assert plan.runs == 21
+
+
+def test_full_factorial_combines_and_compares_with_matched_variants(read):
+    plan = read(GOOD.replace("norm: [batch]}", "norm: [batch]}\n    design: full_factorial"))
+    assert "lenet-activation.tanh-norm.batch" in plan.variants
+    pairs = {(c.variant, c.reference): c.factors for c in plan.contrasts}
+    both = "lenet-activation.tanh-norm.batch"
+    assert pairs[both, "lenet"] == ("activation", "norm")
+    assert pairs[both, "lenet-norm.batch"] == ("activation",)
+    assert pairs[both, "lenet-activation.tanh"] == ("norm",)
+
+
+def test_exclusions_drop_all_variants_that_have_the_levels(read):
+    text = GOOD.replace(
+        "norm: [batch]}", "norm: [batch]}\n    design: full_factorial\n    exclude: [{activation: tanh, norm: batch}]"
+    )
+    assert "lenet-activation.tanh-norm.batch" not in read(text).variants
+    assert "lenet-activation.tanh" in read(text).variants
+
+
+def test_variants_can_be_listed_one_by_one(read):
+    text = change("factors: {residual: [none], lr: [0.01]}", "variants: [{residual: none, norm: none, width: 4}]")
+    assert "resnet-norm.none-residual.none-width.4" in read(text).variants
+
+
+def test_ids_do_not_depend_on_the_order_of_the_file(read):
+    swapped = change("activation: [sigmoid, tanh], norm: [batch]", "norm: [batch], activation: [tanh, sigmoid]")
+    assert set(read(swapped).variants) == set(read(GOOD).variants)
+
+
+def test_words_of_old_yaml_are_words(read):
+    plan = read(change("A title", "on"))
+    assert plan.study.title == "on"
+
+
+def test_claims_become_contrasts_where_the_study_has_them(read):
+    plan = read(GOOD + CLAIM)
+    assert [(name, c.variant, c.reference) for name, c in plan.claims] == [
+        ("relu-better", "lenet", "lenet-activation.sigmoid")
+    ]
+
+
+def test_seeds_can_be_listed_and_are_cut_into_shards(read):
+    plan = read(change("seeds: 3", "seeds: [7, 1, 9]"))
+    assert plan.shards(2)["lenet"] == [(7, 1), (9,)]
+    runs = json.loads(shard_spec(plan, "lenet", (7, 1)))["runs"]
+    assert [run["seed"] for run in runs] == [7, 1]
+
+
+MISTAKES = [
+    # change of the good file, what the message must say
+    ("seeds: 3", "sedes: 3", ["sedes: unknown key 'sedes'; did you mean 'seeds'?", "seeds: this key is missing"]),
+    ("lr: 1e-1", "learning: 1", ["line 4, recipe.learning: unknown key", "allowed: epochs, batch_size"]),
+    ("lr: 1e-1", "lr: fast", ["line 4, recipe.lr: found \"fast\", expected a valid number"]),
+    ("lr: 1e-1", "lr: true", ["recipe.lr: found true"]),
+    ("lr: 1e-1", "lr: -1", ["recipe.lr: found -1, expected greater than 0"]),
+    ("epochs: 3", "epochs: 2.5", ["recipe.epochs: found 2.5"]),
+    ("lr: 1e-1", "lr: 1, schedule: cosin", ["found 'cosin', expected constant, step, cosine, linear; did you mean 'cosine'?"]),
+    ("lr: 1e-1", "lr: 1, nesterov: true", ["nesterov needs the optimizer sgd with a momentum above 0"]),
+    ("lr: 1e-1", "lr: 1, augmentation: flop", ["recipe.augmentation: found \"flop\""]),
+    ("name: digits", "name: digit", ["data.name: found 'digit', expected digits; did you mean 'digits'?"]),
+    ("builder: resnet_cifar", "builder: resnet_cifra", ["architectures.resnet.builder: found 'resnet_cifra'", "did you mean 'resnet_cifar'?"]),
+    ("  lenet: {", "  lente: {", ["line 6, architectures.lente: found 'lente', expected an architecture", "did you mean 'lenet'?"]),
+    ("activation: relu}", "activation: rellu}", ["baseline.activation: found 'rellu', expected a level of activation", "did you mean 'relu'?"]),
+    ("[sigmoid, tanh]", "[sigmod, tanh]", ["line 10, grid[0].factors.activation[0]: found 'sigmod'", "did you mean 'sigmoid'?"]),
+    ("[sigmoid, tanh]", "[]", ["grid[0].factors.activation: found no level, expected at least one"]),
+    ("[sigmoid, tanh]", "[tanh, tanh]", ["found the level 'tanh' twice"]),
+    ("[sigmoid, tanh]", "[relu]", ["found only the baseline's level 'relu', expected another one"]),
+    ("norm: [batch]", "residual: [none]", ["architecture 'lenet' (lenet) has no factor 'residual'; it has activation"]),
+    ("norm: [batch]", "width: [big]", ["grid[0].factors.width[0]: found 'big', expected a whole number"]),
+    ("norm: [batch]", "momentum: [2]", ["factors.momentum[0]: found 2"]),
+    ("lr: [0.01]", "betas: [[0.8, 0.9]]", ["betas belong to adam and adamw, and the optimizer is sgd"]),
+    ("lr: [0.01]", "depth: [9]", ["depth must be 6n + 2"]),
+    ("architectures: [lenet]", "architectures: [lanet]", ["grid[0].architectures[0]: found 'lanet'", "did you mean 'lenet'?"]),
+    ("norm: [batch]}", "norm: [batch]}\n    exclude: [{norm: none}]\n    design: full_factorial", ["an exclusion of the baseline of 'lenet'"]),
+    ("    factors: {residual: [none], lr: [0.01]}", "    design: full_factorial", ["states either factors or variants"]),
+    ("seeds: 3", "seeds: 0", ["line 13, seeds:"]),
+    ("seeds: 3", "seeds: [1, 1]", ["seeds: found [1, 1], expected every entry once"]),
+    ("seeds: 3", "seeds: 3\nmetrics: [test_acuracy]", ["metrics[0]: found 'test_acuracy'", "did you mean 'test_accuracy'?"]),
+    ("seeds: 3", "seeds: 3\nseeds: 4", ["found the key 'seeds' twice (line 14)"]),
+    ("title: A title", "title: [A title", ["line", "not valid YAML"]),
+    ("resnet: {builder", "../resnet: {builder", ["found the name '../resnet', expected letters, digits and _ only"]),
+    ("smallest_effect: 0.01", "", ["smallest_effect: this key is missing"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), MISTAKES, ids=[new[:40] or old for old, new, _ in MISTAKES])
+def test_a_mistake_is_named_with_file_key_and_what_is_allowed(read, old, new, expected, tmp_path):
+    with pytest.raises(StudyFileError) as caught:
+        read(change(old, new))
+    message = str(caught.value)
+    assert "mine.yaml" in message
+    for part in expected:
+        assert part in message
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"], "a bad file creates nothing"
+
+
+CLAIM_MISTAKES = [
+    ("level: relu", "level: reluu", "no architecture of the study has the variants"),
+    ("against: sigmoid", "against: gelu", "no architecture of the study has the variants"),
+    ("against: sigmoid", "against: relu", "expected two levels"),
+    ("metric: test_accuracy", "metric: accuracy", "claims.relu-better.metric: found 'accuracy'"),
+    ("direction: greater", "direction: up", "found 'up', expected greater, less"),
+    ("source: t", "source: t, architectures: [resnet]", "the study has no variant 'resnet-activation.sigmoid'"),
+    ("relu-better:", "Relu better:", "small letters, digits and - only"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), CLAIM_MISTAKES)
+def test_a_claim_that_cannot_be_tested_is_refused(read, old, new, expected):
+    assert old in CLAIM
+    with pytest.raises(StudyFileError, match=re.escape(expected)):
+        read(GOOD + CLAIM.replace(old, new))
+
+
+def test_all_mistakes_are_named_at_once(read):
+    with pytest.raises(StudyFileError) as caught:
+        read(GOOD.replace("lr: 1e-1", "lr: fast").replace("seeds: 3", "seeds: x").replace("title", "titel"))
+    assert len(re.findall(r"\n  ", str(caught.value))) >= 4
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words\n", "\x00"])
+def test_a_file_that_is_no_mapping_is_refused(read, text):
+    with pytest.raises(StudyFileError, match=r"mine\.yaml"):
+        read(text)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "x.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(StudyFileError, match="UTF-8"):
+        read_study(tmp_path / "x.yaml")
+
+
+@pytest.mark.parametrize("name", ["../digits", "a/b", "", "Digits", "/tmp/x", "../x/..yaml"])
+def test_a_name_that_would_leave_its_folder_is_refused(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(StudyFileError, match="study: found"):
+        locate_study(name)
+
+
+def test_a_missing_study_is_answered_with_the_nearest(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(StudyFileError, match=r"no such file config/studies/digit\.yaml; did you mean 'digits'\?"):
+        locate_study("digit")
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_study_of_the_project_is_valid_and_says_what_it_is_about(path):
+    plan = read_study(path)
+    assert plan.runs
+    head = path.read_text().split("title:")[0]
+    assert all(word in head for word in ("# Asks:", "# Costs:", "# Came out:"))
+
+
+def test_the_committed_schema_is_the_one_of_the_models():
+    committed = json.loads((ROOT / "workflow/schemas/study.schema.json").read_text())
+    assert committed == study_schema(), "run ./do schema"
+
+
+def test_every_key_of_a_study_is_described():
+    def undescribed(name, model):
+        return [f"{name}.{key}" for key, entry in model.get("properties", {}).items() if not entry.get("description")]
+
+    schema = study_schema()
+    models = {"Study": schema, **schema["$defs"]}
+    assert not [key for name, model in models.items() for key in undescribed(name, model)]
+
+
+def test_the_schema_accepts_the_studies():
+    import jsonschema
+
+    for path in STUDIES:
+        jsonschema.validate(yaml.safe_load(path.read_text()), study_schema())
+
+
+def test_every_builder_of_the_catalogue_can_be_a_study(read):
+    for name in CATALOGUE:
+        text = GOOD.split("architectures:")[0] + f"architectures: {{{name}: {{}}}}\nseeds: 1\nsmallest_effect: 0.1\n"
+        assert list(read(text).variants) == [name]

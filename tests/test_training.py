@@ -1,0 +1,151 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_spec
+
+from ablation.recipe import learning_rate, make_augmentation, make_optimizer
+from ablation.training import Run, train
+
+
+def weights(result):
+    return torch.cat([value.flatten().double() for value in result.weights.values()])
+
+
+def plain(curves):
+    return [{key: value for key, value in row.items() if key not in ("seconds", "time")} for row in curves]
+
+
+DEMANDING = {"augmentation": "crop1+flip+cutout2", "momentum": 0.9, "schedule": "cosine", "epochs": 3}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        make_spec("vgg", recipe=DEMANDING, width=4, hidden=16, norm="batch", dropout=0.5),
+        make_spec("lenet", recipe={**DEMANDING, "optimizer": "adam", "lr": 0.003}, activation="relu"),
+    ],
+    ids=["sgd, dropout and batch norm", "adam"],
+)
+@pytest.mark.parametrize("stop", [1, 2])
+def test_resumed_run_continues_bit_for_bit(spec, stop, parts, tmp_path):
+    whole = train(spec, parts, 10)
+    first = Run(spec, parts, 10)
+    for _ in range(stop):
+        first.epoch()
+    torch.save(first.state(), tmp_path / "state.pt")
+    torch.rand(7)  # what happens elsewhere in the process must not matter
+    resumed = train(spec, parts, 10, torch.load(tmp_path / "state.pt", weights_only=True))
+    assert torch.equal(weights(resumed), weights(whole))
+    assert plain(resumed.curves) == plain(whole.curves)
+    assert np.array_equal(resumed.correct, whole.correct)
+
+
+def test_a_seed_gives_the_same_run_after_another_one(parts):
+    spec = make_spec(activation="relu", recipe={"augmentation": "crop1"})
+    alone = train(spec, parts, 10)
+    train({**spec, "seed": 5}, parts, 10)
+    again = train(spec, parts, 10)
+    assert torch.equal(weights(alone), weights(again))
+    assert not torch.equal(weights(alone), weights(train({**spec, "seed": 1}, parts, 10)))
+
+
+def test_training_learns_and_states_its_metrics(parts):
+    spec = make_spec(activation="relu", pooling="max", initialisation="kaiming", recipe={"epochs": 12, "momentum": 0.9})
+    result = train(spec, parts, 10)
+    assert result.status == "completed"
+    assert result.metrics["train_accuracy"] > 0.8
+    assert result.metrics["test_accuracy"] == pytest.approx(result.correct.mean())
+    gap = result.metrics["train_accuracy"] - result.metrics["test_accuracy"]
+    assert result.metrics["generalisation_gap"] == pytest.approx(gap)
+    assert [row["epoch"] for row in result.curves] == list(range(1, 13))
+
+
+def test_divergence_is_a_result(parts):
+    spec = make_spec(activation="none", recipe={"lr": 1e4, "epochs": 5})
+    result = train(spec, parts, 10)
+    assert result.status == "diverged"
+    assert result.metrics["test_accuracy"] is None
+    assert not result.correct.any()
+    assert result.curves[-1]["train_loss"] is None
+    assert len(result.curves) < 5
+
+
+def test_a_run_at_chance_is_stuck_and_keeps_its_value(parts):
+    result = train(make_spec(activation="sigmoid", recipe={"lr": 1e-6}), parts, 10)
+    assert result.status == "stuck"
+    assert 0 <= result.metrics["test_accuracy"] < 0.25
+
+
+def test_a_last_batch_of_one_image_does_not_break_batch_norm(parts):
+    spec = make_spec("lenet", norm="batch", activation="relu", recipe={"batch_size": 199})
+    assert train(spec, parts, 10).status == "completed"
+
+
+def reference_rates(recipe, steps):
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = make_optimizer([parameter], recipe)
+    total = recipe["epochs"] * steps
+    scheduler = {
+        "constant": lambda: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
+        "step": lambda: torch.optim.lr_scheduler.MultiStepLR(
+            optimizer, [math.ceil(m * total) for m in recipe["milestones"]], recipe["gamma"]
+        ),
+        "cosine": lambda: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total),
+        "linear": lambda: torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total),
+    }[recipe["schedule"]]()
+    rates = []
+    for _ in range(total):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+@pytest.mark.parametrize("schedule", ["constant", "step", "cosine", "linear"])
+def test_schedules_are_those_of_torch(schedule):
+    recipe = make_spec(recipe={"schedule": schedule, "epochs": 6})["recipe"]
+    rates = [learning_rate(recipe, step, 7) for step in range(42)]
+    assert rates == pytest.approx(reference_rates(recipe, 7), abs=1e-9)
+
+
+def test_warmup_rises_to_the_rate_and_never_starts_at_zero():
+    recipe = make_spec(recipe={"warmup_epochs": 2, "epochs": 6})["recipe"]
+    rates = [learning_rate(recipe, step, 5) for step in range(12)]
+    assert rates[0] > 0
+    assert rates[:11] == sorted(rates[:11])
+    assert rates[10] == rates[11] == recipe["lr"]
+
+
+def generator():
+    return torch.Generator().manual_seed(3)
+
+
+def test_crop_shifts_each_image_by_its_own_draw():
+    images = torch.arange(1.0, 65).reshape(1, 1, 8, 8).expand(200, 1, 8, 8)
+    cropped = make_augmentation("crop2")(images, generator())
+    padded = torch.nn.functional.pad(images[:1], (2, 2, 2, 2))[0, 0]
+    shifts = set()
+    for image in cropped[:, 0]:
+        places = [(r, c) for r in range(5) for c in range(5) if torch.equal(image, padded[r : r + 8, c : c + 8])]
+        assert len(places) == 1
+        shifts.add(places[0])
+    assert len(shifts) == 25
+
+
+def test_flip_mirrors_about_half_of_the_images():
+    images = torch.randn(400, 3, 4, 4, generator=generator())
+    flipped = make_augmentation("flip")(images, generator())
+    mirrored = (flipped == images.flip(-1)).flatten(1).all(1)
+    same = (flipped == images).flatten(1).all(1)
+    assert (mirrored | same).all()
+    assert 150 < mirrored.sum() < 250
+
+
+def test_cutout_clears_at_most_a_square():
+    images = torch.ones(100, 2, 8, 8)
+    cleared = (make_augmentation("cutout4")(images, generator()) == 0).sum(dim=(2, 3))
+    assert torch.equal(cleared[:, 0], cleared[:, 1])
+    assert cleared.max() == 16
+    assert cleared.min() >= 4

@@ -1,0 +1,294 @@
+"""The workflow itself: what is trained when, and what is not."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+STUDY = "config/studies/miniature.yaml"
+RUNS = "results/miniature/runs.parquet"
+COLLECT = ("--until", "collect_records")  # as far as the records matter
+
+
+class Workspace:
+    """A copy of the project in a folder of its own."""
+
+    def __init__(self, path):
+        self.path = path
+        self.environment = {**os.environ, "PYTHONPATH": str(path / "src")}
+        self.environment.pop("MLFLOW_TRACKING_URI", None)
+
+    def command(self, *arguments):
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+
+    def run(self, *arguments, study="miniature", ok=True):
+        done = subprocess.run(
+            self.command(*arguments, "--config", f"study={study}"),
+            cwd=self.path,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        output = done.stdout + done.stderr
+        assert (done.returncode == 0) == ok, output
+        return output
+
+    def planned(self, study="miniature"):
+        """Count the jobs that a dry run announces, by rule."""
+        output = self.run("--dry-run", study=study)
+        return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
+
+    def edit(self, path, old, new):
+        text = (self.path / path).read_text()
+        assert old in text
+        (self.path / path).write_text(text.replace(old, new, 1))
+
+    def records(self):
+        return {path.parent.name: path.stat().st_mtime_ns for path in self.path.glob("results/store/??/*/record.json")}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The miniature study, run once from nothing."""
+    path = tmp_path_factory.mktemp("finished") / "project"
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    for name in listed:
+        if (ROOT / name).is_file():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, path / name)
+    workspace = Workspace(path)
+    workspace.output = workspace.run()
+    return workspace
+
+
+@pytest.fixture
+def workspace(finished, tmp_path):
+    path = tmp_path / "project"
+    shutil.copytree(finished.path, path)
+    return Workspace(path)
+
+
+def test_the_study_ends_in_everything_it_promises(finished):
+    results = finished.path / "results/miniature"
+    for name in ("report.html", "mlflow.json", "runs.parquet", "curves.parquet", "examples.npy", "contrasts.csv"):
+        assert (results / name).stat().st_size
+    for ending in ("csv", "md", "tex"):
+        assert (results / f"tables/comparison.{ending}").stat().st_size
+    for figure in ("curves", "runs", "effects", "series"):
+        assert (results / f"figures/{figure}.svg").stat().st_size
+        assert (results / f"figures/{figure}.png").stat().st_size
+    runs = pd.read_parquet(results / "runs.parquet")
+    assert len(runs) == 10
+    assert json.loads((results / "mlflow.json").read_text())["runs"] == 10
+    assert "100%" in finished.output
+    assert "Report: results/miniature/report.html" in finished.output
+    assert re.search(r"lenet +2 +\d", finished.output)
+    assert re.search(r"seed 0 \(1 of 2\)  epoch 1/4  loss \d\.\d+  validation accuracy", finished.output)
+
+
+def test_relu_beats_sigmoid(finished):
+    claims = pd.read_csv(finished.path / "results/miniature/claims.csv")
+    assert claims["observed"].tolist() == ["as claimed"]
+
+
+def test_a_second_start_does_nothing(finished):
+    assert "Nothing to be done" in finished.run()
+
+
+def test_lint_and_graph(finished):
+    assert "Congratulations" in finished.run("--lint")
+    assert "digraph" in finished.run("--rulegraph")
+
+
+def test_snakemakes_own_report(finished):
+    finished.run("--report", "report.html")
+    assert "10 runs of 5 variants, 2 seeds each" in (finished.path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("src/ablation/training.py", "EVALUATION_BATCH = 1024", "EVALUATION_BATCH = 1024  # a comment"),
+        ("src/ablation/layers.py", '"""The kit of', '"""The whole kit of'),
+        ("src/ablation/architectures/vgg.py", "factor * width", "width * factor"),
+        ("src/ablation/store.py", 'CURVES, STATE = "curves.jsonl"', 'CURVES, STATE = "curve.jsonl"'),
+    ],
+    ids=["comment", "docstring", "another family", "the store"],
+)
+def test_edits_that_cannot_change_a_result_retrain_nothing(workspace, path, old, new):
+    workspace.edit(path, old, new)
+    assert "train_shard" not in workspace.planned()
+
+
+def test_editing_a_figure_draws_it_again_and_retrains_nothing(workspace):
+    workspace.edit("src/ablation/figures.py", "WIDTH = 7.5", "WIDTH = 7.0")
+    planned = workspace.planned()
+    assert "train_shard" not in planned
+    assert planned["draw_figures"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("src/ablation/training.py", "loss.backward()", "(2 * loss).backward()"),
+        ("src/ablation/architectures/lenet.py", "KERNEL = 5", "KERNEL = 3"),
+        ("src/ablation/layers.py", "nn.GroupNorm(1, channels)", "nn.GroupNorm(2, channels)"),
+    ],
+    ids=["the loop", "the architecture", "a layer"],
+)
+def test_editing_what_trains_retrains_what_uses_it(workspace, path, old, new):
+    workspace.edit(path, old, new)
+    assert workspace.planned()["train_shard"] == 5
+
+
+def test_two_more_seeds_train_two_runs_a_variant(workspace):
+    before = workspace.records()
+    workspace.edit(STUDY, "seeds: 2", "seeds: 4")
+    workspace.run(*COLLECT)
+    after = workspace.records()
+    assert len(before) == 10
+    assert len(after) == 20
+    assert {key: after[key] for key in before} == before
+    assert len(pd.read_parquet(workspace.path / RUNS)) == 20
+
+
+def test_another_level_trains_its_variant_alone(workspace):
+    workspace.edit(STUDY, "[3, 12]", "[3, 12, 9]")
+    assert workspace.planned()["train_shard"] == 1
+
+
+def test_the_size_of_shards_changes_no_record(workspace):
+    before = workspace.records()
+    workspace.edit("profiles/default/machine.yaml", "shard_size: 5", "shard_size: 1")
+    workspace.run(*COLLECT)
+    assert workspace.records() == before
+
+
+def test_a_second_study_trains_nothing_that_it_shares(workspace):
+    before = workspace.records()
+    shutil.copy(workspace.path / STUDY, workspace.path / "config/studies/other.yaml")
+    workspace.run(*COLLECT, study="other")
+    assert workspace.records() == before
+
+
+def delete(folder):
+    shutil.rmtree(folder)
+
+
+def damage(folder):
+    (folder / "weights.safetensors").write_bytes(b"nothing")
+
+
+def tear(folder):
+    (folder / "record.json").write_text("{")
+
+
+@pytest.mark.parametrize("harm", [delete, damage, tear])
+def test_a_lost_record_is_trained_again_alone_and_comes_out_the_same(workspace, harm):
+    before = pd.read_parquet(workspace.path / RUNS).drop(
+        columns=["train_seconds", "evaluate_seconds", "images_per_second"]
+    )
+    times = workspace.records()
+    key = before["key"][3]
+    harm(workspace.path / "results/store" / key[:2] / key)
+    output = workspace.run(*COLLECT)
+    assert key in output
+    assert len(re.findall("(completed|stuck) after", output)) == 1
+    after = workspace.records()
+    assert {k for k in times if times[k] != after[k]} == {key}
+    again = pd.read_parquet(workspace.path / RUNS)[before.columns]
+    pd.testing.assert_frame_equal(again, before)
+    assert "train_shard" not in workspace.planned()
+
+
+def test_a_killed_start_goes_on_where_it_was(workspace):
+    workspace.edit(STUDY, "epochs: 4", "epochs: 20")
+    process = subprocess.Popen(
+        workspace.command(*COLLECT, "--config", "study=miniature"),
+        cwd=workspace.path,
+        env=workspace.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while len(workspace.records()) < 12 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    finished = workspace.records()
+    assert 12 <= len(finished) < 20
+    workspace.run("--unlock")
+    workspace.run(*COLLECT)
+    after = workspace.records()
+    assert len(after) == 20
+    assert {key: after[key] for key in finished} == finished
+
+
+def test_a_diverging_run_is_counted_and_stops_nothing(workspace):
+    text = yaml.safe_load((workspace.path / STUDY).read_text())
+    text["grid"] = [{"factors": {"lr": [100000.0]}}]
+    text["claims"] = {}
+    (workspace.path / "config/studies/wild.yaml").write_text(yaml.safe_dump(text))
+    workspace.run("--until", "write_tables", study="wild")
+    assert "2 diverged" in (workspace.path / "results/wild/tables/summary.txt").read_text()
+
+
+def test_a_job_that_fails_shows_its_log_and_leaves_the_rest_running(workspace):
+    runs = pd.read_parquet(workspace.path / RUNS)
+    key = runs.loc[runs["variant"] == "lenet-norm.batch", "key"].iloc[0]
+    shutil.rmtree(workspace.path / "results/store")
+    blocked = workspace.path / "results/store/.running" / key
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("no folder")
+    output = workspace.run(*COLLECT, ok=False)
+    assert "FileExistsError" in output
+    assert len(workspace.records()) == 8
+    blocked.unlink()
+    workspace.run(*COLLECT)
+    assert len(workspace.records()) == 10
+
+
+def test_a_mirror_that_cannot_be_reached_catches_up_later(workspace):
+    receipt = workspace.path / "results/miniature/mlflow.json"
+    receipt.unlink()
+    workspace.environment |= {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    output = workspace.run(ok=False)
+    assert "start again to catch up with the mirror alone" in output
+    assert not receipt.exists()
+    del workspace.environment["MLFLOW_TRACKING_URI"]
+    assert workspace.planned() == {"all": 1, "mirror_records": 1, "total": 2}
+    workspace.run()
+    assert receipt.exists()
+
+
+@pytest.mark.parametrize("study", ["nothing", "../digits", "broken"])
+def test_a_bad_study_is_refused_before_anything_is_made(workspace, study):
+    shutil.rmtree(workspace.path / "results")
+    (workspace.path / "config/studies/broken.yaml").write_text("title: [")
+    output = workspace.run(study=study, ok=False)
+    assert "study: " in output or "broken.yaml, line" in output
+    assert "Traceback" not in output
+    assert not (workspace.path / "results").exists()
+
+
+def test_an_unknown_key_of_the_config_is_refused(workspace):
+    with (workspace.path / "config/config.yaml").open("a") as file:
+        file.write("epochs: 3\n")
+    assert "epochs" in workspace.run(ok=False)
