@@ -117,14 +117,17 @@ def test_none_leaves_no_projection():
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments"),
+    ("name", "arguments", "reason"),
     [
-        ("vgg", {"depth": 12}),
-        ("resnet_cifar", {"depth": 21}),
-        ("resnet_cifar", {"depth": 2}),
-        ("densenet_cifar", {"depth": 12}),
-        ("densenet_cifar", {"depth": 13, "bottleneck": True}),
+        ("vgg", {"depth": 12}, "depth must be 11, 13, 16 or 19"),
+        ("vgg", {"dropout": 1.0}, "dropout must be below 1"),
+        ("resnet_cifar", {"depth": 21}, "depth must be 6n + 2"),
+        ("resnet_cifar", {"depth": 2}, "depth must be 6n + 2"),
+        ("densenet_cifar", {"depth": 12}, "depth must be 3n + 4"),
+        ("densenet_cifar", {"depth": 13, "bottleneck": True}, "with bottleneck 6n + 4"),
+        ("densenet_cifar", {"compression": 0.0}, "compression must be above 0"),
+        ("densenet_cifar", {"dropout": 1.5}, "dropout must be below 1"),
     ],
 )
-def test_depths_that_do_not_divide_are_refused_with_the_reason(name, arguments):
-    assert "depth must be" in CATALOGUE[name].refuse({**CATALOGUE[name].arguments, **arguments})
+def test_what_cannot_be_built_is_refused_with_the_reason(name, arguments, reason):
+    assert reason in CATALOGUE[name].refuse({**CATALOGUE[name].arguments, **arguments})

@@ -152,6 +152,7 @@ def test_runs_are_nested_and_tagged(study, uri, tmp_path):
     assert names == {"spec.json", "curves.csv", "curves.png"}
     assert [artifact.path for artifact in client.list_artifacts(study_run, "tables")] == ["tables/comparison.md"]
     assert all(run.info.status == "FINISHED" for run in found.values())
+    assert {run.info.end_time - run.info.start_time for run in by_level["run"]} == {2500}
 
 
 def test_a_run_that_stopped_half_way_does_not_look_as_if_it_trained(study, uri):

@@ -217,7 +217,7 @@ def effects(plan: Plan, runs: pd.DataFrame, table: pd.DataFrame) -> Figure:
             if not math.isnan(low):
                 axis.plot([low, high], [place, place], color=colours[variant], lw=1.8)
     axes[-1].set_xlabel(
-        f"effect ({unit}), 95 % interval over seeds; grey: smaller than the smallest effect of interest (±{margin:g})"
+        f"effect ({unit}) with 95 % interval over seeds\ngrey: within the smallest effect of interest (±{margin:g})"
     )
     return figure
 
@@ -228,9 +228,7 @@ def series(plan: Plan, runs: pd.DataFrame, table: pd.DataFrame) -> Figure:
     name = plan.study.metrics[0]
     metric = METRICS[name]
     found = plan.series
-    figure, axes = plt.subplots(
-        1, len(found), figsize=(WIDTH if len(found) > 1 else 0.75 * WIDTH, 3.2), squeeze=False, layout="constrained"
-    )
+    figure, axes = plt.subplots(1, len(found), figsize=(WIDTH, 3.2), squeeze=False, layout="constrained")
     by_variant = table.set_index("variant")
     for axis, (architecture, factor, variants) in zip(axes[0], found, strict=True):
         parameters = by_variant.loc[variants, "parameters"].to_numpy(dtype=float)

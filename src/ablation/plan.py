@@ -223,8 +223,8 @@ class Plan:
             kind = type(entry.arguments[factor])
             if kind is float and type(level) is int:
                 level = float(level)
-            if type(level) is not kind or (kind in (int, float) and level < 0):
-                wanted = {int: "a whole number of 0 or more", float: "a number of 0 or more", bool: "true or false"}
+            if type(level) is not kind or (kind is int and level < 1) or (kind is float and level < 0):
+                wanted = {int: "a whole number of 1 or more", float: "a number of 0 or more", bool: "true or false"}
                 raise Problem(key, f"found {level!r}, expected {wanted.get(kind, 'text')}")
             return level
         if factor in Recipe.model_fields:

@@ -51,6 +51,7 @@ def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
                 "architecture": row["architecture"],
                 "compared": f"{claim.factor}: {claim.level} − {claim.against}"
                 + "".join(f", {factor} {level}" for factor, level in claim.given.items()),
+                "metric": metric.label,
                 "effect": effect_text(row["effect"], row["low"], row["high"], metric)
                 + f" {'points' if metric.unit == '%' else metric.unit}",
                 "n": f"{row['n_variant']} + {row['n_reference']}",

@@ -119,14 +119,22 @@ class Mirror:
         with write_whole(self.ledger_path) as file:
             file.write(json.dumps(self.ledger, indent=1).encode())
 
-    def _run(self, key: str, name: str, parent: str | None, tags: Mapping[str, Any], params: Mapping[str, Any]) -> dict:
-        """Return the ledger's entry of a run, made if need be."""
+    def _run(
+        self,
+        key: str,
+        name: str,
+        parent: str | None,
+        tags: Mapping[str, Any],
+        params: Mapping[str, Any],
+        start: int | None = None,
+    ) -> dict:
+        """Return the ledger's entry of a run, made if need be; `start` is in milliseconds since 1970."""
         if key not in self.ledger["runs"]:
             labels = {KEY: key, MLFLOW_RUN_NAME: name, "study": self.plan.name, **tags}
             if parent:
                 labels[MLFLOW_PARENT_RUN_ID] = parent
             labels = {tag: str(value) for tag, value in labels.items()}
-            run = self.client.create_run(self.ledger["experiment"], tags=labels, run_name=name)
+            run = self.client.create_run(self.ledger["experiment"], start, labels, name)
             self.ledger["runs"][key] = {"id": run.info.run_id, "epochs": 0, "done": None}
             self.client.log_batch(run.info.run_id, params=[Param(p, str(v)) for p, v in params.items()])
             data = Dataset(
@@ -158,7 +166,7 @@ class Mirror:
             {factor: level_text(level) for factor, level in variant.levels.items()},
         )
 
-    def _seed_run(self, planned: Planned) -> dict:
+    def _seed_run(self, planned: Planned, rows: list[dict[str, Any]]) -> dict:
         _, parent = self._parents(planned.variant)
         variant = self.plan.variants[planned.variant]
         factors = {
@@ -175,7 +183,8 @@ class Mirror:
             **factors,
         }
         params = {factor: level_text(level) for factor, level in variant.levels.items()} | {"seed": planned.seed}
-        return self._run(planned.key, f"{planned.variant} seed {planned.seed}", parent["id"], tags, params)
+        start = round(1000 * (rows[0]["time"] - rows[0]["seconds"]))
+        return self._run(planned.key, f"seed {planned.seed} of {planned.variant}", parent["id"], tags, params, start)
 
     def _send_curves(self, entry: dict, rows: list[dict[str, Any]]) -> None:
         new = rows[entry["epochs"] :]
@@ -203,7 +212,7 @@ class Mirror:
                 complete = False
                 rows = self.store.running_curves(planned.key)
                 if rows:
-                    entry = self._seed_run(planned)
+                    entry = self._seed_run(planned, rows)
                     if entry.get("paused"):
                         self.client.update_run(entry["id"], status="RUNNING")
                         entry["paused"] = False
@@ -212,7 +221,7 @@ class Mirror:
 
     def _finish(self, planned: Planned) -> None:
         record = self.store.read(planned.key)
-        entry = self._seed_run(planned)
+        entry = self._seed_run(planned, record["curves"])
         self._send_curves(entry, record["curves"])
         end = round(1000 * record["curves"][-1]["time"])
         values = {**record["metrics"], **record["sizes"], "images_per_second": record["timings"]["images_per_second"]}

@@ -15,22 +15,28 @@ def accept_all(arguments: Mapping[str, Scalar]) -> None:
     """Refuse nothing: every combination of arguments makes sense."""
 
 
-def refuse_unknown_vgg_depth(arguments: Mapping[str, Scalar]) -> str | None:
-    """Say why a depth is impossible for a VGG: the paper's table has four columns."""
+def refuse_broken_vgg(arguments: Mapping[str, Scalar]) -> str | None:
+    """Say why a VGG is impossible: the paper's table has four columns, and dropout is a share."""
+    if arguments["dropout"] >= 1:
+        return "dropout must be below 1"
     if arguments["depth"] not in (11, 13, 16, 19):
         return "depth must be 11, 13, 16 or 19 (Simonyan and Zisserman 2015, table 1)"
     return None
 
 
-def refuse_broken_resnet_depth(arguments: Mapping[str, Scalar]) -> str | None:
+def refuse_broken_resnet(arguments: Mapping[str, Scalar]) -> str | None:
     """Say why a depth is impossible for a CIFAR ResNet, whose three stages hold n blocks of two layers."""
     if arguments["depth"] < 8 or (arguments["depth"] - 2) % 6:
         return "depth must be 6n + 2 with n of 1 or more (8, 14, 20, 32, 44, 56, 110 …)"
     return None
 
 
-def refuse_broken_densenet_depth(arguments: Mapping[str, Scalar]) -> str | None:
-    """Say why a depth is impossible for a CIFAR DenseNet, whose three blocks are equally long."""
+def refuse_broken_densenet(arguments: Mapping[str, Scalar]) -> str | None:
+    """Say why a CIFAR DenseNet is impossible: its three blocks are equally long, and some arguments are shares."""
+    if arguments["dropout"] >= 1:
+        return "dropout must be below 1"
+    if not 0 < arguments["compression"] <= 1:
+        return "compression must be above 0 and at most 1"
     step = 6 if arguments["bottleneck"] else 3
     if arguments["depth"] < 4 + step or (arguments["depth"] - 4) % step:
         kind = "with bottleneck 6n + 4 (16, 40, 100 …)" if arguments["bottleneck"] else "3n + 4 (10, 22, 40, 100 …)"
@@ -73,18 +79,18 @@ CATALOGUE: dict[str, Architecture] = {
         "ablation.architectures.vgg:vgg",
         {"activation": "relu", "norm": "none", "pooling": "max", "initialisation": "default"},
         {"depth": 11, "width": 64, "hidden": 4096, "dropout": 0.5},
-        refuse_unknown_vgg_depth,
+        refuse_broken_vgg,
     ),
     "resnet_cifar": Architecture(
         "ablation.architectures.resnet:resnet_cifar",
         {"activation": "relu", "norm": "batch", "residual": "zero_padded", "initialisation": "default"},
         {"depth": 20, "width": 16},
-        refuse_broken_resnet_depth,
+        refuse_broken_resnet,
     ),
     "densenet_cifar": Architecture(
         "ablation.architectures.densenet:densenet_cifar",
         {"activation": "relu", "norm": "batch", "pooling": "average", "initialisation": "default"},
         {"depth": 40, "growth_rate": 12, "compression": 1.0, "bottleneck": False, "dropout": 0.0},
-        refuse_broken_densenet_depth,
+        refuse_broken_densenet,
     ),
 }
