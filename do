@@ -7,7 +7,7 @@ usage() {
     cat <<'TEXT'
 ./do study [NAME|FILE] [SNAKEMAKE OPTIONS]  run a study (config/studies/digits.yaml if none is named)
 ./do test [PYTEST OPTIONS]                  pass the tests
-./do check                                  format, lint of Python and of the workflow, schema, without changing anything
+./do check                                  format and lint of Python and of the workflow, without changing anything
 ./do format                                 format everything
 ./do schema                                 write the JSON schema of study files
 ./do mlflow [PORT]                          look at the runs in the MLflow UI (port 5000)

@@ -44,3 +44,12 @@ def test_incomplete_data_are_refused(digits, tmp_path):
     (tmp_path / "data" / "test_images.npy").unlink()
     with pytest.raises(datasets.DataError, match="prepare it anew"):
         datasets.read(tmp_path / "data")
+
+
+def test_altered_data_are_refused(digits, tmp_path):
+    datasets.write(tmp_path / "data", *digits)
+    images = digits[0]["train_images"].copy()
+    images[0, 0, 0, 0] ^= 1
+    np.save(tmp_path / "data" / "train_images.npy", images)
+    with pytest.raises(datasets.DataError, match="not what was written"):
+        datasets.read(tmp_path / "data")

@@ -47,8 +47,14 @@ def test_one_run_has_no_interval():
         (-0.3, -0.1, "less", "as claimed"),
         (-0.3, -0.1, "greater", "opposite"),
         (-0.1, 0.3, "greater", "open"),
-        (math.nan, math.nan, "greater", "open"),
+        (math.nan, math.nan, "greater", "no interval"),
     ],
 )
 def test_an_interval_lies_on_a_side_of_zero_or_holds_it(low, high, direction, expected):
     assert observe(Effect(0.0, low, high, 3.0), direction) == expected
+
+
+def test_runs_that_do_not_differ_have_no_interval():
+    effect = welch([0.1, 0.1], [0.0972, 0.0972])
+    assert effect.effect == pytest.approx(0.0028)
+    assert math.isnan(effect.low)

@@ -102,6 +102,39 @@ def test_words_of_old_yaml_are_words(read):
     assert plan.study.title == "on"
 
 
+@pytest.mark.parametrize(
+    "levels",
+    ["{momentum: 0.9, nesterov: true}", "{optimizer: adam, betas: [0.8, 0.99]}", "{epochs: 9, warmup_epochs: 5}"],
+)
+def test_entries_of_the_recipe_may_change_together(read, levels):
+    assert len(read(change("factors: {residual: [none], lr: [0.01]}", f"variants: [{levels}]")).variants) == 6
+
+
+def test_small_numbers_are_written_out_in_ids(read):
+    assert "resnet-lr.0.00001" in read(change("lr: [0.01]", "lr: [1e-5]")).variants
+
+
+def test_a_series_is_drawn_for_what_costs_parameters(read):
+    assert read(change("lr: [0.01]", "lr: [0.01, 0.02, 0.03]")).series == []
+    assert read(change("lr: [0.01]", "width: [4, 2]")).series == [
+        ("resnet", "width", ["resnet-width.2", "resnet-width.4", "resnet"])
+    ]
+
+
+def test_the_frozen_study_expands_to_the_same_runs(read):
+    plan = read(GOOD + CLAIM)
+    frozen = read(plan.study.model_dump_json(), "frozen.json")
+    assert frozen.variants == plan.variants
+    assert frozen.claims == plan.claims
+    assert shard_spec(frozen, "resnet-lr.0.01", (1,)) == shard_spec(plan, "resnet-lr.0.01", (1,))
+
+
+@pytest.mark.parametrize("name", ["store", "data", "mlartifacts"])
+def test_names_of_other_folders_of_results_are_refused(name):
+    with pytest.raises(StudyFileError, match="folder of all studies"):
+        locate_study(name)
+
+
 def test_claims_become_contrasts_where_the_study_has_them(read):
     plan = read(GOOD + CLAIM)
     assert [(name, c.variant, c.reference) for name, c in plan.claims] == [
@@ -150,6 +183,18 @@ MISTAKES = [
     ("title: A title", "title: [A title", ["line", "not valid YAML"]),
     ("resnet: {builder", "../resnet: {builder", ["found the name '../resnet', expected letters, digits and _ only"]),
     ("smallest_effect: 0.01", "", ["smallest_effect: this key is missing"]),
+    ("smallest_effect: 0.01", "smallest_effect: 1e999", ["smallest_effect: found"]),
+    ("lr: 1e-1", "lr: 1, nesterov: yes", ["recipe.nesterov: found \"yes\""]),
+    ("lr: 1e-1", "lr: \"0.1\"", ["recipe.lr: found \"0.1\""]),
+    ("lr: 1e-1", "lr: 1, optimizer: adam, betas: [5, 7]", ["recipe.betas[0]: found 5"]),
+    ("seeds: 3", "seeds: [true, false]", ["seeds[0]: found true"]),
+    ("seeds: 3", "seeds: []", ["found [], expected a whole number of 1 or more, or a list"]),
+    ("title: A title", "? [a, b]\n: x", ["found a list or mapping as a key (line 1)"]),
+    ("title: A title", "title: &a [*a]", ["found a reference to itself"]),
+    ("norm: [batch]}", "norm: [batch]}\n    exclude: [{}]", ["grid[0].exclude[0]: found {}"]),
+    ("norm: [batch]}", "norm: [batch]}\n    exclude: [{norm: group}]", ["which no variant of 'lenet' has"]),
+    ("    factors: {residual: [none], lr: [0.01]}", "    variants: [{width: 8}]", ["found the baseline of 'resnet'"]),
+    ("    factors: {residual: [none], lr: [0.01]}", "    variants: [{width: 4}, {width: 4}]", ["'resnet-width.4' twice"]),
 ]  # fmt: skip
 
 
@@ -165,8 +210,11 @@ def test_a_mistake_is_named_with_file_key_and_what_is_allowed(read, old, new, ex
 
 
 CLAIM_MISTAKES = [
-    ("level: relu", "level: reluu", "no architecture of the study has the variants"),
-    ("against: sigmoid", "against: gelu", "no architecture of the study has the variants"),
+    ("level: relu", "level: reluu", "claims.relu-better.level: found 'reluu'"),
+    ("factor: activation", "factor: activaton", "did you mean 'activation'?"),
+    ("against: sigmoid", "against: gelu", "the study has no variant 'lenet-activation.gelu'"),
+    ("source: t", "source: t, given: {norm: bach}", "claims.relu-better.given.norm: found 'bach'"),
+    ("source: t", "source: t, given: {activation: relu}", "found the factor of the claim itself"),
     ("against: sigmoid", "against: relu", "expected two levels"),
     ("metric: test_accuracy", "metric: accuracy", "claims.relu-better.metric: found 'accuracy'"),
     ("direction: greater", "direction: up", "found 'up', expected greater, less"),
@@ -240,6 +288,8 @@ def test_the_schema_accepts_the_studies():
 
     for path in STUDIES:
         jsonschema.validate(yaml.safe_load(path.read_text()), study_schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.safe_load(change("seeds: 3", "sedes: 3")), study_schema())
 
 
 def test_every_builder_of_the_catalogue_can_be_a_study(read):

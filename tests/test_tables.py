@@ -36,6 +36,8 @@ def invented_runs(plan: Plan) -> pd.DataFrame:
                     "test_loss": 1 - accuracy,
                     "train_accuracy": accuracy,
                     "train_seconds": 2.0,
+                    "training_seconds": 2.0,
+                    "epochs": 3,
                     "evaluate_seconds": 0.5,
                     "parameters": 1000 * (position + 1),
                     "multiply_adds": 5_000_000,

@@ -8,7 +8,7 @@ from mlflow.tracking import MlflowClient
 from test_studyfile import GOOD
 
 from ablation.collection import run_row
-from ablation.commands.mirror import planned_runs
+from ablation.shards import planned_runs
 from ablation.store import Store
 from ablation.studyfile import read_study
 from ablation.tracking import Mirror
@@ -32,7 +32,7 @@ def record(planned, status="completed"):
         "status": status,
         "metrics": metrics,
         "sizes": {"parameters": 10, "multiply_adds": 20},
-        "timings": {"evaluate_seconds": 1.0, "images_per_second": 9.0},
+        "timings": {"train_seconds": 1.5, "evaluate_seconds": 1.0, "images_per_second": 9.0},
         "environment": environment,
         "curves": curves(3),
     }
@@ -53,7 +53,7 @@ def study(tmp_path, uri, request):
                     + text[text.index("seeds:") :])  # fmt: skip
     plan = read_study(path)
     store = Store(tmp_path / "store")
-    runs = planned_runs(plan, MANIFEST)
+    runs = planned_runs(plan, MANIFEST["digest"])
 
     def mirror(uri=uri):
         return Mirror(plan, runs, store, MANIFEST, uri, str(tmp_path / "artifacts"), tmp_path / "ledger.json")
@@ -124,6 +124,36 @@ def test_mirroring_again_changes_nothing(study, uri, tmp_path):
     found, history = everything(uri, plan)
     assert history == once
     assert len(found) == 7
+
+
+def test_a_deleted_database_is_filled_anew_in_spite_of_the_ledger(study, tmp_path):
+    plan, store, runs, mirror = study
+    finish_all(store, runs)
+    for name in ("first.db", "second.db"):
+        new = mirror(f"sqlite:///{tmp_path / name}")
+        new.uri = new.ledger["uri"] = "the same"  # as if the file had been deleted and made again in its place
+        new.sync()
+        new.conclude(table(plan, runs, store), [])
+        assert len(everything(f"sqlite:///{tmp_path / name}", plan)[0]) == 7
+
+
+def test_a_run_that_was_made_and_not_noted_is_found_again(study, uri, monkeypatch):
+    plan, store, runs, mirror = study
+    finish_all(store, runs)
+    interrupted = mirror()
+    note, count = interrupted._note, iter(range(100))
+
+    def fail():
+        if next(count) == 4:
+            raise KeyboardInterrupt
+        note()
+
+    monkeypatch.setattr(interrupted, "_note", fail)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.sync()
+    again = mirror()
+    assert again.sync()
+    assert len(everything(uri, plan)[0]) == 7
 
 
 def test_runs_are_nested_and_tagged(study, uri, tmp_path):

@@ -202,7 +202,7 @@ def tear(folder):
 @pytest.mark.parametrize("harm", [delete, damage, tear])
 def test_a_lost_record_is_trained_again_alone_and_comes_out_the_same(workspace, harm):
     before = pd.read_parquet(workspace.path / RUNS).drop(
-        columns=["train_seconds", "evaluate_seconds", "images_per_second"]
+        columns=["train_seconds", "training_seconds", "evaluate_seconds", "images_per_second"]
     )
     times = workspace.records()
     key = before["key"][3]
@@ -270,12 +270,29 @@ def test_a_mirror_that_cannot_be_reached_catches_up_later(workspace):
     receipt.unlink()
     workspace.environment |= {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
     output = workspace.run(ok=False)
-    assert "start again to catch up with the mirror alone" in output
+    assert "Start again to catch up with the mirror alone" in output
     assert not receipt.exists()
     del workspace.environment["MLFLOW_TRACKING_URI"]
     assert workspace.planned() == {"all": 1, "mirror_records": 1, "total": 2}
     workspace.run()
     assert receipt.exists()
+
+
+def test_a_deleted_mirror_is_made_anew(workspace):
+    (workspace.path / "results/mlflow.db").unlink()
+    assert workspace.planned() == {"all": 1, "mirror_records": 1, "total": 2}
+    workspace.run()
+    assert (workspace.path / "results/mlflow.db").exists()
+
+
+def test_runs_that_all_diverge_at_once_still_end_in_a_report(workspace):
+    text = yaml.safe_load((workspace.path / STUDY).read_text())
+    text |= {"grid": [], "claims": {}, "recipe": {**text["recipe"], "lr": 1.0e12, "epochs": 1}}
+    text["architectures"] = {"lenet": {"baseline": {"activation": "none"}}}
+    (workspace.path / "config/studies/lost.yaml").write_text(yaml.safe_dump(text))
+    workspace.run("results/lost/report.html", study="lost")
+    page = (workspace.path / "results/lost/report.html").read_text()
+    assert "2 diverged, 0 stuck" in page
 
 
 @pytest.mark.parametrize("study", ["nothing", "../digits", "broken"])

@@ -8,13 +8,13 @@ import pandas as pd
 from ablation.plan import Contrast, Plan
 from ablation.statistics import Effect, summarise, welch
 
-AS_CLAIMED, OPPOSITE, OPEN = "as claimed", "opposite", "open"
+AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL = "as claimed", "opposite", "open", "no interval"
 
 
 def observe(effect: Effect, direction: str) -> str:
-    """Say on which side of zero an interval lies: as claimed, opposite, or open where it holds zero (or is unknown)."""
+    """Say on which side of zero an interval lies: as claimed, opposite, open where it holds zero; or that there is none."""
     if math.isnan(effect.low):
-        return OPEN
+        return NO_INTERVAL
     sign = 1 if direction == "greater" else -1
     bounds = sorted((sign * effect.low, sign * effect.high))
     return AS_CLAIMED if bounds[0] > 0 else OPPOSITE if bounds[1] < 0 else OPEN
@@ -78,7 +78,7 @@ def claim_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a claim and contrast; ``observed`` reads `AS_CLAIMED`, `OPPOSITE` or `OPEN`.
+        A row a claim and contrast; ``observed`` reads `AS_CLAIMED`, `OPPOSITE`, `OPEN` or `NO_INTERVAL`.
     """
     rows = []
     for name, contrast in plan.claims:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ablation.metrics import METRICS
 from ablation.plan import Plan, level_text
 from ablation.store import CORRECT, DamagedRecordError, Store
 
@@ -26,6 +27,8 @@ def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> di
         "status": record["status"],
         **record["metrics"],
         **record["sizes"],
+        "epochs": len(record["curves"]),
+        "training_seconds": record["timings"]["train_seconds"],
         "evaluate_seconds": record["timings"]["evaluate_seconds"],
         "images_per_second": record["timings"]["images_per_second"],
         **{name: record["environment"][name] for name in ("device", "processor", "threads", "torch", "python", "git")},
@@ -76,7 +79,10 @@ def collect(
         raise DamagedRecordError("\n".join([*broken, "start again: these runs, and no others, will be trained anew"]))
     position = sorted(range(len(rows)), key=lambda i: (order[rows[i]["variant"]], rows[i]["seed"]))
     runs = pd.DataFrame([rows[i] for i in position])
-    metrics = [name for name in runs if name.endswith(("_loss", "_accuracy", "_gap"))]
+    # A column of which every value is missing would have no type.
+    metrics = [name for name in METRICS if name in runs]
     runs[metrics] = runs[metrics].astype(float)
     curve_rows = pd.DataFrame(curves).sort_values(["variant", "seed", "epoch"], ignore_index=True)
+    numbers = curve_rows.columns.difference(["variant", "seed", "epoch"])
+    curve_rows[numbers] = curve_rows[numbers].astype(float)
     return runs, curve_rows, np.stack([examples[i] for i in position])

@@ -120,8 +120,6 @@ def prepare(data: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, A
         Shape, classes, counts, the mean and standard deviation of each channel of the training images (in [0, 1])
         and the digest of it all.
     """
-    from ablation.digests import digest
-
     source = SOURCES[data["name"]]()
     arrays = {}
     for part, positions in split(source, data).items():
@@ -137,8 +135,16 @@ def prepare(data: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, A
         "mean": pixels.mean(axis=(0, 2, 3)).tolist(),
         "std": pixels.std(axis=(0, 2, 3)).tolist(),
     }
+    return arrays, {**manifest, "digest": data_digest(arrays, manifest)}
+
+
+def data_digest(arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> str:
+    """Digest prepared data: every array, and the manifest but for the digest that it states."""
+    from ablation.digests import digest
+
     content = {name: _array_digest(array) for name, array in sorted(arrays.items())}
-    return arrays, {**manifest, "digest": digest({"schema": SCHEMA, "manifest": manifest, "arrays": content})}
+    stated = {key: value for key, value in manifest.items() if key != "digest"}
+    return digest({"schema": SCHEMA, "manifest": stated, "arrays": content})
 
 
 def _array_digest(array: np.ndarray) -> str:
@@ -169,7 +175,7 @@ def read(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     Raises
     ------
     DataError
-        If the folder is incomplete.
+        If the folder is incomplete, or is not what was written.
     """
     import json
 
@@ -184,4 +190,6 @@ def read(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise DataError(
             f"{folder}: prepared data cannot be read ({error}); delete the folder to prepare it anew"
         ) from None
+    if data_digest(arrays, manifest) != manifest.get("digest"):
+        raise DataError(f"{folder}: prepared data are not what was written; delete the folder to prepare it anew")
     return arrays, manifest

@@ -5,11 +5,12 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ablation.architectures import CATALOGUE
 from ablation.metrics import METRICS
@@ -37,10 +38,20 @@ def layer_levels() -> dict[str, tuple[str, ...]]:
 
 def level_text(level: Any) -> str:
     """Write a level as it stands in a variant's id."""
-    text = {True: "true", False: "false"}[level] if isinstance(level, bool) else str(level)
     if isinstance(level, tuple | list):
-        text = "_".join(map(str, level))
-    return re.sub(r"[^A-Za-z0-9_.+]", "_", text)
+        return "_".join(map(level_text, level))
+    if isinstance(level, bool):
+        return str(level).lower()
+    if isinstance(level, float):
+        return format(Decimal(repr(level)), "f")  # 0.00001, not 1e-05
+    return re.sub(r"[^A-Za-z0-9_.+]", "_", str(level))
+
+
+@cache
+def recipe_entry(name: str) -> TypeAdapter:
+    """Return what checks one entry of a recipe by itself."""
+    entry = Recipe.model_fields[name]
+    return TypeAdapter(Annotated[entry.annotation, entry], config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
 @dataclass(frozen=True)
@@ -139,11 +150,11 @@ class Plan:
 
     @property
     def series(self) -> list[tuple[str, str, list[str]]]:
-        """The numeric factors with three or more levels: architecture, factor and variants, in the order of levels."""
+        """The numeric arguments with three or more levels: architecture, factor and variants, in the order of levels."""
         found = []
         for architecture in self.study.architectures:
             mine = [variant for variant in self.variants.values() if variant.architecture == architecture]
-            for factor in self.factors:
+            for factor in CATALOGUE[self._builder(architecture)].arguments:
                 along = [variant for variant in mine if set(variant.changed) <= {factor}]
                 if len(along) > 2 and all(type(variant.levels.get(factor)) in (int, float) for variant in along):
                     along.sort(key=lambda variant: variant.levels[factor])
@@ -228,11 +239,11 @@ class Plan:
                 raise Problem(key, f"found {level!r}, expected {wanted.get(kind, 'text')}")
             return level
         if factor in Recipe.model_fields:
+            # Alone: whether the entries of a recipe fit together is a question to the whole variant.
             try:
-                recipe = Recipe.model_validate({**self.study.recipe.model_dump(), factor: level})
+                return recipe_entry(factor).validate_python(level)
             except ValidationError as error:
                 raise Problem(key, f"found {level!r}: {error.errors()[0]['msg']}") from None
-            return recipe.model_dump()[factor]
         allowed = [*entry.layers, *entry.arguments, *Recipe.model_fields]
         raise Problem(
             key,
@@ -291,9 +302,21 @@ class Plan:
         ]
         if len(self._problems) > before:
             return
-        for where, change in changes:
-            variant = self._variant(architecture, change)
-            if any(all(variant.levels[f] == level for f, level in e.items()) for e in excluded):
+        variants = [(where, self._variant(architecture, change)) for where, change in changes]
+        for place, levels in enumerate(excluded):
+            if not levels or not any(levels.items() <= variant.levels.items() for _, variant in variants):
+                self._refuse(
+                    (*key, "exclude", place), f"found {block.exclude[place]}, which no variant of {architecture!r} has"
+                )
+        if block.variants:
+            ids = [variant.id for _, variant in variants]
+            for where, variant in variants:
+                if not variant.changed:
+                    self._refuse(where, f"found the baseline of {architecture!r}, expected levels that differ from it")
+                elif ids.count(variant.id) > 1:
+                    self._refuse(where, f"found the variant {variant.id!r} twice, expected it once")
+        for where, variant in variants:
+            if any(levels.items() <= variant.levels.items() for levels in excluded):
                 if not variant.changed:
                     self._refuse(
                         (*key, "exclude"),
@@ -364,43 +387,40 @@ class Plan:
                 self._refuse(key, f"found the name {name!r}, expected small letters, digits and - only")
             if not self._choose((*key, "metric"), claim.metric, METRICS, "a metric"):
                 continue
-            found = []
             for place, architecture in enumerate(claim.architectures or []):
                 self._choose(
                     (*key, "architectures", place), architecture, self._baselines, "an architecture of this study"
                 )
-            for architecture in claim.architectures or self._baselines:
-                contrast = self._claim_contrast(key, claim, architecture)
-                if contrast:
-                    found.append((name, contrast))
-            if not found and not any(problem.key[:2] == key for problem in self._problems):
+            if claim.factor in claim.given:
                 self._refuse(
-                    key,
-                    f"no architecture of the study has the variants {claim.factor}: {claim.level} and {claim.against}",
+                    (*key, "given", claim.factor), "found the factor of the claim itself, expected another one"
                 )
+            found, reasons = [], []
+            for architecture in claim.architectures or self._baselines:
+                if architecture in self._baselines:
+                    try:
+                        found.append((name, self._claim_contrast(key, claim, architecture)))
+                    except Problem as problem:
+                        reasons.append(problem)
+            # Without named architectures a claim is tested wherever the study has its contrast, if only once.
+            if claim.architectures or not found:
+                self._problems += reasons
             resolved += found
         return resolved
 
-    def _claim_contrast(self, key: tuple, claim: Claim, architecture: str) -> Contrast | None:
-        """Return the contrast of a claim on an architecture, or None where the study does not have it."""
-        if architecture not in self._baselines:
-            return None
+    def _claim_contrast(self, key: tuple, claim: Claim, architecture: str) -> Contrast:
+        """Return the contrast of a claim on an architecture, or raise the Problem that the study does not have it."""
+        given = {
+            factor: self._level((*key, "given", factor), architecture, factor, level)
+            for factor, level in claim.given.items()
+        }
         ids = []
         for side in ("level", "against"):
-            try:
-                stated = {**claim.given, claim.factor: getattr(claim, side)}
-                levels = {f: self._level((*key, side), architecture, f, level) for f, level in stated.items()}
-            except Problem as problem:
-                if claim.architectures:
-                    self._problems.append(problem)
-                return None
-            ids.append(self._variant(architecture, levels).id)
-        missing = [id for id in ids if id not in self.variants]
-        if missing and claim.architectures:
-            self._refuse(key, f"the study has no variant {missing[0]!r}, which this claim compares")
-        if missing:
-            return None
+            level = self._level((*key, side), architecture, claim.factor, getattr(claim, side))
+            id = self._variant(architecture, {**given, claim.factor: level}).id
+            if id not in self.variants:
+                raise Problem((*key, side), f"the study has no variant {id!r}, which this claim compares")
+            ids.append(id)
         if ids[0] == ids[1]:
-            self._refuse(key, f"found {claim.level!r} on both sides, expected two levels")
-            return None
+            raise Problem(key, f"found {claim.level!r} on both sides, expected two levels")
         return Contrast(ids[0], ids[1], (claim.factor,))

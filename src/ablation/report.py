@@ -9,7 +9,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from ablation.claims import AS_CLAIMED, OPEN, OPPOSITE
+from ablation.claims import AS_CLAIMED, NO_INTERVAL, OPEN, OPPOSITE
 from ablation.metrics import METRICS
 from ablation.plan import Plan
 from ablation.tables import caption, effect_text, number_text, readable
@@ -68,7 +68,11 @@ def verdict(plan: Plan, claims: pd.DataFrame, contrasts: pd.DataFrame) -> str:
     """Say in a sentence what came out."""
     if len(claims):
         seen = claims["observed"].value_counts()
-        parts = [f"{seen.get(kind, 0)} {kind}" for kind in (AS_CLAIMED, OPPOSITE, OPEN)]
+        parts = [
+            f"{seen.get(kind, 0)} {kind}"
+            for kind in (AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL)
+            if kind != NO_INTERVAL or kind in seen
+        ]
         counts = [plural(len(plan.study.claims), "claim"), plural(len(claims), "contrast")]
         return f"{counts[0]}, tested by {counts[1]}: {', '.join(parts)}."
     first = plan.study.metrics[0]
@@ -158,8 +162,8 @@ def write_report(
     """
     study = plan.study
     counts = manifest["counts"]
-    seconds = runs["train_seconds"].sum() + runs["evaluate_seconds"].sum()
-    work = 3 * (runs["multiply_adds"] * counts["train"] * curves.groupby(["variant", "seed"]).size().max()).sum()
+    seconds = runs["training_seconds"].sum() + runs["evaluate_seconds"].sum()
+    work = 3 * counts["train"] * (runs["multiply_adds"] * runs["epochs"]).sum()
     status = runs["status"].value_counts()
     facts = [
         ("runs", f"{len(runs)}"),

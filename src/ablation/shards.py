@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,26 @@ def code_digest(architecture: Mapping[str, Any]) -> str:
 def run_key(spec: Mapping[str, Any], data_digest: str) -> str:
     """Return the key of a run: a digest of its spec, of the prepared data and of the source that trains it."""
     return digest({"spec": spec, "data": data_digest, "code": code_digest(spec["architecture"])})
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run that a study wants: its variant, seed and key, and its spec."""
+
+    variant: str
+    seed: int
+    key: str
+    spec: dict[str, Any]
+
+
+def planned_runs(plan: Plan, data_digest: str) -> list[PlannedRun]:
+    """List every run of a study with its key."""
+    specs = [
+        (variant.id, seed, variant.spec(plan.study.data, seed))
+        for variant in plan.variants.values()
+        for seed in plan.study.seeds
+    ]
+    return [PlannedRun(variant, seed, run_key(spec, data_digest), spec) for variant, seed, spec in specs]
 
 
 def shard_spec(plan: Plan, variant: str, seeds: Sequence[int]) -> str:

@@ -27,9 +27,9 @@ class Effect:
     effect : float
         Mean of the variant minus mean of the reference.
     low, high : float
-        Bounds of the interval; NaN where a side has fewer than two runs.
+        Bounds of the interval; NaN where a side has fewer than two runs, or where no run differs from another.
     df : float
-        Degrees of freedom; NaN likewise, or where no run differs from another.
+        Degrees of freedom; NaN likewise.
     """
 
     effect: float
@@ -70,7 +70,7 @@ def welch(variant: np.ndarray, reference: np.ndarray, confidence: float = CONFID
     parts = a.sd**2 / a.n, b.sd**2 / b.n
     error = math.sqrt(sum(parts))
     if error == 0:
-        return Effect(effect, effect, effect, math.nan)
+        return Effect(effect, math.nan, math.nan, math.nan)  # spread that is not seen is not known to be none
     df = sum(parts) ** 2 / (parts[0] ** 2 / (a.n - 1) + parts[1] ** 2 / (b.n - 1))
     margin = float(stats.t.ppf((1 + confidence) / 2, df)) * error
     return Effect(effect, effect - margin, effect + margin, df)

@@ -75,7 +75,7 @@ class Store:
             sealed = (folder / RECORD).stat().st_mtime_ns
             if any((folder / name).stat().st_mtime_ns > sealed for name in record["files"]):
                 self.verify(key)
-        except (DamagedRecordError, OSError) as error:
+        except (DamagedRecordError, FileNotFoundError) as error:
             self.set_aside(key, str(error))
             return False
         return True
@@ -108,7 +108,7 @@ class Store:
         try:
             record = json.loads(path.read_bytes())
             seal = record.pop("seal")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamagedRecordError(f"record {key}: {RECORD} cannot be read ({error})") from None
         if seal != digest(record) or record["key"] != key:
             raise DamagedRecordError(f"record {key}: {RECORD} is not what was written")

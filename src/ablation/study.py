@@ -24,7 +24,7 @@ def nearest(word: Any, allowed: Iterable[str]) -> str:
 class Strict(BaseModel):
     """A mapping in a study file: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def _refuse_bool(value: Any) -> Any:
@@ -33,8 +33,13 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 Number = Annotated[float, BeforeValidator(_refuse_bool)]
 Whole = Annotated[int, BeforeValidator(_refuse_bool)]
+Share = Annotated[Number, Field(ge=0, lt=1)]
 
 
 class Data(Strict):
@@ -69,13 +74,15 @@ class Recipe(Strict):
     lr: Number = Field(gt=0, description="Learning rate at its highest.")
     momentum: Number = Field(0.0, ge=0, lt=1, description="Momentum of SGD.")
     nesterov: bool = Field(False, description="Whether the momentum of SGD is Nesterov's.")
-    betas: tuple[Number, Number] = Field((0.9, 0.999), description="Decay rates of Adam's two moments.")
+    betas: Annotated[tuple[Share, Share], BeforeValidator(_as_tuple)] = Field(
+        (0.9, 0.999), description="Decay rates of Adam's two moments."
+    )
     weight_decay: Number = Field(0.0, ge=0, description="L2 penalty on all parameters (adamw: decoupled decay).")
     label_smoothing: Number = Field(0.0, ge=0, lt=1, description="Share of the target spread over all classes.")
     schedule: Literal["constant", "step", "cosine", "linear"] = Field(
         "constant", description="How the learning rate falls, step by step, after the warm-up."
     )
-    milestones: tuple[Number, ...] = Field(
+    milestones: Annotated[tuple[Number, ...], BeforeValidator(_as_tuple)] = Field(
         (0.5, 0.75), description="Schedule `step`: where the rate falls, as shares of all epochs."
     )
     gamma: Number = Field(0.1, gt=0, lt=1, description="Schedule `step`: what the rate is multiplied with there.")
@@ -161,10 +168,17 @@ class Claim(Strict):
     direction: Literal["greater", "less"] = Field(description="Which way, for `level` minus `against`.")
 
 
+def _as_seeds(seeds: Any) -> Any:
+    if type(seeds) is int and seeds > 0:
+        return tuple(range(seeds))
+    if isinstance(seeds, list) and seeds:
+        return tuple(seeds)
+    raise PydanticCustomError("seeds", "a whole number of 1 or more, or a list of whole numbers")
+
+
 Seeds = Annotated[
-    tuple[Annotated[int, Field(ge=0)], ...],
-    BeforeValidator(lambda seeds: tuple(range(seeds)) if type(seeds) is int else seeds),
-    Field(min_length=1),
+    tuple[Annotated[Whole, Field(ge=0)], ...],
+    BeforeValidator(_as_seeds),
 ]
 
 

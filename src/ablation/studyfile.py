@@ -13,6 +13,7 @@ from ablation.study import Problem, Strict, Study, StudyError, nearest
 
 STUDIES = Path("config/studies")
 STUDY_NAME = r"[a-z0-9][a-z0-9_-]*"
+TAKEN = ("store", "data", "mlartifacts")  # folders of results that are no study's
 
 
 class StudyFileError(Exception):
@@ -37,20 +38,27 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _lines(node: yaml.Node | None, key: tuple = ()) -> dict[tuple, int]:
-    """Map each key of a YAML document to its line; a key that stands twice is a Problem."""
+def _lines(node: yaml.Node | None, key: tuple = (), above: tuple[yaml.Node, ...] = ()) -> dict[tuple, int]:
+    """Map each key of a YAML document to its line; a key that stands twice or is no word is a Problem."""
+    if node in above:
+        raise Problem(key, f"found a reference to itself (line {node.start_mark.line + 1})")
+    above = (*above, node)
     lines = {key: node.start_mark.line + 1} if node else {}
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
+            if not isinstance(name, yaml.ScalarNode):
+                raise Problem(
+                    key, f"found a list or mapping as a key (line {name.start_mark.line + 1}), expected a word"
+                )
             inner = (*key, name.value)
             if inner in lines:
                 raise Problem(
                     inner, f"found the key {name.value!r} twice (line {name.start_mark.line + 1}), expected it once"
                 )
-            lines |= _lines(value, inner) | {inner: name.start_mark.line + 1}
+            lines |= _lines(value, inner, above) | {inner: name.start_mark.line + 1}
     elif isinstance(node, yaml.SequenceNode):
         for position, value in enumerate(node.value):
-            lines |= _lines(value, (*key, position))
+            lines |= _lines(value, (*key, position), above)
     return lines
 
 
@@ -148,6 +156,10 @@ def locate_study(name: str) -> Path:
         raise StudyFileError(
             f"study: found {given!r}, expected the name of a file in {STUDIES} or the path of a .yaml file; "
             "the name is small letters, digits, - and _ (the results go to a folder of that name)"
+        )
+    if path.stem in TAKEN:
+        raise StudyFileError(
+            f"study: found {given!r}, expected another name: results/{path.stem} is a folder of all studies"
         )
     if not path.is_file():
         known = sorted(file.stem for file in STUDIES.glob("*.yaml"))

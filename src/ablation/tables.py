@@ -76,7 +76,7 @@ def comparison(plan: Plan, runs: pd.DataFrame, contrasts: pd.DataFrame) -> pd.Da
             for part in ("effect", "low", "high"):
                 row[f"{metric}_{part}"] = by_pair.loc[pair, part] if pair in by_pair.index else math.nan
         row |= {size: int(mine[size].iloc[0]) for size in ("parameters", "multiply_adds")}
-        row["mean_train_seconds"] = mine["train_seconds"].mean()
+        row["mean_train_seconds"] = mine["training_seconds"].mean()
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -12,7 +12,6 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,12 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
+from ablation.digests import digest
 from ablation.figures import run_curves
 from ablation.files import write_whole
 from ablation.metrics import METRICS
 from ablation.plan import Plan, level_text
+from ablation.shards import PlannedRun
 from ablation.statistics import summarise
 from ablation.store import Store
 
@@ -43,23 +44,13 @@ def one_writer(lock: Path) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A run that the study wants: its variant, seed and key, and its spec."""
-
-    variant: str
-    seed: int
-    key: str
-    spec: dict[str, Any]
-
-
 class Mirror:
     """Keeps one experiment of MLflow like one study.
 
     Parameters
     ----------
     plan : Plan
-    runs : list of Planned
+    runs : list of PlannedRun
     store : Store
     manifest : mapping
         Of the prepared data.
@@ -74,7 +65,7 @@ class Mirror:
     def __init__(
         self,
         plan: Plan,
-        runs: list[Planned],
+        runs: list[PlannedRun],
         store: Store,
         manifest: Mapping[str, Any],
         uri: str,
@@ -93,6 +84,8 @@ class Mirror:
             # Without the tag, the UI takes the experiment for one of prompts and agents.
             kind = {"mlflow.experimentKind": "custom_model_development"}
             identity = self.client.create_experiment(self.plan.name, artifact_location=artifacts, tags=kind)
+            # A new database counts its experiments from one again: what an old ledger says is of other runs.
+            return {"uri": self.uri, "experiment": identity, "runs": {}}
         else:
             identity = experiment.experiment_id
             if experiment.lifecycle_stage == "deleted":
@@ -134,19 +127,25 @@ class Mirror:
             if parent:
                 labels[MLFLOW_PARENT_RUN_ID] = parent
             labels = {tag: str(value) for tag, value in labels.items()}
-            run = self.client.create_run(self.ledger["experiment"], start, labels, name)
+            # An interrupted pass may have made the run and not noted it.
+            known = self.client.search_runs([self.ledger["experiment"]], f"tags.`{KEY}` = '{key}'", max_results=1)
+            run = known[0] if known else self.client.create_run(self.ledger["experiment"], start, labels, name)
             self.ledger["runs"][key] = {"id": run.info.run_id, "epochs": 0, "done": None}
-            self.client.log_batch(run.info.run_id, params=[Param(p, str(v)) for p, v in params.items()])
+            self._note()
+        entry = self.ledger["runs"][key]
+        if not entry.get("described"):
             data = Dataset(
                 name=self.manifest["data"]["name"],
-                digest=self.manifest["digest"][:32],
+                digest=self.manifest["digest"],
                 source_type="ablation",
                 source=json.dumps(self.manifest["data"]),
                 profile=json.dumps(self.manifest["counts"]),
             )
-            self.client.log_inputs(run.info.run_id, [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
+            self.client.log_batch(entry["id"], params=[Param(name, str(value)) for name, value in params.items()])
+            self.client.log_inputs(entry["id"], [DatasetInput(data, [InputTag("mlflow.data.context", "training")])])
+            entry["described"] = True
             self._note()
-        return self.ledger["runs"][key]
+        return entry
 
     def _parents(self, variant_id: str) -> tuple[dict, dict]:
         variant = self.plan.variants[variant_id]
@@ -155,18 +154,18 @@ class Mirror:
             f"{self.plan.name} (study)",
             None,
             {"level": "study"},
-            {"variants": len(self.plan.variants), "seeds": len(self.plan.study.seeds), "title": self.plan.study.title},
+            {},
         )
         levels = {f"factor.{factor}": level_text(level) for factor, level in variant.changed.items()}
         return study, self._run(
-            f"variant:{variant_id}",
+            f"variant:{variant_id}:{digest(variant.levels)}",
             variant_id,
             study["id"],
             {"level": "variant", "variant": variant_id, "architecture": variant.architecture, **levels},
             {factor: level_text(level) for factor, level in variant.levels.items()},
         )
 
-    def _seed_run(self, planned: Planned, rows: list[dict[str, Any]]) -> dict:
+    def _seed_run(self, planned: PlannedRun, rows: list[dict[str, Any]]) -> dict:
         _, parent = self._parents(planned.variant)
         variant = self.plan.variants[planned.variant]
         factors = {
@@ -219,7 +218,7 @@ class Mirror:
                     self._send_curves(entry, rows)
         return complete
 
-    def _finish(self, planned: Planned) -> None:
+    def _finish(self, planned: PlannedRun) -> None:
         record = self.store.read(planned.key)
         entry = self._seed_run(planned, record["curves"])
         self._send_curves(entry, record["curves"])
@@ -282,12 +281,20 @@ class Mirror:
             self.client.log_artifact(
                 study["id"], str(path), path.parent.name if path.parent.name in ("tables", "figures") else None
             )
+        facts = {
+            "title": self.plan.study.title,
+            "variants": len(self.plan.variants),
+            "seeds": len(self.plan.study.seeds),
+        }
+        for name, value in facts.items():
+            self.client.set_tag(study["id"], name, str(value))
         self._terminate(study)
         wanted = {planned.key for planned in self.runs}
         for key, entry in self.ledger["runs"].items():
-            if ":" not in key and key not in wanted and not entry.get("superseded"):
-                self.client.set_tag(entry["id"], "superseded", "true")
-                entry["superseded"] = True
+            superseded = ":" not in key and key not in wanted
+            if superseded != entry.get("superseded", False):
+                self.client.set_tag(entry["id"], "superseded", str(superseded).lower())
+                entry["superseded"] = superseded
         self._note()
         return study["id"]
 

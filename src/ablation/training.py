@@ -1,6 +1,7 @@
 """Training one run: from a spec and images to curves, metrics and weights. Knows neither Snakemake nor MLflow."""
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Result:
 
 def be_deterministic() -> None:
     """Make one machine compute the same bits every time."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True, warn_only=True)
 
@@ -227,7 +229,7 @@ class Run:
         status = self._status(metrics["train_accuracy"])
         if status == "diverged" or not all(math.isfinite(metrics[f"{name}_loss"]) for name in self.parts):
             status = "diverged"
-            metrics = {name: value if name == "train_seconds" else None for name, value in metrics.items()}
+            metrics = dict.fromkeys(metrics)
             correct["test"] = np.zeros_like(correct["test"])
         seconds = self.seconds["evaluate"] + time.perf_counter() - start
         seen = len(self.curves) * len(self.parts["train"].labels)

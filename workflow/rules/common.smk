@@ -17,7 +17,7 @@ from snakemake.exceptions import WorkflowError
 # Importable from the source tree too: the environment that runs Snakemake need not be the one that trains.
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
-from ablation.digests import digest, source_digest
+from ablation.digests import digest, file_digest, source_digest
 from ablation.shards import claimed_keys, code_digest, shard_spec
 from ablation.store import Store
 from ablation.studyfile import StudyFileError, locate_study, read_study
@@ -95,9 +95,9 @@ def gpus(wildcards):
     return int(bool(listed))
 
 
-def whole_study(wildcards):
-    """Return the digest of what the study's tables and pages depend on: its file and the code that writes them."""
-    return digest([PLAN.study.model_dump(mode="json"), PLAN.name])
+def frozen_study(wildcards):
+    """Return the validated study; its file is rewritten only when this text changes, so that jobs of one start agree."""
+    return PLAN.study.model_dump_json()
 
 
 def code_of(*modules):
@@ -107,6 +107,12 @@ def code_of(*modules):
         return source_digest([f"ablation.{module}" for module in modules])
 
     return digest_code
+
+
+def report_code(wildcards):
+    """Return the digest of the modules that write the report, and of its template."""
+    template = Path(workflow.basedir) / "src/ablation/templates/report.html"
+    return digest([source_digest(["ablation.commands.report"]), file_digest(template)])
 
 
 def study_size(wildcards):
@@ -146,8 +152,18 @@ def withdraw_stale_results():
             path.unlink()
 
 
+def withdraw_stale_receipt():
+    """Remove the receipt of a mirror whose database was deleted, so that Snakemake makes it anew."""
+    if (
+        "MLFLOW_TRACKING_URI" not in os.environ
+        and not Path(f"{RESULTS}/mlflow.db").exists()
+    ):
+        Path(f"{STUDY}/mlflow.json").unlink(missing_ok=True)
+
+
 if workflow.is_main_process:
     withdraw_stale_results()
+    withdraw_stale_receipt()
 
 
 def accompany(command, output):

@@ -11,6 +11,7 @@ GIVES: results/<study>/{runs,curves}.parquet, examples.npy
 rule collect_records:
     """Gather the records: a row a run, a row a run and epoch, a bit a test image."""
     input:
+        study=f"{STUDY}/plan/{PLAN.name}.json",
         shards=shard_results,
     output:
         runs=f"{STUDY}/runs.parquet",
@@ -21,14 +22,12 @@ rule collect_records:
     conda:
         "../../environment.yml"
     params:
-        study=STUDY_FILE,
-        content=whole_study,
         store=STORE,
         code=code_of("commands.collect"),
     shell:
         r"""
         python -m ablation.commands.collect \
-            --study {params.study:q} \
+            --study {input.study:q} \
             --store {params.store:q} \
             --shards {input.shards:q} \
             --runs {output.runs:q} \
@@ -40,6 +39,7 @@ rule collect_records:
 rule compare_variants:
     """Estimate every contrast of the study and of its claims."""
     input:
+        study=f"{STUDY}/plan/{PLAN.name}.json",
         runs=rules.collect_records.output.runs,
     output:
         contrasts=f"{STUDY}/contrasts.csv",
@@ -49,13 +49,11 @@ rule compare_variants:
     conda:
         "../../environment.yml"
     params:
-        study=STUDY_FILE,
-        content=whole_study,
         code=code_of("commands.compare"),
     shell:
         r"""
         python -m ablation.commands.compare \
-            --study {params.study:q} \
+            --study {input.study:q} \
             --runs {input.runs:q} \
             --contrasts {output.contrasts:q} \
             --claims {output.claims:q} 2>&1 | tee {log:q} >&2
@@ -65,6 +63,7 @@ rule compare_variants:
 rule write_tables:
     """Write the comparison for machines, for people and for the terminal."""
     input:
+        study=f"{STUDY}/plan/{PLAN.name}.json",
         runs=rules.collect_records.output.runs,
         contrasts=rules.compare_variants.output.contrasts,
     output:
@@ -82,14 +81,12 @@ rule write_tables:
     conda:
         "../../environment.yml"
     params:
-        study=STUDY_FILE,
-        content=whole_study,
         size=study_size,
         code=code_of("commands.tables"),
     shell:
         r"""
         python -m ablation.commands.tables \
-            --study {params.study:q} \
+            --study {input.study:q} \
             --runs {input.runs:q} \
             --contrasts {input.contrasts:q} \
             --csv {output.csv:q} \

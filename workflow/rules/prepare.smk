@@ -2,7 +2,8 @@
 What comes before training: the data, the plan and the frozen specs.
 
 NEEDS: the study file
-GIVES: results/data/<data>/manifest.json (with the arrays beside it)
+GIVES: results/<study>/plan/<study>.json
+       results/data/<data>/manifest.json (with the arrays beside it)
        results/<study>/plan/variants.csv
        results/<study>/specs/<variant>/<shard>.json
 """
@@ -30,6 +31,7 @@ rule prepare_data:
 rule plan_study:
     """Write every variant with its levels, its sizes and the price of its training."""
     input:
+        study=f"{STUDY}/plan/{PLAN.name}.json",
         manifest=f"{DATA}/manifest.json",
     output:
         variants=report(
@@ -44,17 +46,30 @@ rule plan_study:
     conda:
         "../../environment.yml"
     params:
-        study=STUDY_FILE,
-        content=whole_study,
         size=study_size,
         code=code_of("commands.plan"),
     shell:
         r"""
         python -m ablation.commands.plan \
-            --study {params.study:q} \
+            --study {input.study:q} \
             --manifest {input.manifest:q} \
             --variants {output.variants:q} 2>&1 | tee {log:q} >&2
         """
+
+
+rule freeze_study:
+    """Write the validated study that all later jobs read: editing the file in the meantime disturbs none."""
+    output:
+        study=f"{STUDY}/plan/{PLAN.name}.json",
+    log:
+        f"{STUDY}/logs/freeze_study.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        study=frozen_study,
+    shell:
+        "printf '%s\\n' {params.study:q} > {output.study:q} 2> {log:q}"
 
 
 rule freeze_spec:

@@ -11,6 +11,7 @@ GIVES: results/<study>/figures/*.{svg,png}
 rule draw_figures:
     """Draw the figures that the study has."""
     input:
+        study=f"{STUDY}/plan/{PLAN.name}.json",
         runs=rules.collect_records.output.runs,
         curves=rules.collect_records.output.curves,
         comparison=rules.write_tables.output.csv,
@@ -22,14 +23,12 @@ rule draw_figures:
     conda:
         "../../environment.yml"
     params:
-        study=STUDY_FILE,
-        content=whole_study,
         size=study_size,
         code=code_of("commands.figures"),
     shell:
         r"""
         python -m ablation.commands.figures \
-            --study {params.study:q} \
+            --study {input.study:q} \
             --runs {input.runs:q} \
             --curves {input.curves:q} \
             --comparison {input.comparison:q} \
@@ -40,6 +39,7 @@ rule draw_figures:
 rule write_report:
     """Put the question, the findings, tables, figures and provenance on one page."""
     input:
+        study=f"{STUDY}/plan/{PLAN.name}.json",
         manifest=f"{DATA}/manifest.json",
         runs=rules.collect_records.output.runs,
         curves=rules.collect_records.output.curves,
@@ -59,14 +59,12 @@ rule write_report:
     conda:
         "../../environment.yml"
     params:
-        study=STUDY_FILE,
-        content=whole_study,
         size=study_size,
-        code=code_of("commands.report"),
+        code=report_code,
     shell:
         r"""
         python -m ablation.commands.report \
-            --study {params.study:q} \
+            --study {input.study:q} \
             --manifest {input.manifest:q} \
             --runs {input.runs:q} \
             --curves {input.curves:q} \
@@ -81,6 +79,7 @@ rule write_report:
 rule mirror_records:
     """Complete the mirror in MLflow; one that cannot be reached is tried again at the next start."""
     input:
+        study=f"{STUDY}/plan/{PLAN.name}.json",
         manifest=f"{DATA}/manifest.json",
         runs=rules.collect_records.output.runs,
         artifacts=[
@@ -96,13 +95,12 @@ rule mirror_records:
     conda:
         "../../environment.yml"
     params:
-        study=STUDY_FILE,
         store=STORE,
         code=code_of("commands.mirror"),
     shell:
         r"""
         python -m ablation.commands.mirror \
-            --study {params.study:q} \
+            --study {input.study:q} \
             --manifest {input.manifest:q} \
             --store {params.store:q} \
             --runs {input.runs:q} \

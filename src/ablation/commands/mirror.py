@@ -9,24 +9,12 @@ from pathlib import Path
 
 from ablation.commands import run
 from ablation.files import write_whole
-from ablation.shards import run_key
+from ablation.shards import planned_runs
 from ablation.store import Store
 from ablation.studyfile import read_study
 
 EVERY = 2.0  # seconds between two looks at the store
 AGAIN = 30.0  # seconds to wait after a failure
-
-
-def planned_runs(plan, manifest: dict) -> list:
-    """List every run of the study with its key."""
-    from ablation.tracking import Planned
-
-    return [
-        Planned(variant.id, seed, run_key(spec, manifest["digest"]), spec)
-        for variant in plan.variants.values()
-        for seed in plan.study.seeds
-        for spec in [variant.spec(plan.study.data, seed)]
-    ]
 
 
 def open_mirror(arguments: argparse.Namespace):
@@ -39,14 +27,16 @@ def open_mirror(arguments: argparse.Namespace):
     if artifacts:
         artifacts = f"{artifacts}/{plan.name}"
     ledger = arguments.store.parent / plan.name / "mlflow-ledger.json"
-    return Mirror(plan, planned_runs(plan, manifest), Store(arguments.store), manifest, uri, artifacts, ledger)
+    return Mirror(
+        plan, planned_runs(plan, manifest["digest"]), Store(arguments.store), manifest, uri, artifacts, ledger
+    )
 
 
 def follow(arguments: argparse.Namespace) -> None:
     """Mirror what grows until the parent process ends; a failure is said and tried again, and disturbs nobody."""
     from ablation.tracking import one_writer
 
-    parent, pause = os.getppid(), EVERY
+    parent, pause = arguments.parent, EVERY
     while os.getppid() == parent:
         if arguments.manifest.is_file():
             try:
@@ -83,7 +73,8 @@ def finish(arguments: argparse.Namespace) -> None:
     except Exception as error:  # said in a sentence: a server that is down is no bug
         sys.exit(
             f"MLflow at {uri} could not be written: {error}\n"
-            "The study itself is done and its results are whole; start again to catch up with the mirror alone."
+            f"The study itself is done: see {arguments.receipt.with_name('report.html')}. "
+            "Start again to catch up with the mirror alone."
         )
     receipt = {
         "uri": uri,
@@ -108,6 +99,7 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="process whose end is the end")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store; MLflow's own lies beside it")
     parser.add_argument("--follow", action="store_true", help="mirror what grows until the parent process ends")

@@ -3,6 +3,7 @@
 import argparse
 import fcntl
 import json
+import os
 import sys
 import tempfile
 import time
@@ -21,6 +22,14 @@ SAY_EVERY = 5.0  # seconds between two lines of progress
 SAVE_EVERY = 20.0  # seconds of training that a killed job loses at most, plus an epoch
 
 
+def open_shared(path: str, _: int) -> int:
+    """Open a lock that jobs of several users share: whoever comes later need not be able to write it."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o666)
+    except PermissionError:  # a sticky folder may refuse O_CREAT on somebody else's file
+        return os.open(path, os.O_RDONLY)
+
+
 @contextmanager
 def pick_device(gpus: int) -> Iterator:
     """Hold a device: the CPU, or the first GPU that no other job on this machine holds."""
@@ -34,7 +43,8 @@ def pick_device(gpus: int) -> Iterator:
     uuids = [torch.cuda.get_device_properties(index).uuid for index in range(torch.cuda.device_count())]
     with ExitStack() as files:
         locks = [
-            files.enter_context(open(Path(tempfile.gettempdir()) / f"ablation-gpu-{uuid}.lock", "w")) for uuid in uuids
+            files.enter_context(open(Path(tempfile.gettempdir()) / f"ablation-gpu-{uuid}.lock", opener=open_shared))
+            for uuid in uuids
         ]
         while True:
             for index, lock in enumerate(locks):

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from ablation.commands import run
-from ablation.shards import run_key
+from ablation.shards import planned_runs
 from ablation.store import Store
 from ablation.studyfile import read_study
 from ablation.texts import duration
@@ -51,14 +51,12 @@ class Watch:
 
 def main(arguments: argparse.Namespace) -> None:
     """Watch the store."""
-    plan, parent, watch = read_study(arguments.study), os.getppid(), None
+    plan, parent, watch = read_study(arguments.study), arguments.parent, None
     while os.getppid() == parent:
         if watch is None and arguments.manifest.is_file():
             digest = json.loads(arguments.manifest.read_text())["digest"]
-            specs = [
-                variant.spec(plan.study.data, seed) for variant in plan.variants.values() for seed in plan.study.seeds
-            ]
-            watch = Watch({run_key(spec, digest): spec["recipe"]["epochs"] for spec in specs}, Store(arguments.store))
+            runs = planned_runs(plan, digest)
+            watch = Watch({run.key: run.spec["recipe"]["epochs"] for run in runs}, Store(arguments.store))
         text = watch.line(time.monotonic()) if watch else ""
         if text:
             print(f"== {plan.name}  {text}", file=sys.stderr, flush=True)
@@ -71,6 +69,7 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="process whose end is the end")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
     run(main, parser)
