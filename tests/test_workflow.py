@@ -271,6 +271,7 @@ def test_a_mirror_that_cannot_be_reached_catches_up_later(workspace):
     workspace.environment |= {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
     output = workspace.run(ok=False)
     assert "Start again to catch up with the mirror alone" in output
+    assert "Report: results/miniature/report.html" in output, "the study itself is done"
     assert not receipt.exists()
     del workspace.environment["MLFLOW_TRACKING_URI"]
     assert workspace.planned() == {"all": 1, "mirror_records": 1, "total": 2}

@@ -192,16 +192,32 @@ onstart:
         accompany(["ablation.commands.mirror", "--follow"], output)
 
 
+def print_summary():
+    """End a study on the terminal: the few columns that fit, and where the report lies."""
+    print(
+        f"\n{PLAN.study.title}\n\n{Path(f'{STUDY}/tables/summary.txt').read_text()}",
+        file=sys.stderr,
+    )
+    print(f"Report: {STUDY}/report.html    MLflow: ./do mlflow", file=sys.stderr)
+
+
+def report_is_whole():
+    """Say whether the report is there and no shard is missing or newer: then only the mirror can have failed."""
+    page = Path(f"{STUDY}/report.html")
+    shards = [Path(path) for path in shard_results(None)]
+    if not all(path.exists() for path in (page, *shards)):
+        return False
+    return all(path.stat().st_mtime <= page.stat().st_mtime for path in shards)
+
+
 onsuccess:
-    summary = Path(f"{STUDY}/tables/summary.txt")
-    if summary.is_file():
-        print(f"\n{PLAN.study.title}\n\n{summary.read_text()}", file=sys.stderr)
-        print(
-            f"Report: {STUDY}/report.html    MLflow: ./do mlflow", file=sys.stderr
-        )
+    if Path(f"{STUDY}/report.html").exists():
+        print_summary()
 
 
 onerror:
+    if report_is_whole():
+        print_summary()
     print(
         f"\nSomething failed; its log stands above and under {STUDY}/logs. Start again to go on from here.",
         file=sys.stderr,
