@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -239,6 +240,51 @@ def test_a_killed_start_goes_on_where_it_was(workspace):
     after = workspace.records()
     assert len(after) == 20
     assert {key: after[key] for key in finished} == finished
+
+
+def followers(folder):
+    """List the processes of the package that work in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"ablation.commands" in (process / "cmdline").read_bytes() and (process / "cwd").readlink() == folder:
+                found.append(process.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_an_interrupt_leaves_no_process_and_no_run_that_seems_to_train(workspace):
+    workspace.edit(STUDY, "epochs: 4", "epochs: 60")
+    log = workspace.path / "output.txt"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            workspace.command("--config", "study=miniature"),
+            cwd=workspace.path,
+            env=workspace.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        query = (
+            "SELECT COUNT(*) FROM runs r JOIN tags t USING (run_uuid) "
+            "WHERE t.key = 'level' AND t.value = 'run' AND r.status = 'RUNNING'"
+        )
+        deadline = time.monotonic() + 90
+
+        def training():
+            with sqlite3.connect(workspace.path / "results/mlflow.db") as database:
+                return database.execute(query).fetchone()[0]
+
+        while not training() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait() != 0
+    while followers(workspace.path) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert followers(workspace.path) == []
+    assert training() == 0
+    assert "watch.py" not in log.read_text()
 
 
 def test_a_diverging_run_is_counted_and_stops_nothing(workspace):

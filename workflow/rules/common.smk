@@ -33,6 +33,7 @@ STORE = f"{RESULTS}/store"
 STUDY = f"{RESULTS}/{PLAN.name}"
 DATA_SPEC = json.dumps(PLAN.study.data.model_dump(), sort_keys=True)
 DATA = f"{RESULTS}/data/{PLAN.study.data.name}-{digest(DATA_SPEC)[:12]}"
+FOLLOWED = f"{STUDY}/logs/{PLAN.name}.json"  # the study as it was at the start, for those who follow the training
 SHARDS = PLAN.shards(config["shard_size"])
 
 
@@ -168,24 +169,20 @@ if workflow.is_main_process:
 
 def accompany(command, output):
     """Start a command of the package that follows the training and ends with this process."""
-    arguments = [
-        "--study",
-        str(STUDY_FILE),
-        "--manifest",
-        f"{DATA}/manifest.json",
-        "--store",
-        STORE,
-    ]
+    arguments = ["--study", FOLLOWED, "--manifest", f"{DATA}/manifest.json"]
+    arguments += ["--store", STORE, "--parent", str(os.getpid())]
     subprocess.Popen(
         [sys.executable, "-m", *command, *arguments],
         env={**os.environ, "PYTHONPATH": str(Path(workflow.basedir) / "src")},
         stdout=output,
         stderr=output,
+        start_new_session=True,  # an interrupt is for the trainings; these end when this process does
     )
 
 
 onstart:
     Path(f"{STUDY}/logs").mkdir(parents=True, exist_ok=True)
+    Path(FOLLOWED).write_text(frozen_study(None))
     accompany(["ablation.commands.watch"], None)
     # The mirror while it trains; the rule mirror_records completes it, whatever becomes of this process.
     with open(f"{STUDY}/logs/mirror_follow.log", "w") as output:
