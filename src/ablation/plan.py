@@ -166,10 +166,6 @@ class Plan:
         """The names of the figures that the study has."""
         return ["curves", "runs", *["effects"] * bool(self.contrasts), *["series"] * bool(self.series)]
 
-    def baseline(self, architecture: str) -> Variant:
-        """Return the baseline of an architecture."""
-        return self.variants[architecture]
-
     def shards(self, size: int) -> dict[str, list[tuple[int, ...]]]:
         """Cut the seeds of each variant into shards of at most `size`."""
         seeds = self.study.seeds

@@ -134,7 +134,7 @@ def to_latex(table: pd.DataFrame, text: str, label: str) -> str:
     return clean.to_latex(index=False, escape=False, column_format=align, caption=text.translate(signs), label=label)
 
 
-def summary(plan: Plan, table: pd.DataFrame, width: int = 100) -> str:
+def summary(plan: Plan, table: pd.DataFrame) -> str:
     """Write the few columns that fit a terminal."""
     text = readable(plan, table)
     return text.iloc[:, [0, 1, 2, 3, -1]].to_markdown(
