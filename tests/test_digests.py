@@ -39,7 +39,11 @@ def imported(root):
 
 def test_training_depends_on_nothing_that_does_not_train():
     assert imported("ablation.training") == {
-        f"ablation.{name}" for name in ("training", "recipe", "layers", "initialisation", "networks", "randomness")
+        f"ablation.{name}"
+        for name in (
+            *("training", "recipe", "randomness", "initialisation", "networks"),
+            *("layers", "norms", "joins", "pooling", "heads"),
+        )
     }
 
 

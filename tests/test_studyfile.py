@@ -168,7 +168,7 @@ MISTAKES = [
     ("[sigmoid, tanh]", "[]", ["grid[0].factors.activation: found no level, expected at least one"]),
     ("[sigmoid, tanh]", "[tanh, tanh]", ["found the level 'tanh' twice"]),
     ("[sigmoid, tanh]", "[relu]", ["found only the baseline's level 'relu', expected another one"]),
-    ("norm: [batch]", "residual: [none]", ["architecture 'lenet' (lenet) has no factor 'residual'; it has activation"]),
+    ("norm: [batch]", "residual: [none]", ["'lenet' (lenet) cannot have the factor residual: it has no blocks to add a shortcut around"]),
     ("norm: [batch]", "width: [big]", ["grid[0].factors.width[0]: found 'big', expected a whole number"]),
     ("norm: [batch]", "momentum: [2]", ["factors.momentum[0]: found 2"]),
     ("lr: [0.01]", "betas: [[0.8, 0.9]]", ["betas belong to adam and adamw, and the optimizer is sgd"]),

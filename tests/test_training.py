@@ -79,7 +79,7 @@ def test_a_run_at_chance_is_stuck_and_keeps_its_value(parts):
 
 
 def test_a_last_batch_of_one_image_does_not_break_batch_norm(parts):
-    spec = make_spec("lenet", norm="batch", activation="relu", recipe={"batch_size": 199})
+    spec = make_spec("lenet", norm="batch", activation="relu", recipe={"batch_size": 199, "epochs": 6})
     assert train(spec, parts, 10).status == "completed"
 
 

@@ -52,6 +52,29 @@ def orthogonal(layer: Affine, weight_stream: torch.Generator, bias_stream: torch
     clear_bias(layer)
 
 
+def kaiming_out(layer: Affine, weight_stream: torch.Generator, bias_stream: torch.Generator) -> None:
+    """Initialise as the study notes' AlexNet does (001): He's normal by fan-out, dense layers normal of 0.01, no bias."""
+    if isinstance(layer, nn.Linear):
+        nn.init.normal_(layer.weight, std=0.01, generator=weight_stream)
+    else:
+        nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu", generator=weight_stream)
+    clear_bias(layer)
+
+
+def gaussian(layer: Affine, weight_stream: torch.Generator, bias_stream: torch.Generator, std: float) -> None:
+    """Krizhevsky, Sutskever and Hinton 2012, section 5: normal weights of a fixed standard deviation, no bias."""
+    nn.init.normal_(layer.weight, std=std, generator=weight_stream)
+    clear_bias(layer)
+
+
+def half_zero(layer: Affine, weight_stream: torch.Generator, bias_stream: torch.Generator) -> None:
+    """Initialise as the study notes' example does (001): dense weights within ±10, those within ±5 set to zero."""
+    default(layer, weight_stream, bias_stream)
+    if isinstance(layer, nn.Linear):
+        nn.init.uniform_(layer.weight, -10, 10, generator=weight_stream)
+        layer.weight.mul_(layer.weight.abs() >= 5)
+
+
 @torch.no_grad()
 def initialise(network: nn.Module, seed: int, level: Callable) -> None:
     """Give every parameter of a network its starting value.

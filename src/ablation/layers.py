@@ -5,88 +5,28 @@ the kit, a level is one line of `LEVELS`.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
 
-import torch
 from torch import nn
-from torch.nn import functional
 
-from ablation import initialisation
-
-
-class BatchNorm(nn.modules.batchnorm._BatchNorm):
-    """Batch normalisation of images and of vectors alike (Ioffe and Szegedy 2015, section 3).
-
-    Torch's two classes differ only in a check of the input's rank, which would put a branch into every network that
-    normalises both its convolutions and its dense layers.
-    """
-
-    def _check_input_dim(self, input):
-        if input.dim() not in (2, 4):
-            raise ValueError(
-                f"expected (batch, channels) or (batch, channels, height, width), got {tuple(input.shape)}"
-            )
+from ablation import heads, initialisation, joins, norms
+from ablation.pooling import Geometry, Pooling, average, maximum, overlapping, separate, strided
 
 
-def layer_norm(channels: int) -> nn.Module:
-    """Normalise each image over all its channels and pixels (Ba, Kiros and Hinton 2016)."""
-    return nn.GroupNorm(1, channels)
+def before(norm: nn.Module, activation: nn.Module) -> OrderedDict[str, nn.Module]:
+    """Normalise what the activation gets (Ioffe and Szegedy 2015, section 3.2)."""
+    return OrderedDict(norm=norm, activation=activation)
 
 
-def group_norm(channels: int) -> nn.Module:
-    """Normalise each image within groups of channels (Wu and He 2018): eight groups, or as many as divide evenly."""
-    groups = next(groups for groups in (8, 4, 2, 1) if channels % groups == 0)
-    return nn.GroupNorm(groups, channels)
+def after(norm: nn.Module, activation: nn.Module) -> OrderedDict[str, nn.Module]:
+    """Normalise what the activation gives (Krizhevsky et al. 2012, section 3.3, for local response normalisation)."""
+    return OrderedDict(activation=activation, norm=norm)
 
 
-def no_norm(channels: int) -> nn.Module:
-    """Leave the place of the norm empty, so that all other layers keep their names."""
-    return nn.Identity()
-
-
-class ZeroPadded(nn.Module):
-    """Add the input to the branch: strided, with zeros for the new channels (He et al. 2015, section 4.2, option A)."""
-
-    def __init__(self, cin: int, cout: int, stride: int, layers: "Layers"):
-        super().__init__()
-        self.stride, self.extra = stride, cout - cin
-
-    def forward(self, branch: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Return branch + shortcut, both (batch, cout, height / stride, width / stride)."""
-        if self.stride > 1:
-            x = x[:, :, :: self.stride, :: self.stride]
-        if self.extra:
-            before = self.extra // 2
-            x = functional.pad(x, (0, 0, 0, 0, before, self.extra - before))
-        return branch + x
-
-
-class Projection(nn.Module):
-    """Add the input to the branch, projected by a 1x1 convolution where shapes differ (He et al. 2015, option B)."""
-
-    def __init__(self, cin: int, cout: int, stride: int, layers: "Layers"):
-        super().__init__()
-        same = cin == cout and stride == 1
-        self.projection = nn.Identity() if same else layers.conv(cin, cout, kernel=1, stride=stride)
-
-    def forward(self, branch: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Return branch + shortcut, both (batch, cout, height / stride, width / stride)."""
-        return branch + self.projection(x)
-
-
-class Plain(nn.Module):
-    """Pass the branch on alone: the plain network that residual ones are compared with (He et al. 2015, section 3.3)."""
-
-    def __init__(self, cin: int, cout: int, stride: int, layers: "Layers"):
-        super().__init__()
-
-    def forward(self, branch: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Return the branch as it came."""
-        return branch
-
-
-LEVELS: dict[str, dict[str, Callable]] = {
+LEVELS: dict[str, dict[str, Any]] = {
     "activation": {
         "relu": nn.ReLU,
         "leaky_relu": nn.LeakyReLU,
@@ -97,25 +37,67 @@ LEVELS: dict[str, dict[str, Callable]] = {
         "none": nn.Identity,
     },
     "norm": {
-        "batch": BatchNorm,
-        "layer": layer_norm,
-        "group": group_norm,
-        "none": no_norm,
+        "batch": norms.batch_norm,
+        "layer": norms.layer_norm,
+        "group": norms.group_norm,
+        "lrn": norms.local_response_norm,
+        "none": norms.no_norm,
+    },
+    "norm_placement": {
+        "before": before,
+        "after": after,
     },
     "residual": {
-        "zero_padded": ZeroPadded,
-        "projection": Projection,
-        "none": Plain,
+        "identity": joins.identity,
+        "zero_padded": joins.ZeroPadded,
+        "projection": joins.Projection,
+        "projection_always": joins.ProjectionAlways,
+        "scaled": joins.Scaled,
+        "none": joins.Plain,
+        "shortcut_only": joins.ShortcutOnly,
+    },
+    "placement": {
+        "post": joins.POST,
+        "norm_after_join": joins.NORM_AFTER_JOIN,
+        "activation_before_join": joins.ACTIVATION_BEFORE_JOIN,
+        "activation_first": joins.ACTIVATION_FIRST,
+        "pre": joins.PRE,
     },
     "pooling": {
-        "max": nn.MaxPool2d,
-        "average": nn.AvgPool2d,
+        "max": maximum,
+        "average": average,
+        "strided": strided,
+    },
+    "overlap": {
+        "separate": separate,
+        "overlapping": overlapping,
+    },
+    "head": {
+        "gap": heads.gap,
+        "dense": heads.dense,
+    },
+    "output": {
+        "logits": nn.Identity,
+        "softmax": partial(nn.Softmax, dim=1),  # a mistake of the notes (002): the loss takes the softmax, too
+    },
+    "dense_layer": {
+        "trained": nn.Linear,
+        "detached": heads.Detached,
+    },
+    "dropped": {
+        "units": nn.Dropout,
+        "images": nn.Dropout1d,  # a mistake of the notes (002): on (batch, units) it drops whole images
     },
     "initialisation": {
         "default": initialisation.default,
         "xavier": initialisation.xavier,
         "kaiming": initialisation.kaiming,
+        "kaiming_out": initialisation.kaiming_out,
         "orthogonal": initialisation.orthogonal,
+        "gaussian0.001": partial(initialisation.gaussian, std=0.001),
+        "gaussian0.01": partial(initialisation.gaussian, std=0.01),
+        "gaussian0.1": partial(initialisation.gaussian, std=0.1),  # the notes' reading (001): a variance of 0.01
+        "half_zero": initialisation.half_zero,
     },
 }
 
@@ -129,17 +111,44 @@ class Layers:
     activation : callable
         ``activation()``.
     norm : callable
-        ``norm(channels)``, for images and for vectors.
+        ``norm(channels, epsilon)``, for images and for vectors.
+    norm_placement : callable
+        ``norm_placement(norm, activation)``, the two in their order.
     residual : callable
         ``residual(cin, cout, stride, layers)``, a module that joins ``(branch, x)``.
+    placement : ablation.joins.Placement
+        Where norm and activation stand in residual networks.
     pooling : callable
-        ``pooling(kernel, stride)``.
+        ``pooling(channels, geometry, kernel, layers)``.
+    overlap : callable or None
+        ``overlap(stride)``, the side of a window; None leaves the window of the source.
+    head : callable
+        ``head(shape, classes, layers, hidden, dropout)``.
+    output : callable
+        ``output()``, what comes after the classifier.
+    dense_layer : callable
+        ``dense_layer(fin, fout, bias=)``.
+    dropped : callable
+        ``dropped(share)``, the dropout of dense layers.
+    epsilon : float
+        What norms add to the variance.
+    keep_bias : bool
+        Whether convolutions have a bias even where a norm makes it redundant.
     """
 
     activation: Callable[[], nn.Module] = nn.ReLU
-    norm: Callable[[int], nn.Module] = BatchNorm
-    residual: Callable[[int, int, int, "Layers"], nn.Module] = ZeroPadded
-    pooling: Callable[..., nn.Module] = nn.MaxPool2d
+    norm: Callable[[int, float], nn.Module] = norms.batch_norm
+    norm_placement: Callable[[nn.Module, nn.Module], OrderedDict[str, nn.Module]] = before
+    residual: Callable[[int, int, int, "Layers"], nn.Module] = joins.ZeroPadded
+    placement: joins.Placement = joins.POST
+    pooling: Pooling = maximum
+    overlap: Callable[[int], int] | None = None
+    head: Callable[..., nn.Module] = heads.gap
+    output: Callable[[], nn.Module] = nn.Identity
+    dense_layer: Callable[..., nn.Linear] = nn.Linear
+    dropped: Callable[[float], nn.Module] = nn.Dropout
+    epsilon: float = 1e-5
+    keep_bias: bool = False
 
     @classmethod
     def choose(cls, levels: Mapping[str, str]) -> "Layers":
@@ -147,40 +156,79 @@ class Layers:
         return cls(**{f.name: LEVELS[f.name][levels[f.name]] for f in fields(cls) if f.name in levels})
 
     @property
+    def shifted(self) -> bool:
+        """Whether the norm has a shift of its own, which makes a bias before it redundant."""
+        return self.norm not in norms.WITHOUT_SHIFT
+
+    @property
     def bias(self) -> bool:
-        """Whether affine layers carry a bias: only where no norm does, or `norm: none` would ablate the bias too."""
-        return self.norm is no_norm
+        """Whether an affine layer before a norm carries a bias: `norm: none` must not ablate the bias too."""
+        return self.keep_bias or not self.shifted
 
-    def conv(self, cin: int, cout: int, kernel: int = 3, stride: int = 1, padding: int | None = None) -> nn.Sequential:
-        """Make a convolution and its norm; without `padding` the side is kept (divided by the stride)."""
-        padding = kernel // 2 if padding is None else padding
-        conv = nn.Conv2d(cin, cout, kernel, stride, padding, bias=self.bias)
-        return nn.Sequential(OrderedDict(conv=conv, norm=self.norm(cout)))
+    @property
+    def unit_bias(self) -> bool:
+        """The same where the activation may stand between the layer and the norm: then the bias counts."""
+        return self.bias or self.norm_placement is after
 
-    def unit(self, cin: int, cout: int, kernel: int = 3, stride: int = 1, padding: int | None = None) -> nn.Sequential:
-        """Make a convolution, its norm and its activation."""
-        unit = self.conv(cin, cout, kernel, stride, padding)
-        unit.add_module("activation", self.activation())
-        return unit
+    def conv2d(
+        self,
+        cin: int,
+        cout: int,
+        kernel: int | tuple[int, int] = 3,
+        stride: int = 1,
+        padding: int | None = None,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> nn.Conv2d:
+        """Make a convolution; without `padding` the side is kept (divided by the stride)."""
+        sides = (kernel, kernel) if isinstance(kernel, int) else kernel
+        kept = tuple(dilation * (side // 2) for side in sides) if padding is None else padding
+        return nn.Conv2d(cin, cout, sides, stride, kept, dilation, groups, bias)
 
-    def preactivation(self, cin: int, cout: int, kernel: int = 3) -> nn.Sequential:
+    def conv(self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **how: Any) -> nn.Module:
+        """Make a convolution and its norm; `how` is of `conv2d`."""
+        conv = self.conv2d(cin, cout, kernel, stride, bias=self.bias, **how)
+        return nn.Sequential(OrderedDict(conv=conv, norm=self.norm(cout, self.epsilon)))
+
+    def unit(self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **how: Any) -> nn.Module:
+        """Make a convolution, its norm and its activation; `how` is of `conv2d`."""
+        conv = self.conv2d(cin, cout, kernel, stride, bias=self.unit_bias, **how)
+        placed = self.norm_placement(self.norm(cout, self.epsilon), self.activation())
+        return nn.Sequential(OrderedDict(conv=conv) | placed)
+
+    def preactivation(self, cin: int, cout: int, kernel: int = 3) -> nn.Module:
         """Make a norm, its activation and a convolution, in this order (He et al. 2016, section 4)."""
-        conv = nn.Conv2d(cin, cout, kernel, padding=kernel // 2, bias=self.bias)
-        return nn.Sequential(OrderedDict(norm=self.norm(cin), activation=self.activation(), conv=conv))
+        return nn.Sequential(
+            OrderedDict(
+                norm=self.norm(cin, self.epsilon),
+                activation=self.activation(),
+                conv=self.conv2d(cin, cout, kernel, bias=self.bias),
+            )
+        )
 
-    def dense(self, fin: int, fout: int) -> nn.Sequential:
+    def between(self, signs: str, channels: int) -> nn.Module:
+        """Make what `ablation.joins.Placement` writes as signs: n is a norm, a an activation."""
+        make = {"n": ("norm", lambda: self.norm(channels, self.epsilon)), "a": ("activation", self.activation)}
+        return nn.Sequential(OrderedDict((make[sign][0], make[sign][1]()) for sign in signs))
+
+    def dense(self, fin: int, fout: int) -> nn.Module:
         """Make a dense layer, its norm and its activation."""
-        linear = nn.Linear(fin, fout, bias=self.bias)
-        return nn.Sequential(OrderedDict(linear=linear, norm=self.norm(fout), activation=self.activation()))
+        linear = self.dense_layer(fin, fout, bias=self.unit_bias)
+        placed = self.norm_placement(self.norm(fout, self.epsilon), self.activation())
+        return nn.Sequential(OrderedDict(linear=linear) | placed)
 
+    def dropout(self, share: float) -> nn.Module:
+        """Make the dropout of dense layers."""
+        return self.dropped(share)
 
-class Pooled(nn.Module):
-    """Average each channel over its pixels and map the averages to logits (Lin, Chen and Yan 2013, section 3.2)."""
+    def pool(self, channels: int, kernel: int = 2, stride: int = 2, padding: int = 0, ceil: bool = False) -> nn.Module:
+        """Make a pooling of the source's window, or of another window with the same output side."""
+        laid = kernel if self.overlap is None else self.overlap(stride)
+        return self.pooling(channels, Geometry(kernel, stride, padding, ceil), laid, self)
 
-    def __init__(self, channels: int, classes: int):
-        super().__init__()
-        self.linear = nn.Linear(channels, classes)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return logits (batch, classes) of features (batch, channels, height, width)."""
-        return self.linear(x.mean(dim=(2, 3)))
+    def classify(
+        self, shape: tuple[int, int, int], classes: int, hidden: Sequence[int] = (), dropout: float = 0.0
+    ) -> nn.Module:
+        """Make the head on maps of `shape` (channels, height, width)."""
+        return self.head(shape, classes, self, hidden, dropout)

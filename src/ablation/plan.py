@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from ablation.architectures import CATALOGUE
+from ablation.architectures import CATALOGUE, idle
 from ablation.metrics import METRICS
 from ablation.study import NAME, Block, Claim, Data, Problem, Recipe, Study, StudyError, nearest
 
@@ -218,8 +218,12 @@ class Plan:
         """Return a level in its own type, or raise the Problem with it."""
         builder = self._builder(architecture)
         entry = CATALOGUE[builder]
+        if factor in entry.lacks:
+            raise Problem(key, f"{architecture!r} ({builder}) cannot have the factor {factor}: {entry.lacks[factor]}")
         if factor in entry.layers:
-            allowed = layer_levels()[factor]
+            allowed = [name for name in layer_levels()[factor] if f"{factor}.{name}" not in entry.without]
+            if level in layer_levels()[factor] and level not in allowed:
+                raise Problem(key, f"{builder} cannot have {factor} {level}: {entry.without[f'{factor}.{level}']}")
             if level not in allowed:
                 raise Problem(
                     key,
@@ -233,6 +237,9 @@ class Plan:
             if type(level) is not kind or (kind is int and level < 1) or (kind is float and level < 0):
                 wanted = {int: "a whole number of 1 or more", float: "a number of 0 or more", bool: "true or false"}
                 raise Problem(key, f"found {level!r}, expected {wanted.get(kind, 'text')}")
+            choices = entry.choices.get(factor)
+            if choices and level not in choices:
+                raise Problem(key, f"found {level!r}, expected one of {', '.join(map(str, choices))}")
             return level
         if factor in Recipe.model_fields:
             # Alone: whether the entries of a recipe fit together is a question to the whole variant.
@@ -250,17 +257,21 @@ class Plan:
     def _check_sense(self, key: tuple, architecture: str, levels: dict[str, Any], changed: dict[str, Any]) -> None:
         """Refuse a combination of levels that means nothing, with the reason."""
         entry = CATALOGUE[self._builder(architecture)]
-        reason = entry.refuse({factor: levels[factor] for factor in entry.arguments})
+        mine = {factor: levels[factor] for factor in (*entry.layers, *entry.arguments)}
+        reason = entry.refuse(mine)
         if reason:
             self._refuse(key, f"found { ({f: levels[f] for f in entry.arguments}) }: {reason}")
+        for factor, why in idle(mine).items():
+            if factor in changed:
+                self._refuse(key, f"{factor}: {changed[factor]!r} would change nothing: {why}")
         try:
             recipe = Recipe.model_validate({entry: levels[entry] for entry in Recipe.model_fields})
         except ValidationError as error:
             self._refuse(key, f"found {changed or levels}: {error.errors()[0]['msg']}")
             return
-        for idle, why in recipe.without_effect().items():
-            if idle in changed:
-                self._refuse(key, f"{idle}: {changed[idle]!r} would change nothing: {why}")
+        for entry, why in recipe.without_effect().items():
+            if entry in changed:
+                self._refuse(key, f"{entry}: {changed[entry]!r} would change nothing: {why}")
 
     def _variant(self, architecture: str, changes: Mapping[str, Any]) -> Variant:
         base = self._baselines[architecture]
@@ -343,7 +354,7 @@ class Plan:
                     resolved.append(self._level((*where, place), architecture, factor, level))
                 except Problem as problem:
                     self._problems.append(problem)
-                    if "has no factor" in problem.message:
+                    if factor not in self._baselines[architecture]:  # said once, not for every level
                         break
             if not stated:
                 self._refuse(where, "found no level, expected at least one")

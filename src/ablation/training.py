@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.modules.dropout import _DropoutNd
 
 from ablation.initialisation import initialise
 from ablation.layers import LEVELS
@@ -133,7 +134,7 @@ class Run:
         self.optimizer = make_optimizer(self.network.parameters(), self.recipe)
         self.augment = make_augmentation(self.recipe["augmentation"])
         # Dropout draws from torch's global stream, which is named anew at each step; without dropout nobody draws.
-        self.draws = any(isinstance(layer, nn.Dropout) and layer.p > 0 for layer in self.network.modules())
+        self.draws = any(isinstance(layer, _DropoutNd) and layer.p > 0 for layer in self.network.modules())
         self.curves: list[dict[str, float]] = []
         self.seconds = {"train": 0.0, "evaluate": 0.0}
 
@@ -238,7 +239,8 @@ class Run:
             [{key: value if math.isfinite(value) else None for key, value in row.items()} for row in self.curves],
             metrics,
             correct["test"],
-            {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()},
+            # Copies: tied layers share their weights, and each name has to have its own.
+            {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()},
             {
                 "train_seconds": self.seconds["train"],
                 "evaluate_seconds": seconds,

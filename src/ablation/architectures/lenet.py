@@ -5,16 +5,25 @@ some out), averages without trainable coefficients and ends in a dense layer ins
 1x28x28 and ten classes 61,706 parameters.
 """
 
-from collections import OrderedDict
+from dataclasses import replace
 
 from torch import nn
 
-from ablation.layers import Layers
+from ablation.layers import LEVELS, Layers
+from ablation.stack import Stack
 
 KERNEL = 5
 
 
-def lenet(input_shape: tuple[int, int, int], classes: int, layers: Layers, *, width: int, hidden: int) -> nn.Module:
+def lenet(
+    input_shape: tuple[int, int, int],
+    classes: int,
+    layers: Layers,
+    *,
+    width: int,
+    hidden: int,
+    convolution_activation: bool,
+) -> nn.Module:
     """Build a LeNet of two convolutions and three dense layers.
 
     Parameters
@@ -25,27 +34,21 @@ def lenet(input_shape: tuple[int, int, int], classes: int, layers: Layers, *, wi
     classes : int
         Number of outputs.
     layers : Layers
-        Activation, norm and pooling.
+        Activation, norm and its placement, pooling, overlap and output.
     width : int
         Channels of the first convolution (published: 6); the second has 8/3 as many (16).
     hidden : int
         Units of the first dense layer (published: 120); the second has 7/10 as many (84).
+    convolution_activation : bool
+        Whether the convolutions have activations; in the study notes (002) they have none.
     """
-    channels, side, _ = input_shape
     second, last = round(width * 16 / 6), round(hidden * 84 / 120)
-    first_padding = 0 if side >= 32 else KERNEL // 2
-    side = (side + 2 * first_padding - KERNEL + 1) // 2
-    second_padding = 0 if side > KERNEL else KERNEL // 2
-    side = (side + 2 * second_padding - KERNEL + 1) // 2
-    return nn.Sequential(
-        OrderedDict(
-            conv1=layers.unit(channels, width, KERNEL, padding=first_padding),
-            pool1=layers.pooling(2, 2),
-            conv2=layers.unit(width, second, KERNEL, padding=second_padding),
-            pool2=layers.pooling(2, 2),
-            flatten=nn.Flatten(),
-            dense1=layers.dense(second * side * side, hidden),
-            dense2=layers.dense(hidden, last),
-            classifier=nn.Linear(last, classes),
-        )
-    )
+    convolutions = layers if convolution_activation else replace(layers, activation=LEVELS["activation"]["none"])
+    body = Stack(input_shape)
+    body.add("conv1", convolutions.unit(body.channels, width, KERNEL, padding=0 if body.side >= 32 else KERNEL // 2))
+    body.add("pool1", layers.pool(width))
+    padding = 0 if body.side > KERNEL else KERNEL // 2
+    body.add("conv2", convolutions.unit(width, second, KERNEL, padding=padding))
+    body.add("pool2", layers.pool(second))
+    body.add("head", layers.classify(body.shape, classes, (hidden, last)))
+    return body.network()
