@@ -205,11 +205,18 @@ class Plan:
 
     def _check_metrics(self) -> None:
         for position, metric in enumerate(self.study.metrics):
-            self._choose(("metrics", position), metric, METRICS, "a metric")
+            self._check_metric(("metrics", position), metric)
         for key in ("seeds", "metrics"):
             values = list(getattr(self.study, key))
             if len(set(values)) < len(values):
                 self._refuse((key,), f"found {values}, expected every entry once")
+
+    def _check_metric(self, key: tuple, metric: str) -> bool:
+        """Note a problem unless every run of the study has the metric."""
+        if metric.startswith("validation_") and metric in METRICS and not self.study.data.validation:
+            self._refuse(key, f"found {metric!r}, but data.validation is 0: there are no images to measure it on")
+            return False
+        return self._choose(key, metric, METRICS, "a metric")
 
     def _builder(self, architecture: str) -> str:
         return self.study.architectures[architecture].builder or architecture
@@ -381,7 +388,7 @@ class Plan:
             key = ("claims", name)
             if not re.match(r"^[a-z0-9][a-z0-9-]*$", name):
                 self._refuse(key, f"found the name {name!r}, expected small letters, digits and - only")
-            if not self._choose((*key, "metric"), claim.metric, METRICS, "a metric"):
+            if not self._check_metric((*key, "metric"), claim.metric):
                 continue
             for place, architecture in enumerate(claim.architectures or []):
                 self._choose(
