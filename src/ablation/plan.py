@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ablation.architectures import CATALOGUE
+from ablation.datasets import input_shape
 from ablation.metrics import METRICS
 from ablation.study import NAME, Block, Claim, Data, Problem, Recipe, Study, StudyError, nearest
 
@@ -166,6 +167,11 @@ class Plan:
         """The names of the figures that the study has."""
         return ["curves", "runs", *["effects"] * bool(self.contrasts), *["series"] * bool(self.series)]
 
+    @property
+    def watched_accuracy(self) -> str:
+        """The accuracy that curves show: that of the validation images or, without any, of the training images."""
+        return "validation_accuracy" if self.study.data.validation else "train_accuracy"
+
     def shards(self, size: int) -> dict[str, list[tuple[int, ...]]]:
         """Cut the seeds of each variant into shards of at most `size`."""
         seeds = self.study.seeds
@@ -265,6 +271,11 @@ class Plan:
         except ValidationError as error:
             self._refuse(key, f"found {changed or levels}: {error.errors()[0]['msg']}")
             return
+        shift = re.search(r"translate([0-9]+)", recipe.augmentation)
+        side = self.study.data.side or (input_shape(self.study.data.model_dump()) or (0, 0, 0))[1]
+        if shift and side and int(shift[1]) >= side:
+            wanted = f"a translation by less than the {side} pixels of an image, which its mirror fills"
+            self._refuse(key, f"found the augmentation {recipe.augmentation!r}, expected {wanted}")
         for idle, why in recipe.without_effect().items():
             if idle in changed:
                 self._refuse(key, f"{idle}: {changed[idle]!r} would change nothing: {why}")
