@@ -81,10 +81,12 @@ def test_every_damaged_empty_and_odd_file_is_named_at_once(tmp_path):
     (tmp_path / "cat/2.png").write_bytes((tmp_path / "cat/2.png").read_bytes()[:-400])
     save(tmp_path / "dog/3.png", noise[:12])
     save(tmp_path / "dog/4.png", np.zeros((16, 16), np.uint16))
+    (tmp_path / "dog/5.png").symlink_to(tmp_path / "nowhere.png")
+    assert fingerprint(tmp_path), "problems are for those who read"
     with pytest.raises(DataError) as caught:
         read_folder(tmp_path)
     lines = str(caught.value).splitlines()
-    assert "5 problems" in lines[0]
+    assert "6 problems" in lines[0]
     for line, expected in zip(
         lines[1:],
         [
@@ -93,6 +95,7 @@ def test_every_damaged_empty_and_odd_file_is_named_at_once(tmp_path):
             "cat/2.png: no image that can be read (",
             "dog/3.png: found 16x12 pixels, expected 16x16",
             "dog/4.png: found pixels of mode I;16, expected 8 bits a channel",
+            "dog/5.png: no image that can be read ([Errno 2] No such file",
         ],
         strict=True,
     ):

@@ -187,7 +187,7 @@ def unvalidated(tmp_path):
 def test_curves_without_validation_images_show_the_training_accuracy(unvalidated):
     runs = invented_runs(unvalidated)
     rows = invented_curves(runs).assign(validation_loss=math.nan, validation_accuracy=math.nan)
-    left, right = figures.curves(unvalidated, runs, rows).axes
+    right = figures.curves(unvalidated, runs, rows).axes[1]
     assert right.get_ylabel() == "training accuracy (%)"
     assert right.lines[0].get_ydata()[0] == pytest.approx(100)
 

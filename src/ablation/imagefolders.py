@@ -37,8 +37,15 @@ def fingerprint(folder: Path) -> str:
 
     if not folder.is_dir():
         return "missing"
-    states = ((os.path.relpath(entry.path, folder), entry.stat()) for entry in walk(folder))
-    return digest([[name, state.st_size, state.st_mtime_ns] for name, state in states])
+    return digest([[os.path.relpath(entry.path, folder), *_state(entry)] for entry in walk(folder)])
+
+
+def _state(entry: os.DirEntry) -> tuple[int, ...]:
+    try:
+        state = entry.stat()
+    except OSError:  # a link to nowhere: `read_folder` names it
+        return ()
+    return state.st_size, state.st_mtime_ns
 
 
 def refuse(folder: Path, problems: Sequence[str]) -> None:

@@ -43,7 +43,8 @@ class Images:
 
 def in_threads(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
     """Map items in threads, in order: Pillow decodes and resizes outside of Python's lock."""
-    count = os.cpu_count() or 1
+    # On a cluster, a job has fewer processors than the machine.
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # By the piece, for small images cost less than handing them to a thread does.
     size = max(1, len(items) // (8 * count))
     pieces = [items[start : start + size] for start in range(0, len(items), size)]
