@@ -271,9 +271,9 @@ class Plan:
         except ValidationError as error:
             self._refuse(key, f"found {changed or levels}: {error.errors()[0]['msg']}")
             return
-        shift = re.search(r"translate([0-9]+)", recipe.augmentation)
+        shift = max(map(int, re.findall(r"translate([0-9]+)", recipe.augmentation)), default=0)
         side = self.study.data.side or (input_shape(self.study.data.model_dump()) or (0, 0, 0))[1]
-        if shift and side and int(shift[1]) >= side:
+        if 0 < side <= shift:
             wanted = f"a translation by less than the {side} pixels of an image, which its mirror fills"
             self._refuse(key, f"found the augmentation {recipe.augmentation!r}, expected {wanted}")
         for idle, why in recipe.without_effect().items():

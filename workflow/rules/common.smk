@@ -206,12 +206,12 @@ def print_summary():
 
 
 def report_is_whole():
-    """Say whether the report is there and no shard is missing or newer: then only the mirror can have failed."""
+    """Say whether the report is there and no data or shard is missing or newer: then only the mirror can have failed."""
     page = Path(f"{STUDY}/report.html")
-    shards = [Path(path) for path in shard_results(None)]
-    if not all(path.exists() for path in (page, *shards)):
+    sources = [Path(path) for path in (f"{DATA}/manifest.json", *shard_results(None))]
+    if not all(path.exists() for path in (page, *sources)):
         return False
-    return all(path.stat().st_mtime <= page.stat().st_mtime for path in shards)
+    return all(path.stat().st_mtime <= page.stat().st_mtime for path in sources)
 
 
 onsuccess:
