@@ -6,9 +6,9 @@ import torch
 from ablation import datasets, training
 from ablation.architectures import CATALOGUE
 from ablation.networks import build
-from ablation.study import Recipe
+from ablation.study import Data, Recipe
 
-DIGITS = {"name": "digits", "validation": 0.2, "test": 0.2, "split_seed": 0}
+DIGITS = Data(name="digits").model_dump()
 
 
 def make_spec(name="lenet", seed=0, recipe=None, **levels):

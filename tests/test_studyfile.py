@@ -129,7 +129,7 @@ def test_the_frozen_study_expands_to_the_same_runs(read):
     assert shard_spec(frozen, "resnet-lr.0.01", (1,)) == shard_spec(plan, "resnet-lr.0.01", (1,))
 
 
-@pytest.mark.parametrize("name", ["store", "data", "mlartifacts"])
+@pytest.mark.parametrize("name", ["store", "data", "downloads", "mlartifacts"])
 def test_names_of_other_folders_of_results_are_refused(name):
     with pytest.raises(StudyFileError, match="folder of all studies"):
         locate_study(name)
@@ -159,8 +159,18 @@ MISTAKES = [
     ("epochs: 3", "epochs: 2.5", ["recipe.epochs: found 2.5"]),
     ("lr: 1e-1", "lr: 1, schedule: cosin", ["found 'cosin', expected constant, step, cosine, linear; did you mean 'cosine'?"]),
     ("lr: 1e-1", "lr: 1, nesterov: true", ["nesterov needs the optimizer sgd with a momentum above 0"]),
-    ("lr: 1e-1", "lr: 1, augmentation: flop", ["recipe.augmentation: found \"flop\""]),
-    ("name: digits", "name: digit", ["data.name: found 'digit', expected digits; did you mean 'digits'?"]),
+    ("lr: 1e-1", "lr: 1, augmentation: flop", ["recipe.augmentation: found \"flop\", expected none, or parts joined by +, each like crop4, "]),
+    ("lr: [0.01]", "augmentation: [translate8]", ["found the augmentation 'translate8', expected a translation by less than the 8 pixels"]),
+    ("lr: 1e-1", "lr: 1, augmentation: colour101", ["recipe.augmentation: found \"colour101\""]),
+    ("lr: [0.01]", "augmentation: [crop0]", ["grid[1].factors.augmentation[0]: found 'crop0': none, or parts"]),
+    ("name: digits", "name: digit", ["data.name: found 'digit', expected digits, mnist, ", "folder; did you mean 'digits'?"]),
+    ("name: digits", "name: folder", ["line 3, data: folder is missing"]),
+    ("name: digits", "name: mnist, folder: x", ["folder belongs to the data set 'folder', and the name is 'mnist'"]),
+    ("name: digits", "name: digits, side: 7", ["data.side: found 7, expected greater than or equal to 8"]),
+    ("name: digits", "name: digits, fraction: 0", ["data.fraction: found 0"]),
+    ("name: digits", "name: digits, fraction: 0.5, per_class: 9", ["data: found fraction and per_class, expected one"]),
+    ("seeds: 3", "seeds: 3\nmetrics: [validation_los]", ["did you mean 'validation_loss'?"]),
+    ("name: digits}", "name: digits, validation: 0}\nmetrics: [test_loss, validation_loss]", ["line 4, metrics[1]: found 'validation_loss', but data.validation is 0"]),
     ("builder: resnet_cifar", "builder: resnet_cifra", ["architectures.resnet.builder: found 'resnet_cifra'", "did you mean 'resnet_cifar'?"]),
     ("  lenet: {", "  lente: {", ["line 6, architectures.lente: found 'lente', expected an architecture", "did you mean 'lenet'?"]),
     ("activation: relu}", "activation: rellu}", ["baseline.activation: found 'rellu', expected a level of activation", "did you mean 'relu'?"]),
@@ -228,6 +238,12 @@ def test_a_claim_that_cannot_be_tested_is_refused(read, old, new, expected):
     assert old in CLAIM
     with pytest.raises(StudyFileError, match=re.escape(expected)):
         read(GOOD + CLAIM.replace(old, new))
+
+
+def test_a_claim_on_validation_images_that_are_not_there_is_refused(read):
+    text = GOOD.replace("name: digits", "name: digits, validation: 0") + CLAIM.replace("test_acc", "validation_acc")
+    with pytest.raises(StudyFileError, match=r"claims\.relu-better\.metric: .* data\.validation is 0"):
+        read(text)
 
 
 def test_all_mistakes_are_named_at_once(read):

@@ -148,7 +148,7 @@ def test_report_is_one_page_that_needs_no_other_file(study):
         text = io.StringIO()
         figure.savefig(text, format="svg")
         svg[name] = text.getvalue()
-    manifest = {"counts": {"train": 10, "validation": 3, "test": 5}, "digest": "d" * 32}
+    manifest = {"counts": {"train": 10, "validation": 3, "test": 5}, "digest": "d" * 32, "source": "somewhere"}
     page = write_report(plan, runs, curves, contrasts, claims, table, manifest, svg)
     parser = References()
     parser.feed(page)
@@ -174,3 +174,27 @@ def test_mixed_hardware_is_said(study):
 @pytest.mark.parametrize(("seconds", "text"), [(8.6, "9 s"), (125, "2 min 05 s"), (5400, "1 h 30 min")])
 def test_times_are_written_for_people(seconds, text):
     assert texts.duration(seconds) == text
+
+
+@pytest.fixture
+def unvalidated(tmp_path):
+    """The miniature study on the same digits, with none kept for validation."""
+    text = (ROOT / "config/studies/miniature.yaml").read_text()
+    (tmp_path / "unvalidated.yaml").write_text(text.replace("name: digits", "name: digits, validation: 0"))
+    return read_study(tmp_path / "unvalidated.yaml")
+
+
+def test_curves_without_validation_images_show_the_training_accuracy(unvalidated):
+    runs = invented_runs(unvalidated)
+    rows = invented_curves(runs).assign(validation_loss=math.nan, validation_accuracy=math.nan)
+    right = figures.curves(unvalidated, runs, rows).axes[1]
+    assert right.get_ylabel() == "training accuracy (%)"
+    assert right.lines[0].get_ydata()[0] == pytest.approx(100)
+
+
+def test_curves_of_a_run_without_validation_images_show_the_training_alone():
+    rows = [
+        {"epoch": epoch, "train_loss": 1.0, "train_accuracy": 0.5, "validation_loss": None, "validation_accuracy": None}
+        for epoch in (1, 2)
+    ]
+    assert [len(axis.lines) for axis in figures.run_curves("a run", rows).axes] == [1, 1]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 STUDY = "config/studies/miniature.yaml"
@@ -101,6 +102,20 @@ def test_the_study_ends_in_everything_it_promises(finished):
     assert "Report: results/miniature/report.html" in finished.output
     assert re.search(r"lenet +2 +\d", finished.output)
     assert re.search(r"seed 0 \(1 of 2\)  epoch 1/4  loss \d\.\d+  validation accuracy", finished.output)
+
+
+def test_a_changed_folder_of_images_is_prepared_anew(workspace):
+    for label in ("cat", "dog"):
+        (workspace.path / "pictures" / label).mkdir(parents=True)
+        for place in range(5):
+            image = Image.new("L", (8, 8), place)
+            image.save(workspace.path / f"pictures/{label}/{place}.png")
+    study = (workspace.path / STUDY).read_text().replace("{name: digits}", "{name: folder, folder: pictures}")
+    (workspace.path / "pictures.yaml").write_text(study)
+    workspace.run("--until", "prepare_data", study="pictures.yaml")
+    assert "prepare_data" not in workspace.planned("pictures.yaml")
+    (workspace.path / "pictures/cat/0.png").touch()
+    assert workspace.planned("pictures.yaml")["prepare_data"] == 1
 
 
 def test_relu_beats_sigmoid(finished):

@@ -61,8 +61,9 @@ def _colours(plan: Plan, variants: list[str]) -> dict[str, tuple]:
 
 
 def curves(plan: Plan, runs: pd.DataFrame, rows: pd.DataFrame) -> Figure:
-    """Draw learning curves: a row an architecture, training loss and validation accuracy against epochs."""
+    """Draw learning curves: a row an architecture, training loss and `Plan.watched_accuracy` against epochs."""
     _style()
+    accuracy = METRICS[plan.watched_accuracy]
     architectures = list(plan.study.architectures)
     figure, axes = plt.subplots(
         len(architectures), 2, figsize=(WIDTH, 0.6 + 2.1 * len(architectures)), squeeze=False, layout="constrained"
@@ -70,8 +71,8 @@ def curves(plan: Plan, runs: pd.DataFrame, rows: pd.DataFrame) -> Figure:
     for (left, right), architecture in zip(axes, architectures, strict=True):
         variants = [v.id for v in plan.variants.values() if v.architecture == architecture]
         colours = _colours(plan, variants)
-        mine = rows[rows["variant"].isin(variants)].assign(validation=100 * rows["validation_accuracy"])
-        for axis, column in ((left, "train_loss"), (right, "validation")):
+        mine = rows[rows["variant"].isin(variants)].assign(accuracy=accuracy.scale * rows[plan.watched_accuracy])
+        for axis, column in ((left, "train_loss"), (right, "accuracy")):
             for variant in variants:
                 one = mine[mine["variant"] == variant].groupby("epoch")[column]
                 middle, low, high = one.mean(), one.min(), one.max()
@@ -90,7 +91,7 @@ def curves(plan: Plan, runs: pd.DataFrame, rows: pd.DataFrame) -> Figure:
             axis.set_xlabel("epoch" if architecture == architectures[-1] else "")
         left.set_ylabel("training loss (nats)")
         left.set_ylim(bottom=0)
-        right.set_ylabel("validation accuracy (%)")
+        right.set_ylabel(accuracy.title)
         left.set_title(architecture, loc="left", fontweight="bold")
         right.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize="small", handlelength=2.4)
     figure.suptitle(f"Learning curves: mean and range over seeds ({_seeds(runs)})", x=0.01, ha="left")
@@ -103,6 +104,8 @@ def run_curves(title: str, rows: list[dict]) -> Figure:
     left, right = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in rows]
     for part, colour in (("train", "#0173b2"), ("validation", "#de8f05")):
+        if all(row[f"{part}_accuracy"] is None for row in rows):
+            continue  # a study without validation images
         left.plot(
             epochs,
             [row[f"{part}_loss"] if row[f"{part}_loss"] is not None else math.nan for row in rows],

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ablation.architectures import CATALOGUE, idle
+from ablation.datasets import input_shape
 from ablation.metrics import METRICS
 from ablation.study import NAME, Block, Claim, Data, Problem, Recipe, Study, StudyError, nearest
 
@@ -127,6 +128,8 @@ class Plan:
 
     def __init__(self, study: Study, name: str):
         self.study, self.name = study, name
+        shape = input_shape(study.data.model_dump())
+        self._side = study.data.side or (shape[1] if shape else None)  # pixels; None where only the data know
         self._problems: list[Problem] = []
         self._baselines = self._resolve_architectures()
         self._check_metrics()
@@ -165,6 +168,11 @@ class Plan:
     def figures(self) -> list[str]:
         """The names of the figures that the study has."""
         return ["curves", "runs", *["effects"] * bool(self.contrasts), *["series"] * bool(self.series)]
+
+    @property
+    def watched_accuracy(self) -> str:
+        """The accuracy that curves show: that of the validation images or, without any, of the training images."""
+        return "validation_accuracy" if self.study.data.validation else "train_accuracy"
 
     def shards(self, size: int) -> dict[str, list[tuple[int, ...]]]:
         """Cut the seeds of each variant into shards of at most `size`."""
@@ -205,11 +213,18 @@ class Plan:
 
     def _check_metrics(self) -> None:
         for position, metric in enumerate(self.study.metrics):
-            self._choose(("metrics", position), metric, METRICS, "a metric")
+            self._check_metric(("metrics", position), metric)
         for key in ("seeds", "metrics"):
             values = list(getattr(self.study, key))
             if len(set(values)) < len(values):
                 self._refuse((key,), f"found {values}, expected every entry once")
+
+    def _check_metric(self, key: tuple, metric: str) -> bool:
+        """Note a problem unless every run of the study has the metric."""
+        if metric.startswith("validation_") and metric in METRICS and not self.study.data.validation:
+            self._refuse(key, f"found {metric!r}, but data.validation is 0: there are no images to measure it on")
+            return False
+        return self._choose(key, metric, METRICS, "a metric")
 
     def _builder(self, architecture: str) -> str:
         return self.study.architectures[architecture].builder or architecture
@@ -261,7 +276,13 @@ class Plan:
         reason = entry.refuse(mine)
         if reason:
             self._refuse(key, f"found { ({f: levels[f] for f in entry.arguments}) }: {reason}")
-        for factor, why in idle(mine).items():
+        least = entry.stem_side if mine.get("stem") == "published" else entry.smallest_side
+        if self._side and self._side < least:
+            stem = " with its published stem" if least > entry.smallest_side else ""
+            self._refuse(
+                key, f"found inputs of {self._side} pixels, expected {least} or more for {architecture!r}{stem}"
+            )
+        for factor, why in idle(mine, self._side).items():
             if factor in changed:
                 self._refuse(key, f"{factor}: {changed[factor]!r} would change nothing: {why}")
         try:
@@ -269,6 +290,10 @@ class Plan:
         except ValidationError as error:
             self._refuse(key, f"found {changed or levels}: {error.errors()[0]['msg']}")
             return
+        shift = max(map(int, re.findall(r"translate([0-9]+)", recipe.augmentation)), default=0)
+        if self._side and self._side <= shift:
+            wanted = f"a translation by less than the {self._side} pixels of an image, which its mirror fills"
+            self._refuse(key, f"found the augmentation {recipe.augmentation!r}, expected {wanted}")
         for entry, why in recipe.without_effect().items():
             if entry in changed:
                 self._refuse(key, f"{entry}: {changed[entry]!r} would change nothing: {why}")
@@ -392,7 +417,7 @@ class Plan:
             key = ("claims", name)
             if not re.match(r"^[a-z0-9][a-z0-9-]*$", name):
                 self._refuse(key, f"found the name {name!r}, expected small letters, digits and - only")
-            if not self._choose((*key, "metric"), claim.metric, METRICS, "a metric"):
+            if not self._check_metric((*key, "metric"), claim.metric):
                 continue
             for place, architecture in enumerate(claim.architectures or []):
                 self._choose(

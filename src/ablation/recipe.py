@@ -52,13 +52,27 @@ def learning_rate(recipe: Mapping[str, Any], step: int, steps_per_epoch: int) ->
 
 def crop(images: torch.Tensor, pixels: int, generator: torch.Generator) -> torch.Tensor:
     """Pad each image by `pixels` on every side with the mean colour and crop it back at random (He et al. 2015, 4.2)."""
-    count, channels, height, width = images.shape
-    padded = functional.pad(images, (pixels,) * 4)
-    top, left = torch.randint(0, 2 * pixels + 1, (2, count, 1), generator=generator, device=images.device)
-    rows = top + torch.arange(height, device=images.device)
-    columns = left + torch.arange(width, device=images.device)
-    image = torch.arange(count, device=images.device)[:, None, None, None]
-    channel = torch.arange(channels, device=images.device)[None, :, None, None]
+    return _cut(functional.pad(images, (pixels,) * 4), images.shape, pixels, generator)
+
+
+def translate(images: torch.Tensor, pixels: int, generator: torch.Generator) -> torch.Tensor:
+    """Pad each image by `pixels` on every side with its own mirror and crop it back at random (Jordan 2024).
+
+    As in airbench (arXiv:2404.00498): it shifts as `crop` does, with the same draws, but no edge of a foreign colour
+    comes in. The mirror leaves out the outermost row or column itself, so `pixels` is less than the side of the image.
+    """
+    return _cut(functional.pad(images, (pixels,) * 4, mode="reflect"), images.shape, pixels, generator)
+
+
+def _cut(padded: torch.Tensor, shape: torch.Size, pixels: int, generator: torch.Generator) -> torch.Tensor:
+    """Cut a window of `shape` out of each image that is padded by `pixels`, with its own draw of the place."""
+    count, channels, height, width = shape
+    device = padded.device
+    top, left = torch.randint(0, 2 * pixels + 1, (2, count, 1), generator=generator, device=device)
+    rows = top + torch.arange(height, device=device)
+    columns = left + torch.arange(width, device=device)
+    image = torch.arange(count, device=device)[:, None, None, None]
+    channel = torch.arange(channels, device=device)[None, :, None, None]
     return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
@@ -82,7 +96,34 @@ def cutout(images: torch.Tensor, pixels: int, generator: torch.Generator) -> tor
     return images.masked_fill(square, 0)
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {"crop": crop, "flip": flip, "cutout": cutout}
+def colour(images: torch.Tensor, percent: int, generator: torch.Generator) -> torch.Tensor:
+    """Change brightness, contrast and saturation of each image, in this order, by up to `percent` per cent each.
+
+    After torchvision's ``ColorJitter``, but on normalised images, which know no black and no white: with three draws
+    from the uniform distribution between -percent / 100 and +percent / 100,
+
+    - brightness adds the first to every pixel (the unit is a standard deviation of the training pixels),
+    - contrast multiplies the distance of every pixel from the mean of its channel over the image by 1 + the second,
+    - saturation multiplies the distance of every pixel from its mean over the channels by 1 + the third, which leaves
+      images of one channel as they are.
+
+    Nothing is cut off at the ends of the scale.
+    """
+    draws = torch.rand(3, len(images), 1, 1, 1, generator=generator, device=images.device)
+    brightness, contrast, saturation = (2 * draws - 1) * (percent / 100)
+    middle = images.mean((2, 3), keepdim=True)
+    images = images + brightness + contrast * (images - middle)
+    return images + saturation * (images - images.mean(1, keepdim=True))
+
+
+# The names that `ablation.study.AUGMENTATIONS` allows.
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "crop": crop,
+    "translate": translate,
+    "flip": flip,
+    "cutout": cutout,
+    "colour": colour,
+}
 
 
 def make_augmentation(text: str) -> Callable[[torch.Tensor, torch.Generator], torch.Tensor]:

@@ -16,7 +16,7 @@ from ablation.tables import caption, effect_text, number_text, readable
 from ablation.texts import count, plural
 
 FIGURE_CAPTIONS = {
-    "curves": "Training loss and validation accuracy by epoch: the mean over seeds, and the range from lowest to highest.",
+    "curves": "Training loss and {accuracy} by epoch: the mean over seeds, and the range from lowest to highest.",
     "runs": "Every run's final value; the bar is the mean of the variant.",
     "effects": "Difference of each variant's mean from its baseline's, with the 95 % interval over seeds (Welch).",
     "series": "The levels of a numeric factor against the parameters that they cost.",
@@ -165,6 +165,7 @@ def write_report(
     seconds = runs["training_seconds"].sum() + runs["evaluate_seconds"].sum()
     work = 3 * counts["train"] * (runs["multiply_adds"] * runs["epochs"]).sum()
     status = runs["status"].value_counts()
+    watched = METRICS[plan.watched_accuracy].label
     facts = [
         ("runs", f"{len(runs)}"),
         ("variants", f"{len(plan.variants)}"),
@@ -176,6 +177,7 @@ def write_report(
     provenance = [
         ("study", plan.name),
         ("data", f"{study.data.name}, digest {manifest['digest']}; split seed {study.data.split_seed}"),
+        ("source of the images", manifest["source"]),
         (
             "images",
             f"{counts['train']} for training, {counts['validation']} for validation, {counts['test']} for the test",
@@ -199,7 +201,10 @@ def write_report(
         claims=claim_sections(plan, claims),
         comparison=html_table(readable(plan, table), text_columns, set(study.architectures)),
         caption=caption(plan, runs),
-        figures=[{"svg": Markup(inline_svg(svg)), "caption": FIGURE_CAPTIONS[name]} for name, svg in figures.items()],
+        figures=[
+            {"svg": Markup(inline_svg(svg)), "caption": FIGURE_CAPTIONS[name].format(accuracy=watched)}
+            for name, svg in figures.items()
+        ],
         failures=failures(runs, curves),
         contrasts=html_table(readable_contrasts(contrasts), text_columns),
         contrast_count=len(contrasts),

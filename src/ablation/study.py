@@ -1,10 +1,11 @@
 """What a study is: the models of its file. `ablation.plan` expands it. Imports no torch."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ablation.architectures import CATALOGUE
@@ -12,7 +13,16 @@ from ablation.datasets import SOURCES
 from ablation.metrics import METRICS
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_]*$"
-AUGMENTATION = r"^(none|(crop[1-9][0-9]*|cutout[1-9][0-9]*|flip)(\+(crop[1-9][0-9]*|cutout[1-9][0-9]*|flip))*)$"
+# What `ablation.recipe` can do to a training image, and what may follow the name: pixels or per cent.
+AUGMENTATIONS = {
+    "crop": "[1-9][0-9]*",
+    "translate": "[1-9][0-9]*",
+    "flip": "",
+    "cutout": "[1-9][0-9]*",
+    "colour": "(100|[1-9][0-9]?)",
+}
+_ONE = "(" + "|".join(name + amount for name, amount in AUGMENTATIONS.items()) + ")"
+AUGMENTATION = rf"^(none|{_ONE}(\+{_ONE})*)$"
 
 
 def nearest(word: Any, allowed: Iterable[str]) -> str:
@@ -33,6 +43,13 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
+def _know_augmentation(text: str) -> str:
+    if not re.fullmatch(AUGMENTATION, text):
+        forms = "crop4, translate4, flip, cutout8 or colour20, with any pixels or per cent up to 100"
+        raise PydanticCustomError("augmentation", f"none, or parts joined by +, each like {forms}")
+    return text
+
+
 def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
@@ -46,8 +63,26 @@ class Data(Strict):
     """Which images, and how they are split."""
 
     name: str = Field(description=f"The data set: {', '.join(SOURCES)}.")
+    folder: str | None = Field(
+        None,
+        min_length=1,
+        description="Data set `folder`: where its images lie, as <folder>/<class>/… or <folder>/{train,test}/<class>/…; "
+        "relative to the project.",
+    )
+    side: Whole | None = Field(
+        None, ge=8, description="Resize every image to a square of so many pixels (bilinear). Without it, none is."
+    )
+    fraction: Number = Field(
+        1.0, gt=0, le=1, description="Share of the training images, class by class, that the study uses."
+    )
+    per_class: Whole | None = Field(
+        None, ge=1, description="Instead of a fraction: how many training images of each class the study uses."
+    )
     validation: Number = Field(
-        0.2, gt=0, lt=1, description="Share of the training images, class by class, that choices are made on."
+        0.2,
+        ge=0,
+        lt=1,
+        description="Share of the training images in use, class by class, that choices are made on; 0: none, train on all.",
     )
     test: Number = Field(
         0.2,
@@ -62,6 +97,19 @@ class Data(Strict):
         """Refuse a data set that nobody can read."""
         if self.name not in SOURCES:
             raise PydanticCustomError("name", "unknown data set", {"key": "name", "allowed": list(SOURCES)})
+        return self
+
+    @model_validator(mode="after")
+    def fit_together(self) -> "Data":
+        """Refuse entries that contradict each other."""
+        if self.name == "folder" and self.folder is None:
+            raise PydanticCustomError("folder", "folder is missing: the data set 'folder' needs to know where it lies")
+        if self.name != "folder" and self.folder is not None:
+            raise PydanticCustomError(
+                "folder", f"folder belongs to the data set 'folder', and the name is {self.name!r}"
+            )
+        if self.per_class is not None and self.fraction < 1:
+            raise PydanticCustomError("per_class", "found fraction and per_class, expected one of them")
         return self
 
 
@@ -87,11 +135,13 @@ class Recipe(Strict):
     )
     gamma: Number = Field(0.1, gt=0, lt=1, description="Schedule `step`: what the rate is multiplied with there.")
     warmup_epochs: Number = Field(0.0, ge=0, description="Epochs in which the rate rises linearly from zero.")
-    augmentation: str = Field(
+    augmentation: Annotated[str, AfterValidator(_know_augmentation)] = Field(
         "none",
-        pattern=AUGMENTATION,
-        description="What happens to each training image, joined by +: crop4 (pad by 4 pixels, crop at random, "
-        "which shifts it by up to 4), flip (mirror every other one), cutout8 (grey out a square of 8 pixels). Or: none.",
+        description="What happens to each training image, joined by +: crop4 (pad by 4 pixels of the mean colour, crop at "
+        "random, which shifts it by up to 4), translate4 (the same, padded with the image's mirror), flip (mirror every "
+        "other one), cutout8 (grey out a square of 8 pixels), colour20 (change brightness, contrast and saturation by up "
+        "to 20 per cent). Or: none.",
+        json_schema_extra={"pattern": AUGMENTATION},
     )
 
     @model_validator(mode="after")

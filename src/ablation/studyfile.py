@@ -13,7 +13,7 @@ from ablation.study import Problem, Strict, Study, StudyError, nearest
 
 STUDIES = Path("config/studies")
 STUDY_NAME = r"[a-z0-9][a-z0-9_-]*"
-TAKEN = ("store", "data", "mlartifacts")  # folders of results that are no study's
+TAKEN = ("store", "data", "downloads", "mlartifacts")  # folders of results that are no study's
 
 
 class StudyFileError(Exception):

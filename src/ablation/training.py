@@ -40,10 +40,10 @@ class Result:
         ``completed``; ``stuck`` if the training accuracy ended no better than naming the commonest class; ``diverged``
         if the loss became infinite or no number.
     curves : list of dict
-        A row an epoch: epoch (from 1), train and validation loss (nats) and accuracy (share), learning rate of the
-        epoch's last step, seconds, and the time of its end (seconds since 1970).
+        A row an epoch: epoch (from 1), train and validation loss (nats) and accuracy (share; None without validation
+        images), learning rate of the epoch's last step, seconds, and the time of its end (seconds since 1970).
     metrics : dict of str to float or None
-        The final metrics; None where a diverged run has none.
+        The final metrics; None where a diverged run has none, and for a part without images.
     correct : numpy.ndarray
         bool (test images,); all False for a diverged run.
     weights : dict of str to torch.Tensor
@@ -53,7 +53,7 @@ class Result:
     """
 
     status: str
-    curves: list[dict[str, float]]
+    curves: list[dict[str, float | None]]
     metrics: dict[str, float | None]
     correct: np.ndarray
     weights: dict[str, torch.Tensor]
@@ -86,7 +86,8 @@ def put_on_device(
     mean, std = (torch.tensor(manifest[key], device=device)[:, None, None] for key in ("mean", "std"))
     return {
         part: Part(
-            (torch.tensor(arrays[f"{part}_images"], device=device).float() / 255 - mean) / std,
+            # In place: large images exist once as floating point numbers, not four times.
+            torch.tensor(arrays[f"{part}_images"], device=device).float().div_(255).sub_(mean).div_(std),
             torch.tensor(arrays[f"{part}_labels"], device=device),
         )
         for part in ("train", "validation", "test")
@@ -94,16 +95,18 @@ def put_on_device(
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, part: Part) -> tuple[float, np.ndarray]:
+def evaluate(network: nn.Module, part: Part) -> tuple[float | None, np.ndarray]:
     """Evaluate in evaluation mode.
 
     Returns
     -------
-    loss : float
-        Mean cross-entropy in nats, without label smoothing.
+    loss : float or None
+        Mean cross-entropy in nats, without label smoothing; None for a part without images.
     correct : numpy.ndarray
         bool (n,).
     """
+    if not len(part.labels):
+        return None, np.zeros(0, bool)
     network.eval()
     batches = zip(part.images.split(EVALUATION_BATCH), part.labels.split(EVALUATION_BATCH), strict=True)
     losses, hits = [], []
@@ -112,6 +115,16 @@ def evaluate(network: nn.Module, part: Part) -> tuple[float, np.ndarray]:
         losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
         hits.append(logits.argmax(1) == labels)
     return torch.stack(losses).sum().item() / len(part.labels), torch.cat(hits).cpu().numpy()
+
+
+def accuracy(correct: np.ndarray) -> float | None:
+    """Return the share that is correct; None of nothing."""
+    return float(correct.mean()) if correct.size else None
+
+
+def finite(value: float | None) -> bool:
+    """Say whether a value is no infinity and not NaN; one that does not exist is neither."""
+    return value is None or math.isfinite(value)
 
 
 class Run:
@@ -135,7 +148,7 @@ class Run:
         self.augment = make_augmentation(self.recipe["augmentation"])
         # Dropout draws from torch's global stream, which is named anew at each step; without dropout nobody draws.
         self.draws = any(isinstance(layer, _DropoutNd) and layer.p > 0 for layer in self.network.modules())
-        self.curves: list[dict[str, float]] = []
+        self.curves: list[dict[str, float | None]] = []
         self.seconds = {"train": 0.0, "evaluate": 0.0}
 
     @property
@@ -147,7 +160,7 @@ class Run:
     def diverged(self) -> bool:
         """Whether the last epoch's losses are not finite."""
         return bool(self.curves) and not all(
-            math.isfinite(self.curves[-1][loss]) for loss in ("train_loss", "validation_loss")
+            finite(self.curves[-1][loss]) for loss in ("train_loss", "validation_loss")
         )
 
     def state(self) -> dict[str, Any]:
@@ -165,11 +178,11 @@ class Run:
         self.optimizer.load_state_dict(state["optimizer"])
         self.curves, self.seconds = list(state["curves"]), dict(state["seconds"])
 
-    def epoch(self) -> dict[str, float]:
+    def epoch(self) -> dict[str, float | None]:
         """Train one epoch, evaluate on the validation images, and return the new row of the curves."""
         epoch, train = len(self.curves), self.parts["train"]
         start = time.perf_counter()
-        loss, accuracy, rate = self._pass(epoch, train)
+        train_loss, train_accuracy, rate = self._pass(epoch, train)
         trained = time.perf_counter()
         validation_loss, correct = evaluate(self.network, self.parts["validation"])
         done = time.perf_counter()
@@ -177,10 +190,10 @@ class Run:
         self.seconds["evaluate"] += done - trained
         row = {
             "epoch": epoch + 1,
-            "train_loss": loss,
-            "train_accuracy": accuracy,
+            "train_loss": train_loss,
+            "train_accuracy": train_accuracy,
             "validation_loss": validation_loss,
-            "validation_accuracy": float(correct.mean()),
+            "validation_accuracy": accuracy(correct),
             "lr": rate,
             "seconds": done - start,
             "time": time.time(),
@@ -225,10 +238,10 @@ class Run:
         correct = {}
         for name, part in self.parts.items():
             loss, correct[name] = evaluate(self.network, part)
-            metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = loss, float(correct[name].mean())
+            metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = loss, accuracy(correct[name])
         metrics["generalisation_gap"] = metrics["train_accuracy"] - metrics["test_accuracy"]
         status = self._status(metrics["train_accuracy"])
-        if status == "diverged" or not all(math.isfinite(metrics[f"{name}_loss"]) for name in self.parts):
+        if status == "diverged" or not all(finite(metrics[f"{name}_loss"]) for name in self.parts):
             status = "diverged"
             metrics = dict.fromkeys(metrics)
             correct["test"] = np.zeros_like(correct["test"])
@@ -236,7 +249,7 @@ class Run:
         seen = len(self.curves) * len(self.parts["train"].labels)
         return Result(
             status,
-            [{key: value if math.isfinite(value) else None for key, value in row.items()} for row in self.curves],
+            [{key: value if finite(value) else None for key, value in row.items()} for row in self.curves],
             metrics,
             correct["test"],
             # Copies: tied layers share their weights, and each name has to have its own.

@@ -18,6 +18,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
 from ablation.digests import digest, file_digest, source_digest
+from ablation.imagefolders import fingerprint
 from ablation.shards import claimed_keys, code_digest, shard_spec
 from ablation.store import Store
 from ablation.studyfile import StudyFileError, locate_study, read_study
@@ -82,6 +83,12 @@ def training_code(wildcards):
 def data_code(wildcards):
     """Return the digest of the modules that prepare data."""
     return source_digest(["ablation.datasets"])
+
+
+def data_folder(wildcards):
+    """Return the fingerprint of the study's own folder of images, if it has one: a changed image is prepared anew."""
+    folder = PLAN.study.data.folder
+    return fingerprint(Path(folder)) if folder else None
 
 
 def gpus(wildcards):
@@ -199,12 +206,12 @@ def print_summary():
 
 
 def report_is_whole():
-    """Say whether the report is there and no shard is missing or newer: then only the mirror can have failed."""
+    """Say whether the report is there and no data or shard is missing or newer: then only the mirror can have failed."""
     page = Path(f"{STUDY}/report.html")
-    shards = [Path(path) for path in shard_results(None)]
-    if not all(path.exists() for path in (page, *shards)):
+    sources = [Path(path) for path in (f"{DATA}/manifest.json", *shard_results(None))]
+    if not all(path.exists() for path in (page, *sources)):
         return False
-    return all(path.stat().st_mtime <= page.stat().st_mtime for path in shards)
+    return all(path.stat().st_mtime <= page.stat().st_mtime for path in sources)
 
 
 onsuccess:

@@ -20,6 +20,7 @@ rule prepare_data:
     params:
         spec=DATA_SPEC,
         code=data_code,
+        folder=data_folder,
     shell:
         r"""
         python -m ablation.commands.data \

@@ -10,10 +10,12 @@ from ablation.commands import run
 
 def main(arguments: argparse.Namespace) -> None:
     """Prepare the data and write arrays, then manifest."""
-    arrays, manifest = datasets.prepare(json.loads(arguments.spec))
-    datasets.write(arguments.folder, arrays, manifest)
+    data = json.loads(arguments.spec)
+    images = datasets.load(data)
+    arrays, manifest = datasets.arrange(images, data)
+    datasets.write(arguments.folder, arrays, manifest, images.files)
     counts = ", ".join(f"{count} {part}" for part, count in manifest["counts"].items())
-    print(f"{manifest['data']['name']}: {counts}; digest {manifest['digest']}")
+    print(f"{data['name']} ({manifest['source']}): {counts}; digest {manifest['digest']}")
 
 
 if __name__ == "__main__":

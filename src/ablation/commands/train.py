@@ -14,6 +14,7 @@ from pathlib import Path
 from ablation import datasets
 from ablation.commands import run
 from ablation.files import write_whole
+from ablation.metrics import METRICS
 from ablation.shards import run_key
 from ablation.store import CORRECT, WEIGHTS, Store
 from ablation.texts import duration
@@ -76,9 +77,11 @@ class Progress:
         row, epochs = run.curves[-1], run.recipe["epochs"]
         seconds = sum(run.seconds.values()) / len(run.curves)
         left = seconds * ((epochs - row["epoch"]) + epochs * (self.runs - self.position))
+        part = "train" if row["validation_accuracy"] is None else "validation"
+        accuracy = METRICS[f"{part}_accuracy"]
         self.say(
             f"epoch {row['epoch']}/{epochs}  loss {row['train_loss']:.3f}  "
-            f"validation accuracy {100 * row['validation_accuracy']:.1f} %  {duration(left)} left"
+            f"{accuracy.label} {100 * row[f'{part}_accuracy']:.1f} %  {duration(left)} left"
         )
 
 

@@ -1,0 +1,84 @@
+"""Labelled images in memory, and the error that says why there are none."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+class DataError(Exception):
+    """Data that cannot be used; the message names the data set, what was found and what was expected."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Labelled images.
+
+    Attributes
+    ----------
+    images : numpy.ndarray
+        uint8 (n, channels, height, width).
+    labels : numpy.ndarray
+        int64 (n,), from 0.
+    test : numpy.ndarray or None
+        Positions of the official test images; None where there is no official test set.
+    classes : tuple of str
+        A name a label.
+    source : str
+        Where they were read and with what, for people.
+    files : tuple of str or None
+        The file of each image; None where images have no files of their own.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    test: np.ndarray | None
+    classes: tuple[str, ...]
+    source: str
+    files: tuple[str, ...] | None = None
+
+
+def in_threads(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """Map items in threads, in order: Pillow decodes and resizes outside of Python's lock."""
+    # On a cluster, a job has fewer processors than the machine.
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # By the piece, for small images cost less than handing them to a thread does.
+    size = max(1, len(items) // (8 * count))
+    pieces = [items[start : start + size] for start in range(0, len(items), size)]
+    with ThreadPoolExecutor(count) as pool:
+        return [
+            result for results in pool.map(lambda piece: [work(item) for item in piece], pieces) for result in results
+        ]
+
+
+def resize(images: np.ndarray, side: int) -> np.ndarray:
+    """Resize images to squares.
+
+    Parameters
+    ----------
+    images : numpy.ndarray
+        uint8 (n, channels, height, width), of one channel or three.
+    side : int
+        Pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (n, channels, side, side): bilinear, with antialiasing where it shrinks, as torchvision's ``Resize`` does
+        it with Pillow's images. Images of that size already are returned as they are.
+    """
+    from PIL import Image
+
+    if images.shape[2:] == (side, side):
+        return images
+    resized = np.empty((*images.shape[:2], side, side), np.uint8)
+
+    def resize_channel(place: tuple[int, int]) -> None:
+        # Channel by channel: the filter does not mix them, and each is an image that Pillow takes without copying.
+        resized[place] = Image.fromarray(images[place]).resize((side, side), Image.Resampling.BILINEAR)
+
+    in_threads(resize_channel, list(np.ndindex(images.shape[:2])))
+    return resized
