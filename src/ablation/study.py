@@ -90,6 +90,11 @@ class Data(Strict):
         lt=1,
         description="Share of the images, class by class, kept for the test: only for data sets without a test set.",
     )
+    standardised: bool = Field(
+        True,
+        description="Whether pixels are standardised by each channel's mean and deviation over the training images; if "
+        "not, the network sees shades from 0 to 1.",
+    )
     split_seed: Whole = Field(0, ge=0, description="Names the draw of the split; the same for every seed of the study.")
 
     @model_validator(mode="after")

@@ -70,7 +70,7 @@ def be_deterministic() -> None:
 def put_on_device(
     arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any], device: torch.device
 ) -> dict[str, Part]:
-    """Normalise the images by the mean and deviation of the training images and keep them all on the device.
+    """Standardise the images by the training images' mean and deviation, if the study says so, and keep them on the device.
 
     Parameters
     ----------
@@ -83,7 +83,13 @@ def put_on_device(
     dict of str to Part
         ``train``, ``validation`` and ``test``.
     """
-    mean, std = (torch.tensor(manifest[key], device=device)[:, None, None] for key in ("mean", "std"))
+    channels = len(manifest["mean"])
+    scale = (
+        (manifest["mean"], manifest["std"])
+        if manifest["data"]["standardised"]
+        else ([0.0] * channels, [1.0] * channels)
+    )
+    mean, std = (torch.tensor(values, device=device)[:, None, None] for values in scale)
     return {
         part: Part(
             # In place: large images exist once as floating point numbers, not four times.
