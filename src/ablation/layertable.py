@@ -3,6 +3,7 @@
 `ablation.inspection` makes a table from a network; everything else needs only the table.
 """
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -258,6 +259,7 @@ def describe(
     baseline: Sequence[Layer] | None = None,
     baseline_name: str = "the baseline",
     markdown: bool = False,
+    folded: bool = False,
 ) -> str:
     """Write a network's layer table, its totals and, if there is a baseline, the layers that differ.
 
@@ -265,23 +267,30 @@ def describe(
     ----------
     title : str
     table, baseline : sequence of Layer
-        Whole, or both folded to blocks.
     baseline_name : str
     markdown : bool
         Otherwise for a terminal of 120 characters.
+    folded : bool
+        Give the table a row a block; the difference stays layer by layer, or a block would hide what changed in it.
 
     Returns
     -------
     str
     """
-    parts = [f"# {title}" if markdown else title, write_table([cells(layer) for layer in table], markdown)]
-    parts += [f"In all: {totals_text(table)}.", NOTE]
+
+    def prose(text: str) -> str:
+        return text if markdown else textwrap.fill(text, TERMINAL)
+
+    rows = [cells(layer) for layer in (fold(table) if folded else table)]
+    parts = [f"# {title}" if markdown else prose(title), write_table(rows, markdown)]
+    parts += [f"In all: {totals_text(table)}.", prose(NOTE)]
     if baseline is not None:
         changes = difference(table, baseline)
         differing = [change_cells(change) for change in changes if change.status != "same"]
         if markdown:
             parts.append(f"## Difference from {baseline_name}")
-        parts += [difference_text(changes, table, baseline, baseline_name), write_table(differing, markdown)]
+        parts.append(prose(difference_text(changes, table, baseline, baseline_name)))
+        parts.append(write_table(differing, markdown))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
