@@ -8,9 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MINUS = "\N{MINUS SIGN}"
 TERMINAL = 120  # characters
@@ -130,7 +133,7 @@ def fold(table: Sequence[Layer]) -> list[Layer]:
     rows = []
     for name, block in blocks(table):
         heavy = [layer.kind for layer in block if layer.multiply_adds] or [layer.kind for layer in block]
-        kinds = [f"{count} x {kind}" if count > 1 else kind for kind, count in Counter(heavy).items()]
+        kinds = [f"{count} × {kind}" if count > 1 else kind for kind, count in Counter(heavy).items()]
         rows.append(
             Layer(
                 name,
@@ -224,11 +227,11 @@ def difference_text(changes: Sequence[Change], table: Sequence[Layer], baseline:
     here, there = totals(table), totals(baseline)
     ratios = [
         f"{key.replace('_', '-')} {there[key]:,} → {here[key]:,}"
-        + (f" (x {here[key] / there[key]:.3g})" if there[key] else "")
+        + (f" (× {here[key] / there[key]:.3g})" if there[key] else "")
         for key in here
         if here[key] != there[key]
     ]
-    return f"Against {name}: {', '.join(parts)}; {'; '.join(ratios) or 'no total changes'}."
+    return f"Against {name}: {', '.join(parts)}; {'; '.join(ratios) or 'the totals stay'}."
 
 
 def write_table(rows: Sequence[dict[str, str]], markdown: bool) -> str:
@@ -298,6 +301,11 @@ def to_record(layer: Layer) -> dict[str, Any]:
     """Write a layer as a row of `layers.csv`."""
     shapes = {"output": shape_text(layer.output), "receptive_field": shape_text(layer.receptive_field)}
     return {**asdict(layer), **shapes}
+
+
+def read_tables(rows: "pd.DataFrame") -> dict[str, list[Layer]]:
+    """Read the layer table of each variant from `layers.csv`."""
+    return {id: from_records(mine.to_dict("records")) for id, mine in rows.groupby("variant", sort=False)}
 
 
 def from_records(records: Iterable[dict[str, Any]]) -> list[Layer]:

@@ -168,7 +168,7 @@ class Plan:
     @property
     def figures(self) -> list[str]:
         """The names of the figures that the study has."""
-        return ["curves", "runs", *["effects"] * bool(self.contrasts), *["series"] * bool(self.series)]
+        return ["blocks", "curves", "runs", *["effects"] * bool(self.contrasts), *["series"] * bool(self.series)]
 
     def shards(self, size: int) -> dict[str, list[tuple[int, ...]]]:
         """Cut the seeds of each variant into shards of at most `size`."""
