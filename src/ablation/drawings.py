@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from math import log2
+from math import ceil, log2, prod
 
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch
 
 from ablation.figures import WIDTH
-from ablation.layertable import Layer, blocks
+from ablation.layertable import Layer, blocks, shorten
 
 SLOTS = 12  # boxes in a line; a longer network goes on in the next one
 COLOURS = dict(
@@ -36,12 +36,16 @@ class Box:
     def label(self) -> str:
         """What the names share: block1 for block1_1 and block1_2, inception3 for inception3a and inception3b."""
         if len(self.names) == 1:
-            return self.names[0]
+            *_, last = self.names[0].split(".")
+            return self.names[0] if last.isdigit() else last
         stems = {name.rpartition("_")[0] for name in self.names}
         if len(stems) == 1 and "" not in stems:
             return stems.pop()
         columns = takewhile(lambda letters: len(set(letters)) == 1, zip(*self.names, strict=False))
-        return "".join(letters[0] for letters in columns).rstrip("_.") or self.names[0]
+        shared = "".join(letters[0] for letters in columns)
+        if all(name[len(shared) :][:1].isdigit() for name in self.names):
+            shared = shared.rstrip("0123456789")  # 12 and 13 share no 1
+        return shared.rstrip("_.") or self.names[0]
 
     @property
     def shape(self) -> str:
@@ -61,12 +65,16 @@ def kind_of_block(layers: Sequence[Layer]) -> str:
 
 
 def boxes(table: Sequence[Layer]) -> list[Box]:
-    """Make the boxes of a network: its blocks without those that leave the shape alone, repeated ones folded."""
+    """Make the boxes of a network: a box a block, repeated ones folded.
+
+    Blocks that only hand on as many values (flattening, dropout) and those that run in training alone have none.
+    """
     found: list[Box] = []
     for name, layers in blocks(table):
         output = layers[-1].output
-        passes_on = not any(layer.multiply_adds for layer in layers) and found and found[-1].output == output
-        if layers[-1].training_only or passes_on or {layer.kind for layer in layers} == {"Flatten"}:
+        computes = any(layer.multiply_adds for layer in layers)
+        passes_on = found and not computes and prod(output) == prod(found[-1].output)
+        if layers[-1].training_only or passes_on:
             continue
         kind = kind_of_block(layers)
         # Alike: the same layers but for their strides, and the same side (or the same number of features).
@@ -95,7 +103,7 @@ def _draw_line(axis: Axes, line: Sequence[Box], height: float, width: float) -> 
         if len(box.names) > 1:
             axis.text(place + 0.5, high / 2 + 0.03, f"{len(box.names)} ×", ha="center", va="bottom", fontsize=7)
         axis.text(place + 0.5, -0.58, box.shape, ha="center", va="top", fontsize=7)
-        axis.text(place + 0.5, -0.76, box.label, ha="center", va="top", fontsize=6, color="0.4")
+        axis.text(place + 0.5, -0.76, shorten(box.label, 11), ha="center", va="top", fontsize=6, color="0.4")
 
 
 def draw_blocks(tables: dict[str, Sequence[Layer]]) -> Figure:
@@ -118,8 +126,9 @@ def draw_blocks(tables: dict[str, Sequence[Layer]]) -> Figure:
         maps = [box.output for box in found if box.kind != DENSE]
         height = log2(max((max(output[1:]) for output in maps), default=1))
         width = log2(max((output[0] for output in maps), default=1))
-        for start in range(0, len(found), SLOTS):
-            lines.append((name if start == 0 else "", found[start : start + SLOTS], height, width))
+        length = ceil(len(found) / ceil(len(found) / SLOTS))  # lines of about the same length
+        for start in range(0, len(found), length):
+            lines.append((name if start == 0 else "", found[start : start + length], height, width))
     slots = max(len(line) for _, line, *_ in lines)
     figure = Figure(figsize=(WIDTH, 0.75 + 1.25 * len(lines)), layout="constrained")
     for axis, (name, line, height, width) in zip(

@@ -117,13 +117,14 @@ def difference(table: Sequence[Layer], baseline: Sequence[Layer]) -> list[Change
 def blocks(table: Sequence[Layer]) -> list[tuple[str, list[Layer]]]:
     """Cut a table into the network's blocks, each with its name.
 
-    Blocks are the modules at the top of the network, or further down where there are no more than two.
+    Blocks are the modules at the top of the network, or further down where there are no more than three, such as
+    features, pool and classifier.
     """
     deepest = max((layer.name.count(".") for layer in table), default=0)
     for depth in range(1, deepest + 2):
         cut = groupby(table, lambda layer, depth=depth: ".".join(layer.name.split(".")[:depth]))
         found = [(name, list(layers)) for name, layers in cut]
-        if len(found) > 2:
+        if len(found) > 3:
             break
     return found
 
@@ -227,7 +228,7 @@ def difference_text(changes: Sequence[Change], table: Sequence[Layer], baseline:
     here, there = totals(table), totals(baseline)
     ratios = [
         f"{key.replace('_', '-')} {there[key]:,} → {here[key]:,}"
-        + (f" (× {here[key] / there[key]:.3g})" if there[key] else "")
+        + (f" (× {here[key] / there[key]:.4g})" if there[key] else "")
         for key in here
         if here[key] != there[key]
     ]
