@@ -62,8 +62,9 @@ def test_other_levels_and_their_difference(shown):
 
 
 def test_blocks_shorten_the_table_and_hide_no_difference(shown):
-    text = shown("resnet_cifar", "--set", "depth=8", "norm=group", "--blocks")
+    text = shown("resnet_cifar", "--set", "depth=14", "norm=group", "--blocks")
     table, changes = text.split("Against")
+    assert re.search(r"^− block1_3 +2 × Conv 3x3 +16x32x32 +−4,672 +−4,718,592$", changes, re.MULTILINE)
     assert re.search(r"^block1_1 +2 × Conv 3x3 +16x32x32 ", table, re.MULTILINE)
     assert "branch" not in table
     assert re.search(r"^~ block1_1\.branch\.conv\.norm +BatchNorm → GroupNorm, 8 groups ", changes, re.MULTILINE)

@@ -6,7 +6,7 @@
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -129,24 +129,31 @@ def blocks(table: Sequence[Layer]) -> list[tuple[str, list[Layer]]]:
     return found
 
 
+def fold_block(name: str, block: Sequence[Layer]) -> Layer:
+    """Make one row of a block: what weighs in it, its last output, its sums."""
+    heavy = [layer.kind for layer in block if layer.multiply_adds] or [layer.kind for layer in block]
+    last = block[-1]
+    return replace(
+        last,
+        name=name,
+        kind=", ".join(f"{count} × {kind}" if count > 1 else kind for kind, count in Counter(heavy).items()),
+        parameters=sum(layer.parameters for layer in block),
+        # A block that runs in training only keeps its own price, as a layer does.
+        multiply_adds=sum(layer.multiply_adds for layer in block if not layer.training_only or last.training_only),
+    )
+
+
 def fold(table: Sequence[Layer]) -> list[Layer]:
-    """Make one row of each block: what weighs in it, its last output, its sums."""
+    """Give each block one row."""
+    return [fold_block(name, block) for name, block in blocks(table)]
+
+
+def fold_alone(table: Sequence[Layer], other: Sequence[Layer]) -> list[Layer]:
+    """Give each block that `other` does not have one row; the rest stays layer by layer."""
+    known = {name for name, _ in blocks(other)}
     rows = []
     for name, block in blocks(table):
-        heavy = [layer.kind for layer in block if layer.multiply_adds] or [layer.kind for layer in block]
-        kinds = [f"{count} × {kind}" if count > 1 else kind for kind, count in Counter(heavy).items()]
-        rows.append(
-            Layer(
-                name,
-                ", ".join(kinds),
-                block[-1].output,
-                sum(layer.parameters for layer in block),
-                # A block that runs in training only keeps its own price, as a layer does.
-                sum(layer.multiply_adds for layer in block if not layer.training_only or block[-1].training_only),
-                block[-1].receptive_field,
-                block[-1].training_only,
-            )
-        )
+        rows += block if name in known else [fold_block(name, block)]
     return rows
 
 
@@ -275,7 +282,8 @@ def describe(
     markdown : bool
         Otherwise for a terminal of 120 characters.
     folded : bool
-        Give the table a row a block; the difference stays layer by layer, or a block would hide what changed in it.
+        Give the table a row a block, and blocks that only one side has a row in the difference. What changed within a
+        block stays layer by layer: its sums would hide it.
 
     Returns
     -------
@@ -290,7 +298,8 @@ def describe(
     parts += [f"In all: {totals_text(table)}.", prose(NOTE)]
     if baseline is not None:
         changes = difference(table, baseline)
-        differing = [change_cells(change) for change in changes if change.status != "same"]
+        listed = difference(fold_alone(table, baseline), fold_alone(baseline, table)) if folded else changes
+        differing = [change_cells(change) for change in listed if change.status != "same"]
         if markdown:
             parts.append(f"## Difference from {baseline_name}")
         parts.append(prose(difference_text(changes, table, baseline, baseline_name)))
