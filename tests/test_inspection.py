@@ -124,6 +124,13 @@ def test_what_is_averaged_sees_the_image_wherever_it_goes():
     assert fields(nn.Sequential(strided, conv(3))) == square(1, 5)
 
 
+def test_what_is_not_known_sees_all_that_it_might():
+    zoomed = Block(lambda x: functional.interpolate(x, scale_factor=2))
+    assert fields(nn.Sequential(conv(3), zoomed)) == square(3, 64)
+    shuffled = Block(lambda x: x.view(2, 2, 2, 8, 8).transpose(1, 2).flatten(1, 2) + torch.zeros(1))
+    assert fields(nn.Sequential(conv(3, cout=4), shuffled, conv(3, cin=4)), (3, 8, 8)) == square(3, 3, 5)
+
+
 def test_what_never_reaches_a_layer_is_not_seen():
     dropped = Block(lambda x, branch: (branch(x), x)[1], branch=conv(5))
     assert fields(nn.Sequential(dropped, conv(1))) == square(5, 1)

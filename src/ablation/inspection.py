@@ -257,7 +257,7 @@ def _trace(
     before = {module: module.training for module in network.modules()}
     network.train(training)
     try:
-        with fields:
+        with torch.device("meta"), fields:  # also what a forward pass makes by itself
             functional_call(network, state, image)
     finally:
         for hook in hooks:

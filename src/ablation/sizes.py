@@ -13,7 +13,8 @@ from ablation.networks import build
 def inspect(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> list[Layer]:
     """List the layers of the network of a spec."""
     with torch.device("meta"):
-        return layer_table(build(architecture, input_shape, classes), input_shape)
+        network = build(architecture, input_shape, classes)
+    return layer_table(network, input_shape)
 
 
 def measure(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> dict[str, int]:
