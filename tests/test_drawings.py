@@ -58,7 +58,7 @@ def block(name, channels, **others):
 
 
 def test_names_that_share_letters_share_them():
-    network = [block("inception3a", 8), block("inception3b", 16), block("auxiliary", 4, training_only=True)]
+    network = [block("body.inception3a", 8), block("body.inception3b", 16), block("auxiliary", 4, training_only=True)]
     assert said(network) == [("inception3", 2, "16 × 8")]
     network = [block(f"features.{n}", 8) for n in (12, 13)]
     assert said(network) == [("features", 2, "8 × 8")]

@@ -34,18 +34,16 @@ class Box:
 
     @property
     def label(self) -> str:
-        """What the names share: block1 for block1_1 and block1_2, inception3 for inception3a and inception3b."""
-        if len(self.names) == 1:
-            *_, last = self.names[0].split(".")
-            return self.names[0] if last.isdigit() else last
-        stems = {name.rpartition("_")[0] for name in self.names}
-        if len(stems) == 1 and "" not in stems:
-            return stems.pop()
-        columns = takewhile(lambda letters: len(set(letters)) == 1, zip(*self.names, strict=False))
-        shared = "".join(letters[0] for letters in columns)
-        if all(name[len(shared) :][:1].isdigit() for name in self.names):
-            shared = shared.rstrip("0123456789")  # 12 and 13 share no 1
-        return shared.rstrip("_.") or self.names[0]
+        """What the names share: block1 for block1_1 and block1_2, inception3 for body.inception3a and body.inception3b."""
+        shared = self.names[0]
+        if len(self.names) > 1:
+            columns = takewhile(lambda letters: len(set(letters)) == 1, zip(*self.names, strict=False))
+            shared = "".join(letters[0] for letters in columns)
+            if all(name[len(shared) :][:1].isdigit() for name in self.names):
+                shared = shared.rstrip("0123456789")  # 12 and 13 share no 1
+            shared = shared.rstrip("_.") or self.names[0]
+        *_, last = shared.split(".")
+        return shared if last.isdigit() else last
 
     @property
     def shape(self) -> str:
