@@ -6,6 +6,7 @@ cd "$(dirname "$0")"
 usage() {
     cat <<'TEXT'
 ./do study [NAME|FILE] [SNAKEMAKE OPTIONS]  run a study (config/studies/digits.yaml if none is named)
+./do show ARCHITECTURE | STUDY VARIANT      what a variant is, layer by layer (./do show --help)
 ./do test [PYTEST OPTIONS]                  pass the tests
 ./do check                                  format and lint of Python and of the workflow, without changing anything
 ./do format                                 format everything
@@ -32,7 +33,7 @@ find_uv() {
 verb=${1:-help}
 [ $# -gt 0 ] && shift
 case $verb in
-    study | test | check | format | schema | mlflow | setup) ;;
+    study | show | test | check | format | schema | mlflow | setup) ;;
     help | -h | --help) usage; exit 0 ;;
     *) echo "do: no such verb: $verb" >&2; usage >&2; exit 2 ;;
 esac
@@ -51,6 +52,7 @@ case $verb in
         case ${1:-} in '' | -*) ;; *) study=$1; shift ;; esac
         exec snakemake --cores all --config "study=$study" "$@"
         ;;
+    show) exec python -m ablation.commands.show "$@" ;;
     test) exec python -m pytest "$@" ;;
     check)
         ruff format --check .

@@ -10,9 +10,12 @@ import pytest
 
 from ablation import figures, tables, texts
 from ablation.claims import claim_table, contrast_table
+from ablation.drawings import draw_blocks
+from ablation.layertable import to_record
 from ablation.metrics import METRICS
 from ablation.plan import Plan
 from ablation.report import inline_svg, mixtures, write_report
+from ablation.sizes import inspect
 from ablation.statistics import welch
 from ablation.studyfile import read_study
 
@@ -138,7 +141,9 @@ class References(HTMLParser):
 def test_report_is_one_page_that_needs_no_other_file(study):
     plan, runs, contrasts, claims, table = study
     curves = invented_curves(runs)
-    drawn = {"curves": figures.curves(plan, runs, curves)}
+    networks = {id: inspect(variant.architecture_spec(), (1, 8, 8), 10) for id, variant in plan.variants.items()}
+    layers = pd.DataFrame([{"variant": id, **to_record(layer)} for id in networks for layer in networks[id]])
+    drawn = {"blocks": draw_blocks({"lenet": networks["lenet"]}), "curves": figures.curves(plan, runs, curves)}
     drawn |= {name: draw(plan, runs, table) for name, draw in figures.DRAW.items() if name in plan.figures}
     assert list(drawn) == plan.figures
     import io
@@ -149,7 +154,7 @@ def test_report_is_one_page_that_needs_no_other_file(study):
         figure.savefig(text, format="svg")
         svg[name] = text.getvalue()
     manifest = {"counts": {"train": 10, "validation": 3, "test": 5}, "digest": "d" * 32, "source": "somewhere"}
-    page = write_report(plan, runs, curves, contrasts, claims, table, manifest, svg)
+    page = write_report(plan, runs, curves, contrasts, claims, table, layers, manifest, svg)
     parser = References()
     parser.feed(page)
     assert not parser.found
@@ -158,6 +163,9 @@ def test_report_is_one_page_that_needs_no_other_file(study):
     assert "1 claim, tested by 1 contrast: 0 as claimed, 1 opposite, 0 open" in page
     assert "1 diverged, 2 stuck" in page
     assert f"{15 * 2.5 / 60:.1f} min in all" in page
+    assert "layer by layer: 21,386 parameters, 66,600 multiply-adds" in page
+    assert '<td class="text">~ conv1.activation</td><td class="text">ReLU → Sigmoid</td>' in page
+    assert parser.tags.count("details") == 1 + len(plan.variants)
 
 
 def test_svg_loses_its_head_only():

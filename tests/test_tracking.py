@@ -1,6 +1,7 @@
 """The mirror, against a real SQLite store."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -164,7 +165,9 @@ def test_runs_are_nested_and_tagged(study, uri, tmp_path):
     note = tmp_path / "tables" / "comparison.md"
     note.parent.mkdir()
     note.write_text("x")
-    study_run = final.conclude(table(plan, runs, store), [note])
+    for variant in plan.variants:
+        (tmp_path / f"{variant}.md").write_text(f"# {variant}")
+    study_run = final.conclude(table(plan, runs, store), [note], tmp_path)
     found, _ = everything(uri, plan)
     by_level = {}
     for run in found.values():
@@ -178,6 +181,9 @@ def test_runs_are_nested_and_tagged(study, uri, tmp_path):
         assert run.inputs.dataset_inputs[0].dataset.digest == "d" * 32
     assert sorted(run.data.tags["status"] for run in by_level["run"]) == ["completed"] * 3 + ["diverged"]
     client = MlflowClient(tracking_uri=uri)
+    for run in variants.values():
+        path = client.download_artifacts(run.info.run_id, "layers.md", str(tmp_path))
+        assert Path(path).read_text() == f"# {run.data.tags['variant']}"
     names = {artifact.path for artifact in client.list_artifacts(by_level["run"][0].info.run_id)}
     assert names == {"spec.json", "curves.csv", "curves.png"}
     assert [artifact.path for artifact in client.list_artifacts(study_run, "tables")] == ["tables/comparison.md"]

@@ -92,11 +92,19 @@ def test_the_study_ends_in_everything_it_promises(finished):
         assert (results / name).stat().st_size
     for ending in ("csv", "md", "tex"):
         assert (results / f"tables/comparison.{ending}").stat().st_size
-    for figure in ("curves", "runs", "effects", "series"):
+    for figure in ("blocks", "curves", "runs", "effects", "series"):
         assert (results / f"figures/{figure}.svg").stat().st_size
         assert (results / f"figures/{figure}.png").stat().st_size
     runs = pd.read_parquet(results / "runs.parquet")
     assert len(runs) == 10
+    layers = pd.read_csv(results / "plan/layers.csv")
+    summed = layers.groupby("variant", sort=False)[["parameters", "multiply_adds"]].sum().reset_index()
+    sizes = runs[["variant", "parameters", "multiply_adds"]].drop_duplicates(ignore_index=True)
+    pd.testing.assert_frame_equal(summed, sizes)
+    for variant in sizes["variant"]:
+        page = (results / f"plan/layers/{variant}.md").read_text()
+        assert page.startswith(f"# {variant} (1x8x8, 10 classes)")
+        assert ("## Difference from lenet" in page) == (variant != "lenet")
     assert json.loads((results / "mlflow.json").read_text())["runs"] == 10
     assert "100%" in finished.output
     assert "Report: results/miniature/report.html" in finished.output
@@ -150,6 +158,12 @@ def test_snakemakes_own_report(finished):
 def test_edits_that_cannot_change_a_result_retrain_nothing(workspace, path, old, new):
     workspace.edit(path, old, new)
     assert "train_shard" not in workspace.planned()
+
+
+def test_editing_an_architecture_lists_its_layers_again(workspace):
+    workspace.edit("src/ablation/architectures/lenet.py", "KERNEL = 5", "KERNEL = 3")
+    planned = workspace.planned()
+    assert (planned["list_layers"], planned["plan_study"]) == (1, 1)
 
 
 def test_editing_a_figure_draws_it_again_and_retrains_nothing(workspace):

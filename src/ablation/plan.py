@@ -77,15 +77,19 @@ class Variant:
     levels: dict[str, Any] = field(hash=False)
     changed: dict[str, Any] = field(hash=False)
 
-    def spec(self, data: Data, seed: int) -> dict[str, Any]:
-        """State all that determines a run, in plain data."""
+    def architecture_spec(self) -> dict[str, Any]:
+        """State all that determines the network, in plain data: what `ablation.networks.build` takes."""
         entry = CATALOGUE[self.builder]
         return {
-            "architecture": {
-                "builder": entry.builder,
-                "layers": {factor: self.levels[factor] for factor in entry.layers},
-                "arguments": {factor: self.levels[factor] for factor in entry.arguments},
-            },
+            "builder": entry.builder,
+            "layers": {factor: self.levels[factor] for factor in entry.layers},
+            "arguments": {factor: self.levels[factor] for factor in entry.arguments},
+        }
+
+    def spec(self, data: Data, seed: int) -> dict[str, Any]:
+        """State all that determines a run, in plain data."""
+        return {
+            "architecture": self.architecture_spec(),
             "recipe": {entry: self.levels[entry] for entry in Recipe.model_fields},
             "data": data.model_dump(),
             "seed": seed,
@@ -167,7 +171,7 @@ class Plan:
     @property
     def figures(self) -> list[str]:
         """The names of the figures that the study has."""
-        return ["curves", "runs", *["effects"] * bool(self.contrasts), *["series"] * bool(self.series)]
+        return ["blocks", "curves", "runs", *["effects"] * bool(self.contrasts), *["series"] * bool(self.series)]
 
     @property
     def watched_accuracy(self) -> str:

@@ -1,7 +1,7 @@
 """The report: one page that needs nothing else, with every number computed from the records."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -10,12 +10,25 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from ablation.claims import AS_CLAIMED, NO_INTERVAL, OPEN, OPPOSITE
+from ablation.layertable import (
+    NOTE,
+    TEXT_COLUMNS,
+    Layer,
+    cells,
+    change_cells,
+    difference,
+    difference_text,
+    read_tables,
+    totals_text,
+)
 from ablation.metrics import METRICS
 from ablation.plan import Plan
 from ablation.tables import caption, effect_text, number_text, readable
 from ablation.texts import count, plural
 
 FIGURE_CAPTIONS = {
+    "blocks": "What is compared: the blocks of each baseline along the depth. The height of a box shows the side, its width "
+    "the channels, both by their logarithms. Repeated blocks are folded; below stands what the last of them gives.",
     "curves": "Training loss and {accuracy} by epoch: the mean over seeds, and the range from lowest to highest.",
     "runs": "Every run's final value; the bar is the mean of the variant.",
     "effects": "Difference of each variant's mean from its baseline's, with the 95 % interval over seeds (Welch).",
@@ -61,6 +74,30 @@ def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
             for _, row in claims[claims["claim"] == name].iterrows()
         ]
         sections.append({"statement": claim.statement, "source": claim.source, "rows": rows})
+    return sections
+
+
+def layer_sections(plan: Plan, tables: Mapping[str, Sequence[Layer]]) -> list[dict[str, Any]]:
+    """Tell by architecture what its baseline is, layer by layer, and in what its variants differ."""
+    sections = []
+    for architecture in plan.study.architectures:
+        baseline, variants = tables[architecture], []
+        for variant in plan.variants.values():
+            if variant.architecture == architecture and variant.changed:
+                changes = difference(tables[variant.id], baseline)
+                rows = pd.DataFrame([change_cells(change) for change in changes if change.status != "same"])
+                variants.append(
+                    {
+                        "id": variant.id,
+                        "text": difference_text(changes, tables[variant.id], baseline, "the baseline"),
+                        "table": html_table(rows, set(TEXT_COLUMNS)) if len(rows) else "",
+                    }
+                )
+        rows = pd.DataFrame([cells(layer) for layer in baseline])
+        table = html_table(rows, set(TEXT_COLUMNS))
+        sections.append(
+            {"architecture": architecture, "text": totals_text(baseline), "table": table, "variants": variants}
+        )
     return sections
 
 
@@ -140,6 +177,7 @@ def write_report(
     contrasts: pd.DataFrame,
     claims: pd.DataFrame,
     table: pd.DataFrame,
+    layers: pd.DataFrame,
     manifest: Mapping[str, Any],
     figures: Mapping[str, str],
 ) -> str:
@@ -148,8 +186,8 @@ def write_report(
     Parameters
     ----------
     plan : Plan
-    runs, curves, contrasts, claims, table : pandas.DataFrame
-        `runs.parquet`, `curves.parquet`, `contrasts.csv`, `claims.csv` and `tables/comparison.csv`.
+    runs, curves, contrasts, claims, table, layers : pandas.DataFrame
+        `runs.parquet`, `curves.parquet`, `contrasts.csv`, `claims.csv`, `tables/comparison.csv` and `plan/layers.csv`.
     manifest : mapping
         Of the prepared data.
     figures : mapping of str to str
@@ -205,6 +243,8 @@ def write_report(
             {"svg": Markup(inline_svg(svg)), "caption": FIGURE_CAPTIONS[name].format(accuracy=watched)}
             for name, svg in figures.items()
         ],
+        networks=layer_sections(plan, read_tables(layers)),
+        layers_note=NOTE,
         failures=failures(runs, curves),
         contrasts=html_table(readable_contrasts(contrasts), text_columns),
         contrast_count=len(contrasts),

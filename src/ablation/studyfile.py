@@ -73,6 +73,20 @@ def _parse(text: str, path: Path) -> tuple[Any, dict[tuple, int]]:
         raise StudyFileError(f"{path}{where}: not valid YAML: {what}") from None
 
 
+def read_level(text: str) -> Any:
+    """Read a level as a study file would: numbers, true and false, words.
+
+    Raises
+    ------
+    StudyFileError
+        If the text is not YAML.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError:
+        raise StudyFileError(f"found {text!r}, expected a number, true, false or a word") from None
+
+
 def _key_text(key: tuple) -> str:
     text = ""
     for part in key:

@@ -254,7 +254,7 @@ class Mirror:
                 entry["paused"] = True
         self._note()
 
-    def conclude(self, runs: pd.DataFrame, artifacts: list[Path]) -> str:
+    def conclude(self, runs: pd.DataFrame, artifacts: list[Path], layers: Path | None = None) -> str:
         """Send what is known once all runs are there, mark runs of earlier specs, and return the study's run id.
 
         Parameters
@@ -263,6 +263,8 @@ class Mirror:
             `runs.parquet`.
         artifacts : list of Path
             Tables, figures and report: artifacts of the study's run.
+        layers : Path
+            Folder with a page ``<variant>.md`` each, which becomes the artifact ``layers.md`` of the variant's run.
         """
         now = round(1000 * time.time())
         for variant in self.plan.variants:
@@ -276,6 +278,9 @@ class Mirror:
             new = [Metric(name, value, now, 0) for name, value in values.items() if known.get(name) != value]
             if new:
                 self.client.log_batch(entry["id"], metrics=new)
+            if layers:
+                page = (layers / f"{variant}.md").read_text(encoding="utf-8")
+                self.client.log_text(entry["id"], page, "layers.md")
             self._terminate(entry)
         for path in artifacts:
             self.client.log_artifact(

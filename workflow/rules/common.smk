@@ -51,6 +51,7 @@ def final_outputs(wildcards):
     """
     pages = [
         f"{STUDY}/plan/variants.csv",
+        f"{STUDY}/plan/layers.csv",
         f"{STUDY}/report.html",
         f"{STUDY}/mlflow.json",
     ]
@@ -113,6 +114,21 @@ def code_of(*modules):
 
     def digest_code(wildcards):
         return source_digest([f"ablation.{module}" for module in modules])
+
+    return digest_code
+
+
+def network_code(*modules):
+    """Return a function that digests modules of the package together with those that build the study's networks."""
+    builders = {
+        variant.architecture_spec()["builder"].split(":")[0]
+        for variant in PLAN.variants.values()
+    }
+
+    def digest_code(wildcards):
+        return source_digest(
+            [*(f"ablation.{module}" for module in modules), *sorted(builders)]
+        )
 
     return digest_code
 

@@ -5,6 +5,7 @@ NEEDS: the study file
 GIVES: results/<study>/plan/<study>.json
        results/data/<data>/manifest.json (with the arrays beside it)
        results/<study>/plan/variants.csv
+       results/<study>/plan/layers.csv, plan/layers/<variant>.md
        results/<study>/specs/<variant>/<shard>.json
 """
 
@@ -48,13 +49,43 @@ rule plan_study:
         "../../environment.yml"
     params:
         size=study_size,
-        code=code_of("commands.plan"),
+        code=network_code("commands.plan"),
     shell:
         r"""
         python -m ablation.commands.plan \
             --study {input.study:q} \
             --manifest {input.manifest:q} \
             --variants {output.variants:q} 2>&1 | tee {log:q} >&2
+        """
+
+
+rule list_layers:
+    """Write what every variant is, layer by layer, and its difference from the baseline."""
+    input:
+        study=f"{STUDY}/plan/{PLAN.name}.json",
+        manifest=f"{DATA}/manifest.json",
+    output:
+        layers=report(
+            f"{STUDY}/plan/layers.csv",
+            caption="../report/layers.rst",
+            category="Plan",
+            labels={"table": "layers", "study": PLAN.name},
+        ),
+        pages=[f"{STUDY}/plan/layers/{variant}.md" for variant in PLAN.variants],
+    log:
+        f"{STUDY}/logs/list_layers.log",
+    conda:
+        "../../environment.yml"
+    params:
+        size=study_size,
+        code=network_code("commands.layers"),
+    shell:
+        r"""
+        python -m ablation.commands.layers \
+            --study {input.study:q} \
+            --manifest {input.manifest:q} \
+            --layers {output.layers:q} \
+            --folder "$(dirname {output.pages[0]:q})" 2>&1 | tee {log:q} >&2
         """
 
 

@@ -1,7 +1,7 @@
 """
 What people look at: figures, the report and MLflow.
 
-NEEDS: the tables of evaluate.smk
+NEEDS: the tables of evaluate.smk and prepare.smk
 GIVES: results/<study>/figures/*.{svg,png}
        results/<study>/report.html
        results/<study>/mlflow.json (the receipt of a complete mirror)
@@ -15,6 +15,7 @@ rule draw_figures:
         runs=rules.collect_records.output.runs,
         curves=rules.collect_records.output.curves,
         comparison=rules.write_tables.output.csv,
+        layers=rules.list_layers.output.layers,
     output:
         svg=[figure(name) for name in PLAN.figures],
         png=[f"{STUDY}/figures/{name}.png" for name in PLAN.figures],
@@ -32,6 +33,7 @@ rule draw_figures:
             --runs {input.runs:q} \
             --curves {input.curves:q} \
             --comparison {input.comparison:q} \
+            --layers {input.layers:q} \
             --folder "$(dirname {output.svg[0]:q})" 2>&1 | tee {log:q} >&2
         """
 
@@ -46,6 +48,7 @@ rule write_report:
         contrasts=rules.compare_variants.output.contrasts,
         claims=rules.compare_variants.output.claims,
         comparison=rules.write_tables.output.csv,
+        layers=rules.list_layers.output.layers,
         figures=rules.draw_figures.output.svg,
     output:
         report=report(
@@ -71,6 +74,7 @@ rule write_report:
             --contrasts {input.contrasts:q} \
             --claims {input.claims:q} \
             --comparison {input.comparison:q} \
+            --layers {input.layers:q} \
             --figures "$(dirname {input.figures[0]:q})" \
             --report {output.report:q} 2>&1 | tee {log:q} >&2
         """
@@ -82,6 +86,7 @@ rule mirror_records:
         study=f"{STUDY}/plan/{PLAN.name}.json",
         manifest=f"{DATA}/manifest.json",
         runs=rules.collect_records.output.runs,
+        layers=rules.list_layers.output.pages,
         artifacts=[
             rules.write_tables.output.csv,
             rules.write_tables.output.markdown,
@@ -105,5 +110,6 @@ rule mirror_records:
             --store {params.store:q} \
             --runs {input.runs:q} \
             --artifacts {input.artifacts:q} \
+            --layers "$(dirname {input.layers[0]:q})" \
             --receipt {output.receipt:q} 2>&1 | tee {log:q} >&2
         """

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ablation import figures
+from ablation import drawings, figures
 from ablation.commands import run
+from ablation.layertable import read_tables
 from ablation.studyfile import read_study
 
 
@@ -15,8 +16,16 @@ def main(arguments: argparse.Namespace) -> None:
     plan = read_study(arguments.study)
     runs, table = pd.read_parquet(arguments.runs), pd.read_csv(arguments.comparison)
     curves = pd.read_parquet(arguments.curves)
+    layers = read_tables(pd.read_csv(arguments.layers))
     for name in plan.figures:
-        figure = figures.curves(plan, runs, curves) if name == "curves" else figures.DRAW[name](plan, runs, table)
+        if name == "blocks":
+            figure = drawings.draw_blocks(
+                {architecture: layers[architecture] for architecture in plan.study.architectures}
+            )
+        elif name == "curves":
+            figure = figures.curves(plan, runs, curves)
+        else:
+            figure = figures.DRAW[name](plan, runs, table)
         figure.savefig(arguments.folder / f"{name}.svg", metadata={"Date": None})
         figure.savefig(arguments.folder / f"{name}.png", dpi=200)
     print(f"figures: {', '.join(plan.figures)}")
@@ -28,5 +37,6 @@ if __name__ == "__main__":
     parser.add_argument("--runs", type=Path, required=True, help="table of runs (Parquet)")
     parser.add_argument("--curves", type=Path, required=True, help="table of epochs (Parquet)")
     parser.add_argument("--comparison", type=Path, required=True, help="comparison (CSV)")
+    parser.add_argument("--layers", type=Path, required=True, help="table of layers (CSV)")
     parser.add_argument("--folder", type=Path, required=True, help="folder to write to")
     run(main, parser)

@@ -69,7 +69,7 @@ def finish(arguments: argparse.Namespace) -> None:
         with one_writer(arguments.store.parent / ".mirror.lock"):
             mirror = open_mirror(arguments)
             mirror.sync()
-            study_run = mirror.conclude(pd.read_parquet(arguments.runs), arguments.artifacts)
+            study_run = mirror.conclude(pd.read_parquet(arguments.runs), arguments.artifacts, arguments.layers)
     except Exception as error:  # said in a sentence: a server that is down is no bug
         sys.exit(
             f"MLflow at {uri} could not be written: {error}\n"
@@ -105,5 +105,6 @@ if __name__ == "__main__":
     parser.add_argument("--follow", action="store_true", help="mirror what grows until the parent process ends")
     parser.add_argument("--runs", type=Path, help="table of runs (Parquet)")
     parser.add_argument("--artifacts", type=Path, nargs="*", default=[], help="tables, figures, report")
+    parser.add_argument("--layers", type=Path, help="folder of the variants' pages (Markdown)")
     parser.add_argument("--receipt", type=Path, help="receipt to write when all is mirrored (JSON)")
     run(main, parser)

@@ -21,6 +21,7 @@ def main(arguments: argparse.Namespace) -> None:
         pd.read_csv(arguments.contrasts),
         pd.read_csv(arguments.claims),
         pd.read_csv(arguments.comparison),
+        pd.read_csv(arguments.layers),
         json.loads(arguments.manifest.read_text()),
         {name: (arguments.figures / f"{name}.svg").read_text(encoding="utf-8") for name in plan.figures},
     )
@@ -36,6 +37,7 @@ if __name__ == "__main__":
     parser.add_argument("--contrasts", type=Path, required=True, help="table of contrasts (CSV)")
     parser.add_argument("--claims", type=Path, required=True, help="table of claims (CSV)")
     parser.add_argument("--comparison", type=Path, required=True, help="comparison (CSV)")
+    parser.add_argument("--layers", type=Path, required=True, help="table of layers (CSV)")
     parser.add_argument("--figures", type=Path, required=True, help="folder of the figures")
     parser.add_argument("--report", type=Path, required=True, help="page to write (HTML)")
     run(main, parser)
