@@ -76,8 +76,8 @@ class Variant:
     levels: dict[str, Any] = field(hash=False)
     changed: dict[str, Any] = field(hash=False)
 
-    def spec(self, data: Data, seed: int) -> dict[str, Any]:
-        """State all that determines a run, in plain data."""
+    def spec(self, data: Data, seed: int, diagnostics: Iterable[int] = ()) -> dict[str, Any]:
+        """State all that determines a run and its record, in plain data; `diagnostics` are epochs."""
         entry = CATALOGUE[self.builder]
         return {
             "architecture": {
@@ -88,6 +88,7 @@ class Variant:
             "recipe": {entry: self.levels[entry] for entry in Recipe.model_fields},
             "data": data.model_dump(),
             "seed": seed,
+            "diagnostics": sorted(diagnostics),
         }
 
 
@@ -133,6 +134,7 @@ class Plan:
         if self._problems:
             raise StudyError(self._problems)
         self.variants = self._expand()
+        self._check_diagnostics()
         self.contrasts = self._contrasts()
         self.claims = self._resolve_claims()
         if self._problems:
@@ -164,7 +166,11 @@ class Plan:
     @property
     def figures(self) -> list[str]:
         """The names of the figures that the study has."""
-        return ["curves", "runs", *["effects"] * bool(self.contrasts), *["series"] * bool(self.series)]
+        drawn = ["curves", "runs", *["effects"] * bool(self.contrasts), *["series"] * bool(self.series)]
+        if self.study.diagnostics:
+            dense = any(self._builder(name).startswith("densenet") for name in self.study.architectures)
+            drawn += ["gradient_flow", "saturation", *["sources"] * dense]
+        return drawn
 
     def shards(self, size: int) -> dict[str, list[tuple[int, ...]]]:
         """Cut the seeds of each variant into shards of at most `size`."""
@@ -205,11 +211,27 @@ class Plan:
 
     def _check_metrics(self) -> None:
         for position, metric in enumerate(self.study.metrics):
-            self._choose(("metrics", position), metric, METRICS, "a metric")
-        for key in ("seeds", "metrics"):
+            self._check_metric(("metrics", position), metric)
+        for key in ("seeds", "metrics", "diagnostics"):
             values = list(getattr(self.study, key))
             if len(set(values)) < len(values):
                 self._refuse((key,), f"found {values}, expected every entry once")
+
+    def _check_metric(self, key: tuple, metric: str) -> bool:
+        """Note a problem unless the study will have the metric."""
+        if not self._choose(key, metric, METRICS, "a metric"):
+            return False
+        if METRICS[metric].needs_diagnostics and not self.study.diagnostics:
+            self._refuse(key, f"found {metric!r}, which needs diagnostics: expected epochs there, such as [0]")
+            return False
+        return True
+
+    def _check_diagnostics(self) -> None:
+        """Note the epochs to diagnose that some variant does not have."""
+        last = min(variant.levels["epochs"] for variant in self.variants.values())
+        for position, epoch in enumerate(self.study.diagnostics):
+            if epoch > last:
+                self._refuse(("diagnostics", position), f"found {epoch}, expected an epoch from 0 to {last}")
 
     def _builder(self, architecture: str) -> str:
         return self.study.architectures[architecture].builder or architecture
@@ -381,7 +403,7 @@ class Plan:
             key = ("claims", name)
             if not re.match(r"^[a-z0-9][a-z0-9-]*$", name):
                 self._refuse(key, f"found the name {name!r}, expected small letters, digits and - only")
-            if not self._choose((*key, "metric"), claim.metric, METRICS, "a metric"):
+            if not self._check_metric((*key, "metric"), claim.metric):
                 continue
             for place, architecture in enumerate(claim.architectures or []):
                 self._choose(
