@@ -87,7 +87,8 @@ def workspace(finished, tmp_path):
 
 def test_the_study_ends_in_everything_it_promises(finished):
     results = finished.path / "results/miniature"
-    for name in ("report.html", "mlflow.json", "runs.parquet", "curves.parquet", "examples.npy", "contrasts.csv"):
+    tables = ("runs.parquet", "curves.parquet", "diagnostics.parquet", "examples.npy", "contrasts.csv")
+    for name in ("report.html", "mlflow.json", *tables):
         assert (results / name).stat().st_size
     for ending in ("csv", "md", "tex"):
         assert (results / f"tables/comparison.{ending}").stat().st_size

@@ -17,6 +17,12 @@ def _epoch_text(epoch: int) -> str:
     return f"after epoch {epoch}" if epoch else "before training"
 
 
+def _name(axis: Axes, architecture: str) -> None:
+    """Write the architecture's name above the title of its first panel."""
+    above = {"xycoords": "axes fraction", "xytext": (0, 16), "textcoords": "offset points"}
+    axis.annotate(architecture, (0, 1), fontweight="bold", **above)
+
+
 def _panels(plan: Plan, columns: int, title: str) -> tuple[Figure, dict[str, np.ndarray]]:
     """Make a row of panels an architecture, each row with its own scale."""
     set_style()
@@ -30,18 +36,17 @@ def _panels(plan: Plan, columns: int, title: str) -> tuple[Figure, dict[str, np.
         layout="constrained",
     )
     for row, name in zip(axes, names, strict=True):
-        row[0].annotate(
-            name, (0, 1), xytext=(0, 16), xycoords="axes fraction", textcoords="offset points", fontweight="bold"
-        )
+        _name(row[0], name)
         for axis in row:
             axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     figure.suptitle(title, x=0.01, ha="left")
     return figure, dict(zip(names, axes, strict=True))
 
 
-def _lines(plan: Plan, architecture: str, axis: Axes, rows: pd.DataFrame, along: str) -> None:
-    """Draw a line a variant: the mean over seeds against `along`, in a band from lowest to highest."""
+def _lines(plan: Plan, architecture: str, axis: Axes, rows: pd.DataFrame, along: str) -> bool:
+    """Draw a line a variant: the mean over seeds against `along`, in a band from lowest to highest; say if there is any."""
     variants = [v.id for v in plan.variants.values() if v.architecture == architecture]
+    rows = rows[rows["variant"].isin(variants)].dropna(subset="value")
     colours = variant_colours(plan, variants)
     for variant in variants:
         values = rows[rows["variant"] == variant].groupby(along)["value"]
@@ -58,6 +63,7 @@ def _lines(plan: Plan, architecture: str, axis: Axes, rows: pd.DataFrame, along:
             zorder=3 if baseline else 2,
         )
         axis.fill_between(middle.index, values.min(), values.max(), color=colours[variant], alpha=0.15, lw=0)
+    return not rows.empty
 
 
 def _legend(axis: Axes) -> None:
@@ -72,8 +78,8 @@ def gradient_flow(plan: Plan, rows: pd.DataFrame) -> Figure:
     flow = rows[(rows["quantity"] == "gradient_rms") & (rows["value"] > 0)]
     for architecture, axes in panels.items():
         for axis, epoch in zip(axes, epochs, strict=True):
-            _lines(plan, architecture, axis, flow[flow["epoch"] == epoch], "depth")
-            axis.set_yscale("log")
+            if _lines(plan, architecture, axis, flow[flow["epoch"] == epoch], "depth"):
+                axis.set_yscale("log")
             axis.set_xlim(left=0.3)  # there is no layer 0
             axis.set_title(_epoch_text(epoch), loc="left", fontsize="medium")
         axes[0].set_ylabel("RMS gradient (nats)")
@@ -94,7 +100,7 @@ def saturation(plan: Plan, rows: pd.DataFrame) -> Figure:
         for axis, (quantity, title) in zip(axes, titles.items(), strict=True):
             _lines(plan, architecture, axis, means[means["quantity"] == quantity], "epoch")
             axis.set_title(title, loc="left", fontsize="medium")
-            axis.set_ylim(bottom=0)
+            axis.set_ylim(-4, 104)  # a line at zero is a line, too
         axes[0].set_ylabel("share (%)")
         _legend(axes[-1])
     for axis in axes:
@@ -131,13 +137,15 @@ def sources(plan: Plan, rows: pd.DataFrame) -> Figure:
         top = max(float(block.max(axis=None)) for block in blocks)
         for axis, (number, block) in zip(row, enumerate(blocks, 1), strict=False):
             axis.set_axis_on()
-            image = axis.imshow(block, cmap="viridis", vmin=0, vmax=top, origin="upper")
-            axis.set_xticks(range(block.shape[1]), range(1, block.shape[1] + 1))
-            axis.set_yticks(range(block.shape[0]), range(block.shape[0]))
+            extent = (0.5, block.shape[1] + 0.5, block.shape[0] - 0.5, -0.5)  # targets from 1, sources from 0
+            image = axis.imshow(block, cmap="viridis", vmin=0, vmax=top, extent=extent)
+            for side in (axis.xaxis, axis.yaxis):
+                side.set_major_locator(MaxNLocator(integer=True, nbins=6))
             axis.grid(visible=False)
-            axis.set_title(f"{name}, block {number}" if number == 1 else f"block {number}", loc="left")
+            axis.set_title(f"block {number}", loc="left", fontsize="medium")
             axis.set_xlabel("target layer")
         row[0].set_ylabel("source layer")
+        _name(row[0], name)
         figure.colorbar(image, ax=row.tolist(), label="mean |weight|", shrink=0.8)
     epoch = _epoch_text(max(plan.study.diagnostics))
     figure.suptitle(f"Weights by source layer, {epoch}: mean over seeds", x=0.01, ha="left")
