@@ -132,6 +132,10 @@ def test_what_counts_as_saturated(name, inputs, expected):
     assert SATURATED[type(layer)](x, layer(x)).tolist() == [bool(share) for share in expected]
 
 
+def test_every_activation_has_a_rule():
+    assert {type(make()) for level, make in LEVELS["activation"].items() if level != "none"} <= set(SATURATED)
+
+
 def test_a_unit_is_dead_if_it_is_saturated_everywhere():
     network = nn.Sequential(
         OrderedDict(conv=nn.Conv2d(1, 4, 1), act=nn.ReLU(), flat=nn.Flatten(), out=nn.Linear(64, 3))

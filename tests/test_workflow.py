@@ -343,6 +343,20 @@ def test_runs_that_all_diverge_at_once_still_end_in_a_report(workspace):
     assert "2 diverged, 0 stuck" in page
 
 
+def test_a_study_with_diagnostics_draws_the_mechanism_and_says_what_it_cost(workspace):
+    text = yaml.safe_load((workspace.path / STUDY).read_text())
+    text |= {"grid": [], "claims": {}, "diagnostics": [0, 2], "metrics": ["test_accuracy", "gradient_ratio"]}
+    text["architectures"] = {"lenet": {}}
+    (workspace.path / "config/studies/inside.yaml").write_text(yaml.safe_dump(text))
+    workspace.run("results/inside/report.html", study="inside")
+    results = workspace.path / "results/inside"
+    assert (results / "figures/gradient_flow.svg").stat().st_size
+    assert set(pd.read_parquet(results / "diagnostics.parquet")["epoch"]) == {0, 2}
+    assert re.search(
+        r"\d+\.\d % of training, and not counted in it \(epochs 0, 2\)", (results / "report.html").read_text()
+    )
+
+
 @pytest.mark.parametrize("study", ["nothing", "../digits", "broken"])
 def test_a_bad_study_is_refused_before_anything_is_made(workspace, study):
     shutil.rmtree(workspace.path / "results")

@@ -5,8 +5,9 @@ from a stream of their own. A run that is diagnosed trains to the same bits as o
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import torch
@@ -29,6 +30,7 @@ SATURATED: dict[type[nn.Module], Callable[[torch.Tensor, torch.Tensor], torch.Te
 }
 
 Quantities = dict[str, torch.Tensor]
+Measure = Callable[[torch.Tensor, torch.Tensor], Quantities]  # of a layer's input and output
 
 
 def norm(values: torch.Tensor) -> torch.Tensor:
@@ -99,6 +101,11 @@ def by_source(module: nn.Module) -> Quantities:
     return {f"source_{position}": part.abs().mean() for position, part in enumerate(parts)}
 
 
+def later(x: torch.Tensor, y: torch.Tensor) -> Quantities:
+    """Measure nothing yet: only the order of the call counts, and the rest is known after the pass."""
+    return {}
+
+
 class Probe:
     """Measures a network on a fixed batch without leaving a trace.
 
@@ -156,9 +163,6 @@ class Probe:
         for name, weight, gradient in zip(names, weights, gradients, strict=True):
             seen["affine"][name] = self._affine(name, weight, gradient)
         self._before = {}
-        for name, module in self.network.named_modules():
-            if getattr(module, "sources", None):
-                seen["source"][name] = by_source(module)
         rows, values = [], []
         for kind, layers in seen.items():
             for depth, (layer, quantities) in enumerate(layers.items(), 1):
@@ -180,35 +184,33 @@ class Probe:
             found |= {"update_norm": update, "update_ratio": update / norm(self._before[name])}
         return found
 
+    def _watched(self) -> Iterator[tuple[str, str, nn.Module, Measure]]:
+        """List the modules by kind and name, each with what is measured when it is called."""
+        for name, layer in self.network.named_modules():
+            if isinstance(layer, AFFINE):
+                yield "affine", name, layer, later
+            if type(layer) in SATURATED:
+                yield "activation", name, layer, partial(saturation, type(layer))
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.track_running_stats:
+                yield "norm", name, layer, later
+            if getattr(layer, "sources", None):
+                yield "source", name, layer, lambda x, y, layer=layer: by_source(layer)
+
     def _forward(self) -> tuple[dict[str, dict[str, Quantities]], torch.Tensor]:
         """Pass the probe through the network; return what was seen by kind and layer, and the loss."""
         seen: dict[str, dict[str, Quantities]] = {"affine": {}, "activation": {}, "norm": {}, "source": {}}
 
-        def note(kind: str, name: str, measure: Callable[..., Quantities]) -> Callable[..., None]:
-            @torch.no_grad()
-            def hook(_: nn.Module, inputs: tuple, output: Any = None) -> None:
-                if name not in seen[kind]:
+        def note(kind: str, name: str, measure: Measure, _: nn.Module, inputs: tuple, output: Any) -> None:
+            if name not in seen[kind]:
+                with torch.no_grad():
                     seen[kind][name] = measure(inputs[0], output)
-
-            return hook
 
         device, training = self.images.device, self.network.training
         buffers = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
         with ExitStack() as undo:
             undo.callback(self.network.train, training)
-            for name, layer in self.network.named_modules():
-                if isinstance(layer, AFFINE):
-                    hook = layer.register_forward_pre_hook(note("affine", name, lambda x, y: {}))
-                elif type(layer) in SATURATED:
-                    kind = type(layer)
-                    hook = layer.register_forward_hook(
-                        note("activation", name, lambda x, y, kind=kind: saturation(kind, x, y))
-                    )
-                elif isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.track_running_stats:
-                    hook = layer.register_forward_pre_hook(note("norm", name, lambda x, y: {}))
-                else:
-                    continue
-                undo.callback(hook.remove)
+            for kind, name, layer, measure in self._watched():
+                undo.callback(layer.register_forward_hook(partial(note, kind, name, measure)).remove)
             undo.enter_context(torch.random.fork_rng([device] if device.type == "cuda" else []))
             torch.manual_seed(self.seed)
             self.network.train()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -186,7 +187,7 @@ class Run:
             self.network,
             train.images[chosen],
             train.labels[chosen],
-            lambda outputs, labels: objective(outputs, labels, self.recipe),
+            partial(objective, recipe=self.recipe),
             stream_seed(self.seed, "diagnostics"),
         )
 
