@@ -21,7 +21,7 @@ CASES = [  # name, builder, levels that differ from the catalogue's, data
     ("LeNet", "lenet", {"activation": "relu"}, "digits"),
     ("VGG-11, width 8", "vgg", {"width": 8, "hidden": 64, "norm": "batch"}, "digits"),
     ("ResNet-14, width 8", "resnet_cifar", {"depth": 14, "width": 8}, "digits"),
-    ("DenseNet-22, growth rate 4", "densenet_cifar", {"depth": 22, "growth_rate": 4}, "digits"),
+    ("DenseNet-13, growth rate 4", "densenet_cifar", {"depth": 13, "growth_rate": 4}, "digits"),
     ("LeNet", "lenet", {"activation": "relu"}, "synthetic"),
     ("ResNet-8, width 4", "resnet_cifar", {"depth": 8, "width": 4}, "synthetic"),
 ]
@@ -81,9 +81,10 @@ def main(arguments: argparse.Namespace) -> None:
             with_them.append(seconds(diagnosed, parts[data]))
         middle = statistics.median(without)
         total, spent = (statistics.median(column) for column in zip(*with_them, strict=True))
+        share = statistics.median(part / (whole - part) for whole, part in with_them)
         images = parts[data]["train"].images
         shape = "x".join(map(str, images.shape[1:]))
-        numbers = f"{middle:.2f} | {total:.2f} | {spent:.3f} | {100 * spent / middle:.1f} %"
+        numbers = f"{middle:.2f} | {total:.2f} | {spent:.3f} | {100 * share:.1f} %"
         lines.append(f"| {name} | {len(images):,} of {shape} | {numbers} |")
         print(lines[-1], flush=True)
     machine = describe(device)
@@ -95,8 +96,8 @@ backwards, however many images an epoch has: the share falls with the size of th
 
 {chr(10).join(lines)}
 
-The difference of the two totals is that of two noisy clocks; the seconds of the fifth column were measured around the
-diagnoses themselves, and the share is theirs of a run without. Others may have used the machine at the same time.
+Others used the machine at the same time, so that the two totals say little of their difference. The seconds of the fifth
+column were measured around the diagnoses themselves; the share is that of their seconds to all others of the same run.
 
 Measured by `benchmarks/diagnostics.py` on {machine["device"]} ({machine["processor"]}), {machine["threads"]} thread(s),
 torch {machine["torch"]}, Python {machine["python"]}.
