@@ -96,7 +96,7 @@ backwards, however many images an epoch has: the share falls with the size of th
 
 {chr(10).join(lines)}
 
-Others used the machine at the same time, so that the two totals say little of their difference. The seconds of the fifth
+Where others use the machine at the same time, the two totals say little of their difference. The seconds of the fifth
 column were measured around the diagnoses themselves; the share is that of their seconds to all others of the same run.
 
 Measured by `benchmarks/diagnostics.py` on {machine["device"]} ({machine["processor"]}), {machine["threads"]} thread(s),
