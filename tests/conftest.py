@@ -11,7 +11,7 @@ from ablation.study import Data, Recipe
 DIGITS = Data(name="digits").model_dump()
 
 
-def make_spec(name="lenet", seed=0, recipe=None, **levels):
+def make_spec(name="lenet", seed=0, recipe=None, diagnostics=(), **levels):
     """A run's spec with the catalogue's reference levels, except those given."""
     entry = CATALOGUE[name]
     chosen = {**entry.layers, **entry.arguments, **levels}
@@ -24,6 +24,7 @@ def make_spec(name="lenet", seed=0, recipe=None, **levels):
         "recipe": Recipe(**{"epochs": 2, "batch_size": 64, "lr": 0.05, **(recipe or {})}).model_dump(),
         "data": DIGITS,
         "seed": seed,
+        "diagnostics": list(diagnostics),
     }
 
 

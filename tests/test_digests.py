@@ -37,11 +37,11 @@ def imported(root):
     return found
 
 
-def test_training_depends_on_nothing_that_does_not_train():
+def test_training_depends_on_nothing_that_makes_no_record():
     assert imported("ablation.training") == {
         f"ablation.{name}"
         for name in (
-            *("training", "recipe", "randomness", "initialisation", "networks"),
+            *("training", "diagnostics", "recipe", "randomness", "initialisation", "networks"),
             *("layers", "norms", "joins", "pooling", "heads"),
         )
     }

@@ -72,7 +72,7 @@ def test_receptive_fields_of_vgg(depth, expected):
     # Araujo et al. 2019, table 1: VGG-16 sees 212 pixels after its last pooling. Dense layers see the image.
     after = {layer.name: layer.receptive_field for layer in table}
     assert after["pool5"] == {11: (150, 150), 13: (156, 156), 16: (212, 212)}[depth]
-    assert after["classifier"] == (224, 224)
+    assert after["head.classifier"] == (224, 224)
 
 
 def test_receptive_fields_of_lenet():
@@ -250,7 +250,7 @@ def test_a_changed_layer_says_what_changed():
     assert "7 removed, 7 changed" in text  # with every norm that goes, the bias of a convolution comes back
     wide = {c.name: c for c in difference(small_table(width=8), small_table())}
     assert wide["stem.conv"].what == ("output", "parameters", "multiply_adds")
-    assert wide["head.linear"].what == ("parameters", "multiply_adds")
+    assert wide["head.classifier"].what == ("parameters", "multiply_adds")
 
 
 def test_what_only_trains_otherwise_says_so():

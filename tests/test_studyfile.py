@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from ablation.architectures import CATALOGUE
-from ablation.shards import shard_spec
+from ablation.shards import planned_runs, shard_spec
 from ablation.studyfile import StudyFileError, locate_study, read_study, study_schema
 
 ROOT = Path(__file__).parents[1]
@@ -149,6 +149,20 @@ def test_seeds_can_be_listed_and_are_cut_into_shards(read):
     assert [run["seed"] for run in runs] == [7, 1]
 
 
+def test_runs_are_told_which_epochs_to_diagnose_and_have_keys_of_their_own(read):
+    plan = read(change("seeds: 3", "seeds: 3\ndiagnostics: [3, 0]\nmetrics: [test_accuracy, gradient_ratio]"))
+    (run,) = json.loads(shard_spec(plan, "lenet", (0,)))["runs"]
+    assert run["diagnostics"] == [0, 3]
+    assert read(plan.study.model_dump_json(), "frozen.json").study == plan.study
+    keys = {found.key for study in (plan, read(GOOD)) for found in planned_runs(study, "data")[:1]}
+    assert len(keys) == 2
+
+
+def test_epochs_to_diagnose_fit_the_shortest_training(read):
+    with pytest.raises(StudyFileError, match=r"diagnostics\[0\]: found 3, expected an epoch from 0 to 2"):
+        read(change("lr: [0.01]", "epochs: [2]") + "diagnostics: [3]\n")
+
+
 MISTAKES = [
     # change of the good file, what the message must say
     ("seeds: 3", "sedes: 3", ["sedes: unknown key 'sedes'; did you mean 'seeds'?", "seeds: this key is missing"]),
@@ -190,6 +204,11 @@ MISTAKES = [
     ("seeds: 3", "seeds: [1, 1]", ["seeds: found [1, 1], expected every entry once"]),
     ("seeds: 3", "seeds: 3\nmetrics: [test_acuracy]", ["metrics[0]: found 'test_acuracy'", "did you mean 'test_accuracy'?"]),
     ("seeds: 3", "seeds: 3\nseeds: 4", ["found the key 'seeds' twice (line 14)"]),
+    ("seeds: 3", "seeds: 3\ndiagnostics: [0, 4]", ["line 14, diagnostics[1]: found 4, expected an epoch from 0 to 3"]),
+    ("seeds: 3", "seeds: 3\ndiagnostics: [-1]", ["diagnostics[0]: found -1"]),
+    ("seeds: 3", "seeds: 3\ndiagnostics: [1, 1]", ["diagnostics: found [1, 1], expected every entry once"]),
+    ("seeds: 3", "seeds: 3\ndiagnostics: true", ["diagnostics: found true"]),
+    ("seeds: 3", "seeds: 3\nmetrics: [gradient_ratio]", ["metrics[0]: found 'gradient_ratio', which needs diagnostics"]),
     ("title: A title", "title: [A title", ["line", "not valid YAML"]),
     ("resnet: {builder", "../resnet: {builder", ["found the name '../resnet', expected letters, digits and _ only"]),
     ("smallest_effect: 0.01", "", ["smallest_effect: this key is missing"]),
@@ -227,6 +246,11 @@ CLAIM_MISTAKES = [
     ("source: t", "source: t, given: {activation: relu}", "found the factor of the claim itself"),
     ("against: sigmoid", "against: relu", "expected two levels"),
     ("metric: test_accuracy", "metric: accuracy", "claims.relu-better.metric: found 'accuracy'"),
+    (
+        "metric: test_accuracy",
+        "metric: gradient_ratio",
+        "claims.relu-better.metric: found 'gradient_ratio', which needs",
+    ),
     ("direction: greater", "direction: up", "found 'up', expected greater, less"),
     ("source: t", "source: t, architectures: [resnet]", "the study has no variant 'resnet-activation.sigmoid'"),
     ("relu-better:", "Relu better:", "small letters, digits and - only"),

@@ -14,7 +14,7 @@ from ablation.drawings import draw_blocks
 from ablation.layertable import to_record
 from ablation.metrics import METRICS
 from ablation.plan import Plan
-from ablation.report import inline_svg, mixtures, write_report
+from ablation.report import diagnostics_cost, inline_svg, mixtures, write_report
 from ablation.sizes import inspect
 from ablation.statistics import welch
 from ablation.studyfile import read_study
@@ -42,6 +42,7 @@ def invented_runs(plan: Plan) -> pd.DataFrame:
                     "training_seconds": 2.0,
                     "epochs": 3,
                     "evaluate_seconds": 0.5,
+                    "diagnostics_seconds": 0.05,
                     "parameters": 1000 * (position + 1),
                     "multiply_adds": 5_000_000,
                     "device": "cpu",
@@ -170,6 +171,14 @@ def test_report_is_one_page_that_needs_no_other_file(study):
 
 def test_svg_loses_its_head_only():
     assert inline_svg('<?xml version="1.0"?>\n<svg a="b"></svg>') == '<svg a="b"></svg>'
+
+
+def test_diagnostics_state_their_cost(study):
+    plan, runs, *_ = study
+    assert diagnostics_cost(plan, runs) == []
+    diagnosed = Plan(plan.study.model_copy(update={"diagnostics": (4, 0)}), plan.name)
+    ((_, text),) = diagnostics_cost(diagnosed, runs)
+    assert text == "0.8 s, 2.5 % of training, and not counted in it (epochs 0, 4)"
 
 
 def test_mixed_hardware_is_said(study):

@@ -33,7 +33,12 @@ def record(planned, status="completed"):
         "status": status,
         "metrics": metrics,
         "sizes": {"parameters": 10, "multiply_adds": 20},
-        "timings": {"train_seconds": 1.5, "evaluate_seconds": 1.0, "images_per_second": 9.0},
+        "timings": {
+            "train_seconds": 1.5,
+            "evaluate_seconds": 1.0,
+            "diagnostics_seconds": 0.0,
+            "images_per_second": 9.0,
+        },
         "environment": environment,
         "curves": curves(3),
     }

@@ -88,7 +88,8 @@ def workspace(finished, tmp_path):
 
 def test_the_study_ends_in_everything_it_promises(finished):
     results = finished.path / "results/miniature"
-    for name in ("report.html", "mlflow.json", "runs.parquet", "curves.parquet", "examples.npy", "contrasts.csv"):
+    tables = ("runs.parquet", "curves.parquet", "diagnostics.parquet", "examples.npy", "contrasts.csv")
+    for name in ("report.html", "mlflow.json", *tables):
         assert (results / name).stat().st_size
     for ending in ("csv", "md", "tex"):
         assert (results / f"tables/comparison.{ending}").stat().st_size
@@ -369,6 +370,20 @@ def test_runs_that_all_diverge_at_once_still_end_in_a_report(workspace):
     workspace.run("results/lost/report.html", study="lost")
     page = (workspace.path / "results/lost/report.html").read_text()
     assert "2 diverged, 0 stuck" in page
+
+
+def test_a_study_with_diagnostics_draws_the_mechanism_and_says_what_it_cost(workspace):
+    text = yaml.safe_load((workspace.path / STUDY).read_text())
+    text |= {"grid": [], "claims": {}, "diagnostics": [0, 2], "metrics": ["test_accuracy", "gradient_ratio"]}
+    text["architectures"] = {"lenet": {}}
+    (workspace.path / "config/studies/inside.yaml").write_text(yaml.safe_dump(text))
+    workspace.run("results/inside/report.html", study="inside")
+    results = workspace.path / "results/inside"
+    assert (results / "figures/gradient_flow.svg").stat().st_size
+    assert set(pd.read_parquet(results / "diagnostics.parquet")["epoch"]) == {0, 2}
+    assert re.search(
+        r"\d+\.\d % of training, and not counted in it \(epochs 0, 2\)", (results / "report.html").read_text()
+    )
 
 
 @pytest.mark.parametrize("study", ["nothing", "../digits", "broken"])

@@ -1,6 +1,8 @@
-"""Records gathered into tables: a row a run, a row a run and epoch, a bit a test image."""
+"""Records gathered into tables: a row a run, a row a run and epoch, a bit a test image, a row a diagnosed number."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,19 @@ import pandas as pd
 
 from ablation.metrics import METRICS
 from ablation.plan import Plan, level_text
-from ablation.store import CORRECT, DamagedRecordError, Store
+from ablation.store import CORRECT, DIAGNOSTICS, DamagedRecordError, Store
+
+# Columns of `diagnostics.parquet`, which a study without diagnostics has, too.
+DIAGNOSTIC_COLUMNS = {
+    "variant": str,
+    "seed": "int64",
+    "epoch": "int64",
+    "layer": str,
+    "depth": "int64",
+    "kind": str,
+    "quantity": str,
+    "value": float,
+}
 
 
 def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -30,14 +44,22 @@ def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> di
         "epochs": len(record["curves"]),
         "training_seconds": record["timings"]["train_seconds"],
         "evaluate_seconds": record["timings"]["evaluate_seconds"],
+        "diagnostics_seconds": record["timings"]["diagnostics_seconds"],
         "images_per_second": record["timings"]["images_per_second"],
         **{name: record["environment"][name] for name in ("device", "processor", "threads", "torch", "python", "git")},
     }
 
 
+def diagnostic_rows(variant: str, folder: Path, record: dict[str, Any]) -> pd.DataFrame:
+    """Read what a run's diagnoses measured into rows of `diagnostics.parquet`; none if it had no diagnosis."""
+    columns = json.loads((folder / DIAGNOSTICS).read_bytes()) if DIAGNOSTICS in record["files"] else {}
+    rows = pd.DataFrame(columns, columns=list(DIAGNOSTIC_COLUMNS))
+    return rows.assign(variant=variant, seed=record["seed"]).astype(DIAGNOSTIC_COLUMNS)
+
+
 def collect(
     plan: Plan, store: Store, claimed: Sequence[tuple[str, str]]
-) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray, pd.DataFrame]:
     """Gather records.
 
     Parameters
@@ -55,6 +77,8 @@ def collect(
         A row a run and epoch.
     examples : numpy.ndarray
         bool (runs, test images): whether the run named that image right; rows as in `runs`.
+    diagnostics : pandas.DataFrame
+        A row a run, epoch, layer and quantity, ordered as `runs`; empty if the study has no diagnostics.
 
     Raises
     ------
@@ -62,7 +86,7 @@ def collect(
         If records are missing or damaged, naming all of them; the damaged ones are set aside.
     """
     order = {variant: position for position, variant in enumerate(plan.variants)}
-    rows, curves, examples, broken = [], [], [], []
+    rows, curves, examples, diagnostics, broken = [], [], [], [], []
     for variant, key in claimed:
         try:
             record = store.read(key)
@@ -75,6 +99,7 @@ def collect(
         rows.append(run_row(plan, variant, key, record))
         curves += [{"variant": variant, "seed": record["seed"], **row} for row in record["curves"]]
         examples.append(np.load(store.folder(key) / CORRECT))
+        diagnostics.append(diagnostic_rows(variant, store.folder(key), record))
     if broken:
         raise DamagedRecordError("\n".join([*broken, "start again: these runs, and no others, will be trained anew"]))
     position = sorted(range(len(rows)), key=lambda i: (order[rows[i]["variant"]], rows[i]["seed"]))
@@ -85,4 +110,5 @@ def collect(
     curve_rows = pd.DataFrame(curves).sort_values(["variant", "seed", "epoch"], ignore_index=True)
     numbers = curve_rows.columns.difference(["variant", "seed", "epoch"])
     curve_rows[numbers] = curve_rows[numbers].astype(float)
-    return runs, curve_rows, np.stack([examples[i] for i in position])
+    diagnosed = pd.concat([diagnostics[i] for i in position], ignore_index=True)
+    return runs, curve_rows, np.stack([examples[i] for i in position]), diagnosed

@@ -22,11 +22,13 @@ mpl.rcParams["svg.fonttype"] = "path"  # the page must look alike where the font
 mpl.rcParams["svg.hashsalt"] = "ablation"  # the same data give the same file
 
 
-def _style() -> None:
+def set_style() -> None:
+    """Set the look that all figures share."""
     sns.set_theme(context="paper", style="whitegrid", palette="colorblind", font_scale=0.95)
 
 
-def _label(plan: Plan, variant: str) -> str:
+def variant_label(plan: Plan, variant: str) -> str:
+    """Name a variant within its architecture: what it changes of the baseline."""
     changed = plan.variants[variant].changed
     if not changed:
         return "baseline"
@@ -40,7 +42,7 @@ def _seeds(runs: pd.DataFrame) -> str:
     return f"n = {low} seeds" if low == high else f"n = {low} to {high} seeds"
 
 
-def _colours(plan: Plan, variants: list[str]) -> dict[str, tuple]:
+def variant_colours(plan: Plan, variants: list[str]) -> dict[str, tuple]:
     """Give the baseline black, and each variant a colour of its own; the levels of a number go from light to dark."""
     changed = [variant for variant in variants if plan.variants[variant].changed]
     factors = {tuple(plan.variants[variant].changed) for variant in changed}
@@ -62,7 +64,7 @@ def _colours(plan: Plan, variants: list[str]) -> dict[str, tuple]:
 
 def curves(plan: Plan, runs: pd.DataFrame, rows: pd.DataFrame) -> Figure:
     """Draw learning curves: a row an architecture, training loss and `Plan.watched_accuracy` against epochs."""
-    _style()
+    set_style()
     accuracy = METRICS[plan.watched_accuracy]
     architectures = list(plan.study.architectures)
     figure, axes = plt.subplots(
@@ -70,7 +72,7 @@ def curves(plan: Plan, runs: pd.DataFrame, rows: pd.DataFrame) -> Figure:
     )
     for (left, right), architecture in zip(axes, architectures, strict=True):
         variants = [v.id for v in plan.variants.values() if v.architecture == architecture]
-        colours = _colours(plan, variants)
+        colours = variant_colours(plan, variants)
         mine = rows[rows["variant"].isin(variants)].assign(accuracy=accuracy.scale * rows[plan.watched_accuracy])
         for axis, column in ((left, "train_loss"), (right, "accuracy")):
             for variant in variants:
@@ -83,7 +85,7 @@ def curves(plan: Plan, runs: pd.DataFrame, rows: pd.DataFrame) -> Figure:
                     color=colours[variant],
                     lw=1.8 if baseline else 1.3,
                     ls="-" if baseline else (0, (4, 1)),
-                    label=_label(plan, variant),
+                    label=variant_label(plan, variant),
                     zorder=3 if baseline else 2,
                 )
                 axis.fill_between(middle.index, low, high, color=colours[variant], alpha=0.15, lw=0)
@@ -125,7 +127,7 @@ def run_curves(title: str, rows: list[dict]) -> Figure:
 
 def _by_architecture(plan: Plan, rows: dict[str, list[str]], title: str) -> tuple[Figure, np.ndarray]:
     """Make a panel an architecture, as high as it has rows, each with its own scale: effects differ by powers of ten."""
-    _style()
+    set_style()
     heights = [len(names) + 0.6 for names in rows.values()]
     figure, axes = plt.subplots(
         len(rows),
@@ -136,7 +138,7 @@ def _by_architecture(plan: Plan, rows: dict[str, list[str]], title: str) -> tupl
         gridspec_kw={"height_ratios": heights},
     )
     for axis, (architecture, names) in zip(axes[:, 0], rows.items(), strict=True):
-        axis.set_yticks(range(len(names)), [_label(plan, name) for name in names])
+        axis.set_yticks(range(len(names)), [variant_label(plan, name) for name in names])
         axis.set_ylim(len(names) - 0.4, -0.6)
         axis.set_title(architecture, loc="left", fontweight="bold", pad=3)
         axis.grid(axis="y", visible=False)
@@ -154,7 +156,7 @@ def final_runs(plan: Plan, runs: pd.DataFrame, table: pd.DataFrame) -> Figure:
     )
     seen = set()
     for axis, variants in zip(axes, rows.values(), strict=True):
-        colours = _colours(plan, variants)
+        colours = variant_colours(plan, variants)
         for place, variant in enumerate(variants):
             mine = runs[runs["variant"] == variant].sort_values("seed")
             offsets = np.linspace(-0.22, 0.22, len(mine)) if len(mine) > 1 else np.zeros(len(mine))
@@ -209,7 +211,7 @@ def effects(plan: Plan, runs: pd.DataFrame, table: pd.DataFrame) -> Figure:
     by_variant = table.set_index("variant")
     margin = metric.scale * plan.study.smallest_effect
     for axis, (architecture, variants) in zip(axes, rows.items(), strict=True):
-        colours = _colours(plan, [architecture, *variants])
+        colours = variant_colours(plan, [architecture, *variants])
         axis.axvspan(-margin, margin, color="0.9", zorder=0)
         axis.axvline(0, color="0.3", lw=0.9, zorder=1)
         for place, variant in enumerate(variants):
@@ -227,7 +229,7 @@ def effects(plan: Plan, runs: pd.DataFrame, table: pd.DataFrame) -> Figure:
 
 def series(plan: Plan, runs: pd.DataFrame, table: pd.DataFrame) -> Figure:
     """Draw the first metric against parameters along each numeric factor: every run, the means and their line."""
-    _style()
+    set_style()
     name = plan.study.metrics[0]
     metric = METRICS[name]
     found = plan.series

@@ -207,10 +207,10 @@ class Layers:
             )
         )
 
-    def between(self, signs: str, channels: int) -> nn.Module:
+    def placed(self, signs: str, channels: int) -> OrderedDict[str, nn.Module]:
         """Make what `ablation.joins.Placement` writes as signs: n is a norm, a an activation."""
         make = {"n": ("norm", lambda: self.norm(channels, self.epsilon)), "a": ("activation", self.activation)}
-        return nn.Sequential(OrderedDict((make[sign][0], make[sign][1]()) for sign in signs))
+        return OrderedDict((make[sign][0], make[sign][1]()) for sign in signs)
 
     def dense(self, fin: int, fout: int) -> nn.Module:
         """Make a dense layer, its norm and its activation."""

@@ -126,7 +126,17 @@ def blocks(table: Sequence[Layer]) -> list[tuple[str, list[Layer]]]:
         found = [(name, list(layers)) for name, layers in cut]
         if len(found) > 3:
             break
-    return found
+    return [part for name, layers in found for part in split_dense(name, layers)]
+
+
+def split_dense(name: str, block: Sequence[Layer]) -> list[tuple[str, list[Layer]]]:
+    """Cut a block of several dense layers, such as AlexNet's head, into what lies in it; leave any other whole."""
+    heavy = [layer for layer in block if layer.multiply_adds]
+    if len(heavy) < 2 or any(len(layer.output) > 1 for layer in heavy):
+        return [(name, list(block))]
+    depth = name.count(".") + 2
+    cut = groupby(block, lambda layer: ".".join(layer.name.split(".")[:depth]))
+    return [(inner, list(layers)) for inner, layers in cut]
 
 
 def fold_block(name: str, block: Sequence[Layer]) -> Layer:
@@ -249,7 +259,8 @@ def write_table(rows: Sequence[dict[str, str]], markdown: bool) -> str:
     headings = list(rows[0])
     align = ["left" if heading in TEXT_COLUMNS else "right" for heading in headings]
     if not markdown:
-        widths = {heading: max(len(heading), *(len(row[heading]) for row in rows)) for heading in headings}
+        # tabulate gives a heading two characters of room.
+        widths = {heading: max(len(heading) + 2, *(len(row[heading]) for row in rows)) for heading in headings}
         over = sum(widths.values()) + 2 * (len(headings) - 1) - TERMINAL
         if over > 0:  # the kinds give way first, then the names: their ends still tell them apart
             kind = max(24, widths["kind"] - over)

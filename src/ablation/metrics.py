@@ -18,6 +18,8 @@ class Metric:
     digits : int
         Decimals shown.
     higher_is_better : bool
+    needs_diagnostics : bool
+        Whether only a study with diagnostics has it.
     """
 
     label: str
@@ -25,6 +27,7 @@ class Metric:
     scale: float
     digits: int
     higher_is_better: bool
+    needs_diagnostics: bool = False
 
     @property
     def title(self) -> str:
@@ -41,4 +44,5 @@ METRICS: dict[str, Metric] = {
     "train_loss": Metric("training loss", "nats", 1, 3, False),
     "generalisation_gap": Metric("generalisation gap", "points", 100, 2, False),
     "train_seconds": Metric("training time", "s", 1, 1, False),
+    "gradient_ratio": Metric("gradient ratio of first to last layer", "powers of ten", 1, 2, True, True),
 }

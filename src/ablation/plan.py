@@ -86,13 +86,14 @@ class Variant:
             "arguments": {factor: self.levels[factor] for factor in entry.arguments},
         }
 
-    def spec(self, data: Data, seed: int) -> dict[str, Any]:
-        """State all that determines a run, in plain data."""
+    def spec(self, data: Data, seed: int, diagnostics: Iterable[int] = ()) -> dict[str, Any]:
+        """State all that determines a run and its record, in plain data; `diagnostics` are epochs."""
         return {
             "architecture": self.architecture_spec(),
             "recipe": {entry: self.levels[entry] for entry in Recipe.model_fields},
             "data": data.model_dump(),
             "seed": seed,
+            "diagnostics": sorted(diagnostics),
         }
 
 
@@ -140,6 +141,7 @@ class Plan:
         if self._problems:
             raise StudyError(self._problems)
         self.variants = self._expand()
+        self._check_diagnostics()
         self.contrasts = self._contrasts()
         self.claims = self._resolve_claims()
         if self._problems:
@@ -171,7 +173,11 @@ class Plan:
     @property
     def figures(self) -> list[str]:
         """The names of the figures that the study has."""
-        return ["blocks", "curves", "runs", *["effects"] * bool(self.contrasts), *["series"] * bool(self.series)]
+        drawn = ["blocks", "curves", "runs", *["effects"] * bool(self.contrasts), *["series"] * bool(self.series)]
+        if self.study.diagnostics:
+            dense = any(self._builder(name).startswith("densenet") for name in self.study.architectures)
+            drawn += ["gradient_flow", "saturation", *["sources"] * dense]
+        return drawn
 
     @property
     def watched_accuracy(self) -> str:
@@ -218,17 +224,29 @@ class Plan:
     def _check_metrics(self) -> None:
         for position, metric in enumerate(self.study.metrics):
             self._check_metric(("metrics", position), metric)
-        for key in ("seeds", "metrics"):
+        for key in ("seeds", "metrics", "diagnostics"):
             values = list(getattr(self.study, key))
             if len(set(values)) < len(values):
                 self._refuse((key,), f"found {values}, expected every entry once")
 
     def _check_metric(self, key: tuple, metric: str) -> bool:
-        """Note a problem unless every run of the study has the metric."""
-        if metric.startswith("validation_") and metric in METRICS and not self.study.data.validation:
+        """Note a problem unless the study will have the metric."""
+        if not self._choose(key, metric, METRICS, "a metric"):
+            return False
+        if metric.startswith("validation_") and not self.study.data.validation:
             self._refuse(key, f"found {metric!r}, but data.validation is 0: there are no images to measure it on")
             return False
-        return self._choose(key, metric, METRICS, "a metric")
+        if METRICS[metric].needs_diagnostics and not self.study.diagnostics:
+            self._refuse(key, f"found {metric!r}, which needs diagnostics: expected epochs there, such as [0]")
+            return False
+        return True
+
+    def _check_diagnostics(self) -> None:
+        """Note the epochs to diagnose that some variant does not have."""
+        last = min(variant.levels["epochs"] for variant in self.variants.values())
+        for position, epoch in enumerate(self.study.diagnostics):
+            if epoch > last:
+                self._refuse(("diagnostics", position), f"found {epoch}, expected an epoch from 0 to {last}")
 
     def _builder(self, architecture: str) -> str:
         return self.study.architectures[architecture].builder or architecture

@@ -33,6 +33,13 @@ FIGURE_CAPTIONS = {
     "runs": "Every run's final value; the bar is the mean of the variant.",
     "effects": "Difference of each variant's mean from its baseline's, with the 95 % interval over seeds (Welch).",
     "series": "The levels of a numeric factor against the parameters that they cost.",
+    "gradient_flow": "Root mean square of the gradient of the training loss by each layer's weights, on a fixed batch "
+    "of training images; layers in order of execution. Where a line falls to the left, the gradient vanishes.",
+    "saturation": "Share of the outputs of activations that are saturated (sigmoid: within 0.02 of 0 or 1; tanh: beyond "
+    "±0.96; GELU below -3, SiLU below -6) or inactive (ReLU: zero; leaky ReLU: negative), and share of the units that are "
+    "so for every image and position of the fixed batch.",
+    "sources": "Mean magnitude of the weights by which each layer of a dense block reads each earlier one, as in Huang et "
+    "al. 2017, figure 5: source 0 is what enters the block, the last column the transition after it. Baselines only.",
 }
 
 
@@ -166,6 +173,16 @@ def mixtures(runs: pd.DataFrame) -> list[str]:
     return warnings
 
 
+def diagnostics_cost(plan: Plan, runs: pd.DataFrame) -> list[tuple[str, str]]:
+    """Say what the diagnostics of a study cost; nothing if it has none."""
+    if not plan.study.diagnostics:
+        return []
+    seconds, training = runs["diagnostics_seconds"].sum(), runs["training_seconds"].sum()
+    epochs = ", ".join(map(str, sorted(plan.study.diagnostics)))
+    share = f"{100 * seconds / training:.1f} % of training"
+    return [("diagnostics", f"{seconds:.1f} s, {share}, and not counted in it (epochs {epochs})")]
+
+
 def _span(values: pd.Series) -> str:
     return ", ".join(sorted({str(value) for value in values.dropna()})) or "unknown"
 
@@ -222,6 +239,7 @@ def write_report(
         ),
         ("test set", "read once a run, after its last epoch; nothing was chosen by it"),
         ("training and evaluation", f"{seconds:.0f} s over all runs; about {count(work)} multiply-adds"),
+        *diagnostics_cost(plan, runs),
         ("source", _span(runs["git"])),
         ("torch", _span(runs["torch"])),
         ("Python", _span(runs["python"])),

@@ -36,7 +36,7 @@ class PlannedRun:
 def planned_runs(plan: Plan, data_digest: str) -> list[PlannedRun]:
     """List every run of a study with its key."""
     specs = [
-        (variant.id, seed, variant.spec(plan.study.data, seed))
+        (variant.id, seed, variant.spec(plan.study.data, seed, plan.study.diagnostics))
         for variant in plan.variants.values()
         for seed in plan.study.seeds
     ]
@@ -45,7 +45,8 @@ def planned_runs(plan: Plan, data_digest: str) -> list[PlannedRun]:
 
 def shard_spec(plan: Plan, variant: str, seeds: Sequence[int]) -> str:
     """Write the frozen spec of a shard as one line of JSON."""
-    specs = [plan.variants[variant].spec(plan.study.data, seed) for seed in seeds]
+    study = plan.study
+    specs = [plan.variants[variant].spec(study.data, seed, study.diagnostics) for seed in seeds]
     return json.dumps({"variant": variant, "runs": specs}, sort_keys=True)
 
 

@@ -1,8 +1,9 @@
 """The store: all records, each keyed by its spec, written whole or not at all, and never changed afterwards.
 
 A record is a folder ``<root>/<first two digits of key>/<key>`` with `record.json` (spec, status, curves, metrics, sizes,
-timings, environment and the digests of the other files), `correct.npy` and `weights.safetensors`. Under ``.running``
-lie the runs in training: their curves as they grow, and the state to go on from; under ``.damaged`` what was set aside.
+timings, environment and the digests of the other files), `correct.npy`, `weights.safetensors` and, where the study asked
+for it, `diagnostics.json` (by column). Under ``.running`` lie the runs in training: their curves as they grow, and the
+state to go on from; under ``.damaged`` what was set aside.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from ablation.digests import digest, file_digest
 from ablation.files import sync_folder, write_whole
 
 ROOT = Path("results/store")
-RECORD, CORRECT, WEIGHTS = "record.json", "correct.npy", "weights.safetensors"
+RECORD, CORRECT, WEIGHTS, DIAGNOSTICS = "record.json", "correct.npy", "weights.safetensors", "diagnostics.json"
 CURVES, STATE = "curves.jsonl", "state.pt"
 
 

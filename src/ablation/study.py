@@ -259,6 +259,11 @@ class Study(Strict):
         min_length=1,
         description=f"What is compared, the most important first: {', '.join(METRICS)}.",
     )
+    diagnostics: Annotated[tuple[Annotated[Whole, Field(ge=0)], ...], BeforeValidator(_as_tuple)] = Field(
+        (),
+        description="The epochs after which gradients, saturation, updates and drift are measured layer by layer; "
+        "0 is before training. Without it, none.",
+    )
     smallest_effect: Number = Field(
         gt=0, description="Smallest effect of interest on the first metric, in its own unit (0.01 accuracy is a point)."
     )

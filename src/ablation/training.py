@@ -3,8 +3,10 @@
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.modules.dropout import _DropoutNd
 
+from ablation.diagnostics import PROBE, Probe, gradient_ratio
 from ablation.initialisation import initialise
 from ablation.layers import LEVELS
 from ablation.networks import build
@@ -20,6 +23,7 @@ from ablation.randomness import stream, stream_seed
 from ablation.recipe import learning_rate, make_augmentation, make_optimizer
 
 EVALUATION_BATCH = 1024
+AUXILIARY = 0.3  # weight of auxiliary losses: Szegedy et al. 2015, section 5
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,9 @@ class Result:
     weights : dict of str to torch.Tensor
         The network's state, on the CPU.
     timings : dict of str to float
-        Seconds of training (without evaluation), of evaluation, and training images a second.
+        Seconds of training (without evaluation), of evaluation, of diagnostics, and training images a second.
+    diagnostics : list of dict
+        Rows as `ablation.diagnostics.Probe.measure` returns them, with None for what is not finite.
     """
 
     status: str
@@ -58,6 +64,7 @@ class Result:
     correct: np.ndarray
     weights: dict[str, torch.Tensor]
     timings: dict[str, float]
+    diagnostics: list[dict[str, Any]]
 
 
 def be_deterministic() -> None:
@@ -100,6 +107,33 @@ def put_on_device(
     }
 
 
+def objective(
+    outputs: torch.Tensor | tuple[torch.Tensor, ...], labels: torch.Tensor, recipe: Mapping[str, Any]
+) -> torch.Tensor:
+    """Return the loss that training minimises.
+
+    Parameters
+    ----------
+    outputs : torch.Tensor or tuple of torch.Tensor
+        Logits (n, classes); or, of a network with auxiliary classifiers in training mode, the main one's and then theirs.
+    labels : torch.Tensor
+        (n,).
+    recipe : mapping
+        Its ``label_smoothing`` counts.
+
+    Returns
+    -------
+    torch.Tensor
+        Mean cross-entropy in nats, plus `AUXILIARY` times that of each auxiliary classifier.
+    """
+    main, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
+    smoothing = recipe["label_smoothing"]
+    loss = functional.cross_entropy(main, labels, label_smoothing=smoothing)
+    for logits in auxiliary:
+        loss = loss + AUXILIARY * functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    return loss
+
+
 @torch.no_grad()
 def evaluate(network: nn.Module, part: Part) -> tuple[float | None, np.ndarray]:
     """Evaluate in evaluation mode.
@@ -128,9 +162,9 @@ def accuracy(correct: np.ndarray) -> float | None:
     return float(correct.mean()) if correct.size else None
 
 
-def finite(value: float | None) -> bool:
-    """Say whether a value is no infinity and not NaN; one that does not exist is neither."""
-    return value is None or math.isfinite(value)
+def number(value: float | None) -> float | None:
+    """Return a number as it is, and None in the place of one that is infinite or NaN."""
+    return value if value is None or math.isfinite(value) else None
 
 
 class Run:
@@ -155,7 +189,22 @@ class Run:
         # Dropout draws from torch's global stream, which is named anew at each step; without dropout nobody draws.
         self.draws = any(isinstance(layer, _DropoutNd) and layer.p > 0 for layer in self.network.modules())
         self.curves: list[dict[str, float | None]] = []
-        self.seconds = {"train": 0.0, "evaluate": 0.0}
+        self.chosen = frozenset(spec["diagnostics"])  # the epochs to diagnose
+        self.probe = self._make_probe() if self.chosen else None
+        self.diagnosed: list[dict[str, Any]] = []
+        self.seconds = {"train": 0.0, "evaluate": 0.0, "diagnostics": 0.0}
+
+    def _make_probe(self) -> Probe:
+        """Choose the training images that every diagnosis looks at, and how it sees them: without augmentation."""
+        train = self.parts["train"]
+        chosen = torch.randperm(len(train.labels), generator=stream(self.seed, "probe"))[:PROBE].to(train.labels.device)
+        return Probe(
+            self.network,
+            train.images[chosen],
+            train.labels[chosen],
+            partial(objective, recipe=self.recipe),
+            stream_seed(self.seed, "diagnostics"),
+        )
 
     @property
     def finished(self) -> bool:
@@ -166,7 +215,7 @@ class Run:
     def diverged(self) -> bool:
         """Whether the last epoch's losses are not finite."""
         return bool(self.curves) and not all(
-            finite(self.curves[-1][loss]) for loss in ("train_loss", "validation_loss")
+            self.curves[-1][loss] == number(self.curves[-1][loss]) for loss in ("train_loss", "validation_loss")
         )
 
     def state(self) -> dict[str, Any]:
@@ -175,6 +224,7 @@ class Run:
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "curves": self.curves,
+            "diagnosed": self.diagnosed,
             "seconds": self.seconds,
         }
 
@@ -182,11 +232,20 @@ class Run:
         """Go back to where `state` was taken."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.curves, self.seconds = list(state["curves"]), dict(state["seconds"])
+        self.curves, self.diagnosed = list(state["curves"]), list(state["diagnosed"])
+        self.seconds = dict(state["seconds"])
 
     def epoch(self) -> dict[str, float | None]:
-        """Train one epoch, evaluate on the validation images, and return the new row of the curves."""
+        """Train one epoch, evaluate on the validation images, and return the new row of the curves.
+
+        The diagnosis of the network before training belongs to the first epoch, so that a run is resumed after both.
+        """
         epoch, train = len(self.curves), self.parts["train"]
+        if epoch == 0:
+            self._diagnose(0)
+        if epoch + 1 in self.chosen:
+            with self._diagnosing():
+                self.probe.remember()
         start = time.perf_counter()
         train_loss, train_accuracy, rate = self._pass(epoch, train)
         trained = time.perf_counter()
@@ -205,7 +264,21 @@ class Run:
             "time": time.time(),
         }
         self.curves.append(row)
+        if not self.diverged:  # of a network without numbers there is nothing to measure
+            self._diagnose(epoch + 1)
         return row
+
+    def _diagnose(self, epoch: int) -> None:
+        if epoch in self.chosen:
+            with self._diagnosing():
+                self.diagnosed += self.probe.measure(epoch)
+
+    @contextmanager
+    def _diagnosing(self) -> Iterator[None]:
+        """Count the seconds apart from those of training."""
+        start = time.perf_counter()
+        yield
+        self.seconds["diagnostics"] += time.perf_counter() - start
 
     def _pass(self, epoch: int, train: Part) -> tuple[float, float, float]:
         """Take the steps of an epoch; the host waits for the device once, at the end."""
@@ -228,8 +301,9 @@ class Run:
                 torch.manual_seed(stream_seed(self.seed, "dropout", step))
             images, labels = self.augment(train.images[batch], augmentation), train.labels[batch]
             self.optimizer.zero_grad()
-            logits = self.network(images)
-            loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe["label_smoothing"])
+            outputs = self.network(images)
+            logits = outputs[0] if isinstance(outputs, tuple) else outputs
+            loss = objective(outputs, labels, self.recipe)
             loss.backward()
             self.optimizer.step()
             loss_sum += loss.detach() * len(batch)
@@ -246,8 +320,11 @@ class Run:
             loss, correct[name] = evaluate(self.network, part)
             metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = loss, accuracy(correct[name])
         metrics["generalisation_gap"] = metrics["train_accuracy"] - metrics["test_accuracy"]
+        metrics["gradient_ratio"] = gradient_ratio(self.diagnosed)
         status = self._status(metrics["train_accuracy"])
-        if status == "diverged" or not all(finite(metrics[f"{name}_loss"]) for name in self.parts):
+        if status == "diverged" or any(
+            metrics[f"{name}_loss"] != number(metrics[f"{name}_loss"]) for name in self.parts
+        ):
             status = "diverged"
             metrics = dict.fromkeys(metrics)
             correct["test"] = np.zeros_like(correct["test"])
@@ -255,7 +332,7 @@ class Run:
         seen = len(self.curves) * len(self.parts["train"].labels)
         return Result(
             status,
-            [{key: value if finite(value) else None for key, value in row.items()} for row in self.curves],
+            [{key: number(value) for key, value in row.items()} for row in self.curves],
             metrics,
             correct["test"],
             # Copies: tied layers share their weights, and each name has to have its own.
@@ -263,8 +340,10 @@ class Run:
             {
                 "train_seconds": self.seconds["train"],
                 "evaluate_seconds": seconds,
+                "diagnostics_seconds": self.seconds["diagnostics"],
                 "images_per_second": seen / self.seconds["train"],
             },
+            [{**row, "value": number(row["value"])} for row in self.diagnosed],
         )
 
     def _status(self, train_accuracy: float) -> str:

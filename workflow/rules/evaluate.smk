@@ -2,14 +2,14 @@
 From records to numbers.
 
 NEEDS: results/<study>/shards/<variant>/<shard>.json and the records they name
-GIVES: results/<study>/{runs,curves}.parquet, examples.npy
+GIVES: results/<study>/{runs,curves,diagnostics}.parquet, examples.npy
        results/<study>/{contrasts,claims}.csv
        results/<study>/tables/comparison.{csv,md,tex}, summary.txt
 """
 
 
 rule collect_records:
-    """Gather the records: a row a run, a row a run and epoch, a bit a test image."""
+    """Gather the records: a row a run, a row a run and epoch, a bit a test image, a row a diagnosed number."""
     input:
         study=f"{STUDY}/plan/{PLAN.name}.json",
         shards=shard_results,
@@ -17,6 +17,7 @@ rule collect_records:
         runs=f"{STUDY}/runs.parquet",
         curves=f"{STUDY}/curves.parquet",
         examples=f"{STUDY}/examples.npy",
+        diagnostics=f"{STUDY}/diagnostics.parquet",
     log:
         f"{STUDY}/logs/collect_records.log",
     conda:
@@ -32,7 +33,8 @@ rule collect_records:
             --shards {input.shards:q} \
             --runs {output.runs:q} \
             --curves {output.curves:q} \
-            --examples {output.examples:q} 2>&1 | tee {log:q} >&2
+            --examples {output.examples:q} \
+            --diagnostics {output.diagnostics:q} 2>&1 | tee {log:q} >&2
         """
 
 

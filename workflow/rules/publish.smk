@@ -14,6 +14,7 @@ rule draw_figures:
         study=f"{STUDY}/plan/{PLAN.name}.json",
         runs=rules.collect_records.output.runs,
         curves=rules.collect_records.output.curves,
+        diagnostics=rules.collect_records.output.diagnostics,
         comparison=rules.write_tables.output.csv,
         layers=rules.list_layers.output.layers,
     output:
@@ -32,6 +33,7 @@ rule draw_figures:
             --study {input.study:q} \
             --runs {input.runs:q} \
             --curves {input.curves:q} \
+            --diagnostics {input.diagnostics:q} \
             --comparison {input.comparison:q} \
             --layers {input.layers:q} \
             --folder "$(dirname {output.svg[0]:q})" 2>&1 | tee {log:q} >&2

@@ -83,7 +83,7 @@ def add_blocks(
             kept = max(1, int(body.channels * compression))
             pool = layers.pool(kept) if body.side > 1 else nn.Identity()
             body.add(f"transition{block}", Transition(sources, kept, pool, layers))
-    body.add("close", layers.between("na", body.channels))
+    body.add("close", nn.Sequential(layers.placed("na", body.channels)))
 
 
 def densenet_cifar(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ablation import drawings, figures
+from ablation import drawings, figures, mechanisms
 from ablation.commands import run
 from ablation.layertable import read_tables
 from ablation.studyfile import read_study
@@ -15,7 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Draw every figure that the study has."""
     plan = read_study(arguments.study)
     runs, table = pd.read_parquet(arguments.runs), pd.read_csv(arguments.comparison)
-    curves = pd.read_parquet(arguments.curves)
+    curves, diagnostics = pd.read_parquet(arguments.curves), pd.read_parquet(arguments.diagnostics)
     layers = read_tables(pd.read_csv(arguments.layers))
     for name in plan.figures:
         if name == "blocks":
@@ -24,6 +24,8 @@ def main(arguments: argparse.Namespace) -> None:
             )
         elif name == "curves":
             figure = figures.curves(plan, runs, curves)
+        elif name in mechanisms.DRAW:
+            figure = mechanisms.DRAW[name](plan, diagnostics)
         else:
             figure = figures.DRAW[name](plan, runs, table)
         figure.savefig(arguments.folder / f"{name}.svg", metadata={"Date": None})
@@ -36,6 +38,7 @@ if __name__ == "__main__":
     parser.add_argument("--study", type=Path, required=True, help="the study file")
     parser.add_argument("--runs", type=Path, required=True, help="table of runs (Parquet)")
     parser.add_argument("--curves", type=Path, required=True, help="table of epochs (Parquet)")
+    parser.add_argument("--diagnostics", type=Path, required=True, help="table of diagnosed numbers (Parquet)")
     parser.add_argument("--comparison", type=Path, required=True, help="comparison (CSV)")
     parser.add_argument("--layers", type=Path, required=True, help="table of layers (CSV)")
     parser.add_argument("--folder", type=Path, required=True, help="folder to write to")

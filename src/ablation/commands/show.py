@@ -21,7 +21,10 @@ EPILOG = """examples:
   ./do show digits vgg-norm.none                    a variant of a study, and its difference from the baseline
 """
 PREPARED = Path("results/data")
-IMAGENET_CLASSES, FEW_CLASSES = 1000, 10  # of the data sets that networks for large and for small images were published on
+IMAGENET_CLASSES, FEW_CLASSES = (
+    1000,
+    10,
+)  # of the data sets that networks for large and for small images were published on
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def from_catalogue(name: str, settings: list[str], shape: str | None) -> Shown:
             sys.exit(f"--set: found {setting!r}, expected FACTOR=LEVEL, such as norm=none")
         levels[factor] = read_level(level)
     published = CATALOGUE[name].published
-    side = read_shape(shape)[1] if shape else published[1]
+    # A side that is too small is said later, and better than by the study made up here.
+    side = max(read_shape(shape)[1] if shape else published[1], CATALOGUE[name].smallest_side)
     input = published, IMAGENET_CLASSES if published[1] > SMALL_SIDE else FEW_CLASSES
     stated = ", ".join(f"{factor} {level_text(level)}" for factor, level in levels.items())
     baseline = alone(name, {}, side) if levels else None

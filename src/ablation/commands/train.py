@@ -16,7 +16,7 @@ from ablation.commands import run
 from ablation.files import write_whole
 from ablation.metrics import METRICS
 from ablation.shards import run_key
-from ablation.store import CORRECT, WEIGHTS, Store
+from ablation.store import CORRECT, DIAGNOSTICS, WEIGHTS, Store
 from ablation.texts import duration
 
 SAY_EVERY = 5.0  # seconds between two lines of progress
@@ -140,6 +140,9 @@ def train_missing(arguments: argparse.Namespace, shard: dict, keys: list[str], m
                     "curves": result.curves,
                 }
                 files = {CORRECT: correct.getvalue(), WEIGHTS: safetensors.torch.save(result.weights)}
+                if result.diagnostics:
+                    columns = {name: [row[name] for row in result.diagnostics] for name in result.diagnostics[0]}
+                    files[DIAGNOSTICS] = json.dumps(columns, separators=(",", ":")).encode()
                 store.write(key, record, files)
             accuracy = result.metrics["test_accuracy"]
             score = f"test accuracy {100 * accuracy:.1f} %" if accuracy is not None else "no test accuracy"
