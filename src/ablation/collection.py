@@ -1,7 +1,7 @@
 """Records gathered into tables: a row a run, a row a run and epoch, a bit a test image, a row a diagnosed number."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,13 @@ DIAGNOSTIC_COLUMNS = {
 }
 
 
+def epochs_to(threshold: float | None, curves: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return the first epoch whose training accuracy reaches a threshold; None if none does, or without a threshold."""
+    if threshold is None:
+        return None
+    return next((row["epoch"] for row in curves if (row["train_accuracy"] or 0) >= threshold), None)
+
+
 def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> dict[str, Any]:
     """Flatten a record into a row of `runs.parquet`."""
     variant = plan.variants[variant_id]
@@ -40,6 +47,7 @@ def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> di
         "key": key,
         "status": record["status"],
         **record["metrics"],
+        "epochs_to_threshold": epochs_to(plan.study.threshold, record["curves"]),
         **record["sizes"],
         "epochs": len(record["curves"]),
         "training_seconds": record["timings"]["train_seconds"],

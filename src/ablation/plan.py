@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +14,9 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ablation.architectures import CATALOGUE, idle
-from ablation.datasets import input_shape
+from ablation.datasets import SOURCES, input_shape
 from ablation.metrics import METRICS
-from ablation.study import NAME, Block, Claim, Data, Problem, Recipe, Study, StudyError, nearest
+from ablation.study import NAME, Block, Claim, Problem, Recipe, Study, StudyError, nearest
 
 
 @cache
@@ -86,24 +87,18 @@ class Variant:
             "arguments": {factor: self.levels[factor] for factor in entry.arguments},
         }
 
-    def spec(self, data: Data, seed: int, diagnostics: Iterable[int] = ()) -> dict[str, Any]:
-        """State all that determines a run and its record, in plain data; `diagnostics` are epochs."""
-        return {
-            "architecture": self.architecture_spec(),
-            "recipe": {entry: self.levels[entry] for entry in Recipe.model_fields},
-            "data": data.model_dump(),
-            "seed": seed,
-            "diagnostics": sorted(diagnostics),
-        }
-
 
 @dataclass(frozen=True)
 class Contrast:
-    """A variant against another that differs from it in `factors` alone."""
+    """A variant against another that differs from it in `factors` alone.
+
+    Where the reference was scaled to the variant's size, `matched` names the quantity in which they agree.
+    """
 
     variant: str
     reference: str
     factors: tuple[str, ...]
+    matched: str = ""
 
 
 class Plan:
@@ -120,8 +115,8 @@ class Plan:
     variants : dict of str to Variant
         By id, baselines first within their architecture.
     contrasts : list of Contrast
-        Each variant against its baseline and, where it changes several factors, against the variants that lack one
-        of its changes.
+        Each variant against its baseline, against the variants that lack one of its changes, where it changes several,
+        and against its control of equal size, where the study asks for one.
     claims : list of (str, Contrast)
         Each claim with each contrast that tests it.
 
@@ -140,12 +135,47 @@ class Plan:
         self._check_metrics()
         if self._problems:
             raise StudyError(self._problems)
+        self._matched: dict[str, int] = {}  # what `match` found, by what it was asked
         self.variants = self._expand()
-        self._check_diagnostics()
-        self.contrasts = self._contrasts()
+        controlled = self._control_blocks()
         self.claims = self._resolve_claims()
+        order = list(study.architectures)
+        self.variants = dict(sorted(self.variants.items(), key=lambda item: order.index(item[1].architecture)))
+        self._check_diagnostics()
+        self._check_warm_starts()
         if self._problems:
             raise StudyError(self._problems)
+        self.contrasts = [*self._contrasts(), *controlled]
+
+    def spec(self, variant: str, seed: int) -> dict[str, Any]:
+        """State all that determines a run and its record, in plain data.
+
+        Parameters
+        ----------
+        variant : str
+            Its id.
+        seed : int
+
+        Returns
+        -------
+        dict
+            ``architecture``, ``recipe``, ``data``, ``seed``, ``diagnostics`` (epochs), and ``warm_start``: the spec of the
+            run that it starts from, or None.
+        """
+        levels = self.variants[variant].levels
+        source = levels["warm_start"]
+        return {
+            "architecture": self.variants[variant].architecture_spec(),
+            "recipe": {entry: levels[entry] for entry in Recipe.model_fields if entry != "warm_start"},
+            "data": self.study.data.model_dump(),
+            "seed": seed,
+            "diagnostics": sorted(self.study.diagnostics),
+            "warm_start": None if source == "none" else self.spec(source, seed),
+        }
+
+    def frozen(self) -> str:
+        """Write the study as JSON, with all that was found out about it: reading it again costs no more than that."""
+        return self.study.model_copy(update={"matched": self._matched}).model_dump_json()
 
     @property
     def factors(self) -> list[str]:
@@ -236,8 +266,13 @@ class Plan:
         if metric.startswith("validation_") and not self.study.data.validation:
             self._refuse(key, f"found {metric!r}, but data.validation is 0: there are no images to measure it on")
             return False
-        if METRICS[metric].needs_diagnostics and not self.study.diagnostics:
-            self._refuse(key, f"found {metric!r}, which needs diagnostics: expected epochs there, such as [0]")
+        needed = METRICS[metric].needs
+        if needed and not getattr(self.study, needed):
+            example = {
+                "diagnostics": "epochs there, such as [0]",
+                "threshold": "a training accuracy there, such as 0.9",
+            }
+            self._refuse(key, f"found {metric!r}, which needs {needed}: expected {example[needed]}")
             return False
         return True
 
@@ -420,6 +455,74 @@ class Plan:
             return [dict(zip(levels, chosen, strict=True)) for chosen in itertools.product(*with_baseline.values())]
         return [{factor: level} for factor, found in levels.items() for level in found]
 
+    def _check_warm_starts(self) -> None:
+        """Note warm starts from what is no other variant of the study, or from one that waits for this one."""
+        for variant in self.variants.values():
+            seen, current = [], variant
+            while (source := current.levels["warm_start"]) != "none":
+                if source not in self.variants:
+                    hint = nearest(source, self.variants)
+                    self._refuse(
+                        ("grid",), f"{current.id}: found warm_start {source!r}, expected a variant of this study{hint}"
+                    )
+                    break
+                if source in (variant.id, *seen):
+                    self._refuse(("grid",), f"{variant.id}: found a warm start that comes back to {source!r}")
+                    break
+                seen.append(source)
+                current = self.variants[source]
+
+    def _control(
+        self, key: tuple, variant: Variant, architecture: str, changes: Mapping[str, Any], quantity: str, by: str
+    ) -> Variant:
+        """Return the variant of `architecture` with `changes` that has `by` scaled to the size of another variant.
+
+        It joins the study. Raises the Problem that it cannot be found.
+        """
+        found = self._variant(architecture, changes)
+        reference = CATALOGUE[found.builder].arguments.get(by)
+        if type(reference) is not int:
+            numbers = [name for name, value in CATALOGUE[found.builder].arguments.items() if type(value) is int]
+            raise Problem((*key, "by"), f"found {by!r}, expected an argument of {architecture!r}: {', '.join(numbers)}")
+        question = json.dumps([variant.architecture_spec(), found.architecture_spec(), quantity, by], sort_keys=True)
+        if question not in self._matched:
+            value = self.study.matched.get(question)
+            self._matched[question] = value or self._search(key, variant, found, quantity, by)
+        control = self._variant(architecture, {**changes, by: self._matched[question]})
+        self._check_sense(key, architecture, control.levels, {})
+        return self.variants.setdefault(control.id, control)
+
+    def _search(self, key: tuple, variant: Variant, found: Variant, quantity: str, by: str) -> int:
+        shape, classes = input_shape(self.study.data.model_dump()), SOURCES[self.study.data.name].classes
+        if shape is None:
+            raise Problem(
+                (*key, "match"),
+                f"found {quantity!r} for the data set {self.study.data.name!r}, expected one whose images and classes are "
+                "known before they are read",
+            )
+        from ablation.matching import match  # imports torch: only a study that asks for it pays
+
+        return match(variant.architecture_spec(), found.architecture_spec(), quantity, by, shape, classes)
+
+    def _control_blocks(self) -> list[Contrast]:
+        """Give the variants of blocks that ask for it their controls of equal size, and return the contrasts."""
+        contrasts = []
+        for position, block in enumerate(self.study.grid):
+            key = ("grid", position)
+            for name in (block.architectures or self._baselines) if block.match else []:
+                for _, variant in self._expand_block(key, block, name):
+                    if not variant.changed or set(variant.changed) == {block.by}:
+                        continue
+                    try:
+                        control = self._control(key, variant, name, {}, block.match, block.by)
+                    except Problem as problem:
+                        self._problems.append(problem)
+                        break
+                    factors = tuple(sorted({*variant.changed, block.by}))
+                    if control.changed:  # else the baseline is as large as the variant, and their contrast is there
+                        contrasts.append(Contrast(variant.id, control.id, factors, block.match))
+        return contrasts
+
     def _contrasts(self) -> list[Contrast]:
         contrasts = []
         for variant in self.variants.values():
@@ -445,6 +548,12 @@ class Plan:
                 self._choose(
                     (*key, "architectures", place), architecture, self._baselines, "an architecture of this study"
                 )
+            if claim.factor == "architecture":
+                try:
+                    resolved.append((name, self._architecture_contrast(key, claim)))
+                except Problem as problem:
+                    self._problems.append(problem)
+                continue
             if claim.factor in claim.given:
                 self._refuse(
                     (*key, "given", claim.factor), "found the factor of the claim itself, expected another one"
@@ -468,13 +577,44 @@ class Plan:
             factor: self._level((*key, "given", factor), architecture, factor, level)
             for factor, level in claim.given.items()
         }
-        ids = []
-        for side in ("level", "against"):
-            level = self._level((*key, side), architecture, claim.factor, getattr(claim, side))
-            id = self._variant(architecture, {**given, claim.factor: level}).id
-            if id not in self.variants:
-                raise Problem((*key, side), f"the study has no variant {id!r}, which this claim compares")
-            ids.append(id)
-        if ids[0] == ids[1]:
+        levels = [
+            self._level((*key, side), architecture, claim.factor, getattr(claim, side)) for side in ("level", "against")
+        ]
+        if levels[0] == levels[1]:
             raise Problem(key, f"found {claim.level!r} on both sides, expected two levels")
-        return Contrast(ids[0], ids[1], (claim.factor,))
+        changes = [{**given, claim.factor: level} for level in levels]
+        return self._compare(key, claim, (architecture, architecture), changes)
+
+    def _architecture_contrast(self, key: tuple, claim: Claim) -> Contrast:
+        """Return the contrast of a claim on two architectures, or raise the Problem that the study does not have it."""
+        if claim.architectures:
+            raise Problem((*key, "architectures"), "found architectures, expected them as level and against")
+        names = (claim.level, claim.against)
+        for side, name in zip(("level", "against"), names, strict=True):
+            if name not in self._baselines:
+                raise Problem(
+                    (*key, side),
+                    f"found {name!r}, expected an architecture of this study: {', '.join(self._baselines)}"
+                    f"{nearest(name, self._baselines)}",
+                )
+        if names[0] == names[1]:
+            raise Problem(key, f"found {claim.level!r} on both sides, expected two architectures")
+        changes = [
+            {factor: self._level((*key, "given", factor), name, factor, level) for factor, level in claim.given.items()}
+            for name in names
+        ]
+        return self._compare(key, claim, names, changes)
+
+    def _compare(
+        self, key: tuple, claim: Claim, architectures: tuple[str, str], changes: list[dict[str, Any]]
+    ) -> Contrast:
+        """Find the two sides of a claim among the variants; a side that is to be matched joins them."""
+        variant, reference = (self._variant(*side) for side in zip(architectures, changes, strict=True))
+        sides = {"level": variant} if claim.match else {"level": variant, "against": reference}
+        for side, wanted in sides.items():
+            if wanted.id not in self.variants:
+                raise Problem((*key, side), f"the study has no variant {wanted.id!r}, which this claim compares")
+        if not claim.match:
+            return Contrast(variant.id, reference.id, (claim.factor,))
+        control = self._control(key, variant, architectures[1], changes[1], claim.match, claim.by)
+        return Contrast(variant.id, control.id, (claim.factor, claim.by), claim.match)
