@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ablation.levels import level_text
 from ablation.metrics import METRICS
-from ablation.plan import Plan, level_text
+from ablation.plan import Plan
 from ablation.store import CORRECT, DIAGNOSTICS, DamagedRecordError, Store
 
 # Columns of `diagnostics.parquet`, which a study without diagnostics has, too.

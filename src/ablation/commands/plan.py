@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ablation.commands import run
-from ablation.plan import level_text
+from ablation.levels import level_text
 from ablation.studyfile import read_study
 from ablation.texts import count, plural
 
