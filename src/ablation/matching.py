@@ -26,7 +26,7 @@ def match(
     Parameters
     ----------
     variant, reference : mapping
-        Specs of two networks (`ablation.plan.Variant.architecture_spec`); the reference is scaled.
+        Specs of two networks (`ablation.design.Variant.architecture_spec`); the reference is scaled.
     quantity : str
         ``parameters`` or ``multiply_adds`` (one image, forward).
     by : str

@@ -1,4 +1,4 @@
-"""What a study is: the models of its file. `ablation.plan` expands it. Imports no torch."""
+"""What a study is: the models of its file. `ablation.design` and `ablation.grid` expand it. Imports no torch."""
 
 import difflib
 import re
