@@ -20,10 +20,7 @@ class GlobalAverage(nn.Module):
 
 
 class Detached(nn.Linear):
-    """A dense layer that computes with its weights and never learns them.
-
-    A mistake of the study notes (001): a layer written by hand reads `weight.data`, so no gradient reaches it.
-    """
+    """Never learn the weights. A mistake of the study notes (001): a layer by hand reads `weight.data`, without gradient."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (batch, in_features) to (batch, out_features)."""
