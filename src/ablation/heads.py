@@ -20,7 +20,7 @@ class GlobalAverage(nn.Module):
 
 
 class Detached(nn.Linear):
-    """Never learn the weights. A mistake of the study notes (001): a layer by hand reads `weight.data`, without gradient."""
+    """Compute with weights that never learn. A mistake of the study notes (001), whose layer reads `weight.data`."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (batch, in_features) to (batch, out_features)."""
