@@ -51,14 +51,15 @@ LEVEL_TEXTS = {
     "dropped.images": "Whole images. A mistake of the study notes (002): `Dropout1d` on (batch, units) drops rows.",
     "initialisation.gaussian0.1": "The same with 0.1. A mistake of the study notes (001), which take 0.01 for a variance.",
 }
+COLUMNS = 5  # of factors: more of them do not fit beside each other on a screen
 MISTAKE = "A mistake of the study notes"
 HEAD = """\
 <!-- Written by ./do factors from the code; a change here is lost. -->
 # Architectures and factors
 
 A study varies the **layer factors** of an architecture, its **arguments** and the **entries of the recipe**; all are
-written alike, as `factor: [level, …]`. The table shows the reference level of each layer factor, which holds unless a
-study says otherwise, or why there is none: the numbers lead to the list below. What an architecture cannot have is
+written alike, as `factor: [level, …]`. The tables show the reference level of each layer factor, which holds unless a
+study says otherwise, or why there is none: the numbers lead to the list below them. What an architecture cannot have is
 refused with the same reason. `./do show vgg --set norm=batch` shows what a level makes of a network.
 """
 ARGUMENTS = f"""\
@@ -92,6 +93,11 @@ def code(value: Any) -> str:
     """Write a value as a study file states it."""
     text = str(value).lower() if isinstance(value, bool) else str(list(value) if isinstance(value, tuple) else value)
     return f"`{text}`"
+
+
+def link(name: str) -> str:
+    """Write a link to the section of an architecture or a factor."""
+    return f"[{name}](#{name})"
 
 
 def prose(text: str) -> str:
@@ -154,10 +160,13 @@ def matrix() -> str:
             reasons.append(entry.lacks[factor])
         return f"– ({reasons.index(entry.lacks[factor]) + 1})"
 
-    rows = [[f"[{name}](#{name})", *(cell(entry, factor) for factor in factors)] for name, entry in CATALOGUE.items()]
-    text = table(["", *(f"[{factor}](#{factor})" for factor in factors)], rows)
+    def part(factors: Sequence[str]) -> str:
+        rows = [[link(name), *(cell(entry, factor) for factor in factors)] for name, entry in CATALOGUE.items()]
+        return table(["", *map(link, factors)], rows)
+
+    text = "\n".join(part(factors[start : start + COLUMNS]) for start in range(0, len(factors), COLUMNS))
     text += "\nWhy a factor is missing:\n\n" + "".join(f"{place}. {why}\n" for place, why in enumerate(reasons, 1))
-    listed = " and ".join(f"[{factor}](#{factor}) ({code(level)})" for factor, level in shared.items())
+    listed = " and ".join(f"{link(factor)} ({code(level)})" for factor, level in shared.items())
     return f"{text}\nEvery architecture has {listed}.\n"
 
 
