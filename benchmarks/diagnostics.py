@@ -13,10 +13,10 @@ import torch
 from ablation import datasets, training
 from ablation.architectures import CATALOGUE
 from ablation.environment import describe
-from ablation.study import Recipe
+from ablation.study import Data, Recipe
 
 EPOCHS, CHOSEN = 10, (0, 1, 10)
-DIGITS = {"name": "digits", "validation": 0.2, "test": 0.2, "split_seed": 0}
+DIGITS = Data(name="digits").model_dump()
 CASES = [  # name, builder, levels that differ from the catalogue's, data
     ("LeNet", "lenet", {"activation": "relu"}, "digits"),
     ("VGG-11, width 8", "vgg", {"width": 8, "hidden": 64, "norm": "batch"}, "digits"),

@@ -24,6 +24,7 @@ def make_spec(name="lenet", seed=0, recipe=None, diagnostics=(), **levels):
         "recipe": Recipe(**{"epochs": 2, "batch_size": 64, "lr": 0.05, **(recipe or {})}).model_dump(),
         "data": DIGITS,
         "seed": seed,
+        "warm_start": None,
         "diagnostics": list(diagnostics),
     }
 

@@ -15,9 +15,9 @@ from torch import nn
 from ablation.architectures import CATALOGUE, idle
 from ablation.initialisation import initialise
 from ablation.layers import LEVELS, Layers
+from ablation.levels import layer_levels
 from ablation.networks import build
 from ablation.norms import LocalResponseNorm
-from ablation.plan import layer_levels
 from ablation.study import Recipe
 
 SIDE = 16  # pixels: at 8, some networks end in maps of one pixel, on which the heads are the same

@@ -64,7 +64,7 @@ def test_variants_are_named_by_what_they_change(read):
         "resnet-residual.none",
         "resnet-lr.0.01",
     ]
-    assert plan.variants["resnet-lr.0.01"].spec(plan.study.data, 2)["recipe"]["lr"] == 0.01
+    assert plan.spec("resnet-lr.0.01", 2)["recipe"]["lr"] == 0.01
     assert plan.variants["lenet"].levels["lr"] == 0.1, "1e-1 is a number"
     assert plan.runs == 21
 

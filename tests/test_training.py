@@ -1,10 +1,12 @@
+import copy
 import math
 
 import numpy as np
 import pytest
 import torch
-from conftest import make_spec
+from conftest import SMALL, make_spec
 
+from ablation.architectures import CATALOGUE
 from ablation.recipe import learning_rate, make_optimizer
 from ablation.training import Run, train
 
@@ -139,3 +141,20 @@ def test_divergence_is_seen_without_validation_images(parts):
     result = train(make_spec(activation="none", recipe={"lr": 1e4, "epochs": 5}), without_validation(parts), 10)
     assert result.status == "diverged"
     assert set(result.metrics.values()) == {None}
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_architecture_trains_and_resumes(name, parts):
+    levels = {"auxiliary": True} if "auxiliary" in CATALOGUE[name].arguments else {}
+    recipe = {"batch_size": 50, "lr": 0.01, "epochs": 2, "augmentation": "translate1+colour10"}
+    spec = make_spec(name, recipe=recipe, **{**SMALL[name], **levels})
+    whole = Run(spec, parts, 10)
+    whole.epoch()
+    state = copy.deepcopy(whole.state())
+    resumed = Run(spec, parts, 10)
+    resumed.resume(state)
+    for run in (whole, resumed):
+        run.epoch()
+    results = [run.result() for run in (whole, resumed)]
+    assert results[0].status != "diverged"
+    assert all(torch.equal(value, results[1].weights[key]) for key, value in results[0].weights.items())

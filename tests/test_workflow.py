@@ -151,7 +151,7 @@ def test_snakemakes_own_report(finished):
     [
         ("src/ablation/training.py", "EVALUATION_BATCH = 1024", "EVALUATION_BATCH = 1024  # a comment"),
         ("src/ablation/layers.py", '"""The kit of', '"""The whole kit of'),
-        ("src/ablation/architectures/vgg.py", "factor * width", "width * factor"),
+        ("src/ablation/architectures/vgg.py", "multiple * width", "width * multiple"),
         ("src/ablation/store.py", 'CURVES, STATE = "curves.jsonl"', 'CURVES, STATE = "curve.jsonl"'),
     ],
     ids=["comment", "docstring", "another family", "the store"],
@@ -179,7 +179,7 @@ def test_editing_a_figure_draws_it_again_and_retrains_nothing(workspace):
     [
         ("src/ablation/training.py", "loss.backward()", "(2 * loss).backward()"),
         ("src/ablation/architectures/lenet.py", "KERNEL = 5", "KERNEL = 3"),
-        ("src/ablation/layers.py", "nn.GroupNorm(1, channels)", "nn.GroupNorm(2, channels)"),
+        ("src/ablation/norms.py", "nn.GroupNorm(1, channels", "nn.GroupNorm(2, channels"),
     ],
     ids=["the loop", "the architecture", "a layer"],
 )
@@ -384,6 +384,44 @@ def test_a_study_with_diagnostics_draws_the_mechanism_and_says_what_it_cost(work
     assert re.search(
         r"\d+\.\d % of training, and not counted in it \(epochs 0, 2\)", (results / "report.html").read_text()
     )
+
+
+CHAIN = """\
+title: A deeper network that starts from a shallower one's weights
+question: Does it learn sooner, and is it better than a wider one of its size?
+data: {name: digits, per_class: 40}
+recipe: {epochs: 2, batch_size: 64, lr: 0.05, momentum: 0.9}
+architectures:
+  vgg11: {builder: vgg, baseline: {width: 8, hidden: 16, dropout: 0.0, norm: batch}}
+  vgg13: {builder: vgg, baseline: {depth: 13, width: 8, hidden: 16, dropout: 0.0, norm: batch}}
+grid:
+  - {architectures: [vgg13], factors: {warm_start: [vgg11]}}
+  - {architectures: [vgg11], factors: {depth: [16]}, match: parameters}
+seeds: 2
+metrics: [test_accuracy, epochs_to_threshold, shifted_accuracy, parameters]
+threshold: 0.2
+smallest_effect: 0.01
+claims:
+  vgg-warm-start:
+    {statement: s, source: t, factor: warm_start, level: vgg11, against: none, metric: test_accuracy, direction: greater}
+  fewer:
+    {statement: s, source: t, factor: depth, level: 11, against: 16, metric: parameters, direction: less}
+"""
+
+
+def test_warm_starts_and_controls_of_equal_size_go_the_whole_way(workspace):
+    (workspace.path / "config/studies/chain.yaml").write_text(CHAIN)
+    workspace.run(study="chain")
+    results = workspace.path / "results/chain"
+    runs = pd.read_parquet(results / "runs.parquet")
+    assert {name for name in runs["variant"] if name.startswith("vgg11-width")}, "a control joined the study"
+    claims = pd.read_csv(results / "claims.csv").set_index("claim")
+    assert claims.loc["fewer", "observed"] == "as claimed"
+    assert "(equal parameters)" in (results / "report.html").read_text()
+    assert runs["shifted_accuracy"].between(0, 1).all()
+    first = pd.read_parquet(results / "curves.parquet").groupby("variant")["train_loss"].first()
+    assert first["vgg13-warm_start.vgg11"] < first["vgg13"], "it starts from what the other has learnt"
+    assert "train_shard" not in workspace.planned("chain")
 
 
 @pytest.mark.parametrize("study", ["nothing", "../digits", "broken"])

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from ablation.metrics import METRICS
 from ablation.plan import Contrast, Plan
 from ablation.statistics import Effect, summarise, welch
 
@@ -27,10 +28,13 @@ def _values(runs: pd.DataFrame, variant: str, metric: str) -> np.ndarray:
 def _row(runs: pd.DataFrame, contrast: Contrast, metric: str) -> dict:
     variant, reference = (_values(runs, name, metric) for name in (contrast.variant, contrast.reference))
     effect = welch(variant, reference)
+    if METRICS[metric].exact:  # counted: there is nothing to be unsure of
+        effect = Effect(effect.effect, effect.effect, effect.effect, math.nan)
     return {
         "variant": contrast.variant,
         "reference": contrast.reference,
         "factors": " ".join(contrast.factors),
+        "matched": contrast.matched,
         "metric": metric,
         "n_variant": summarise(variant).n,
         "n_reference": summarise(reference).n,
@@ -61,6 +65,7 @@ def contrast_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
             "variant",
             "reference",
             "factors",
+            "matched",
             "metric",
             "n_variant",
             "n_reference",
@@ -94,5 +99,15 @@ def claim_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
                 "observed": observe(effect, claim.direction),
             }
         )
-    columns = ["claim", "architecture", "variant", "reference", "factors", "metric", "n_variant", "n_reference"]
+    columns = [
+        "claim",
+        "architecture",
+        "variant",
+        "reference",
+        "factors",
+        "matched",
+        "metric",
+        "n_variant",
+        "n_reference",
+    ]
     return pd.DataFrame(rows, columns=[*columns, "effect", "low", "high", "df", "direction", "observed"])

@@ -1,15 +1,16 @@
 """Records gathered into tables: a row a run, a row a run and epoch, a bit a test image, a row a diagnosed number."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ablation.levels import level_text
 from ablation.metrics import METRICS
-from ablation.plan import Plan, level_text
+from ablation.plan import Plan
 from ablation.store import CORRECT, DIAGNOSTICS, DamagedRecordError, Store
 
 # Columns of `diagnostics.parquet`, which a study without diagnostics has, too.
@@ -23,6 +24,13 @@ DIAGNOSTIC_COLUMNS = {
     "quantity": str,
     "value": float,
 }
+
+
+def epochs_to(threshold: float | None, curves: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return the first epoch whose training accuracy reaches a threshold; None if none does, or without a threshold."""
+    if threshold is None:
+        return None
+    return next((row["epoch"] for row in curves if (row["train_accuracy"] or 0) >= threshold), None)
 
 
 def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -40,6 +48,7 @@ def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> di
         "key": key,
         "status": record["status"],
         **record["metrics"],
+        "epochs_to_threshold": epochs_to(plan.study.threshold, record["curves"]),
         **record["sizes"],
         "epochs": len(record["curves"]),
         "training_seconds": record["timings"]["train_seconds"],

@@ -5,7 +5,7 @@ layer in place. Norms start as the identity whatever the level.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -73,6 +73,36 @@ def half_zero(layer: Affine, weight_stream: torch.Generator, bias_stream: torch.
     if isinstance(layer, nn.Linear):
         nn.init.uniform_(layer.weight, -10, 10, generator=weight_stream)
         layer.weight.mul_(layer.weight.abs() >= 5)
+
+
+@torch.no_grad()
+def inherit(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> list[str]:
+    """Start from the weights of another network (Simonyan and Zisserman 2015, section 3.1).
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Filled in place wherever it has a parameter or a buffer of the same name and shape.
+    weights : mapping of str to torch.Tensor
+        The state of a trained network.
+
+    Returns
+    -------
+    list of str
+        The names that were filled.
+
+    Raises
+    ------
+    ValueError
+        If there is none: such a start would change nothing.
+    """
+    state = network.state_dict()
+    shared = [name for name, value in state.items() if name in weights and weights[name].shape == value.shape]
+    if not any(state[name].is_floating_point() for name in shared):
+        raise ValueError("warm start: no weights of the two networks have the same name and shape")
+    for name in shared:
+        state[name].copy_(weights[name])
+    return shared
 
 
 @torch.no_grad()

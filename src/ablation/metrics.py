@@ -18,8 +18,10 @@ class Metric:
     digits : int
         Decimals shown.
     higher_is_better : bool
-    needs_diagnostics : bool
-        Whether only a study with diagnostics has it.
+    needs : str
+        The entry of a study without which no run has it; empty if every study has it.
+    exact : bool
+        Whether it is counted and the same for every seed.
     """
 
     label: str
@@ -27,7 +29,8 @@ class Metric:
     scale: float
     digits: int
     higher_is_better: bool
-    needs_diagnostics: bool = False
+    needs: str = ""
+    exact: bool = False
 
     @property
     def title(self) -> str:
@@ -44,5 +47,9 @@ METRICS: dict[str, Metric] = {
     "train_loss": Metric("training loss", "nats", 1, 3, False),
     "generalisation_gap": Metric("generalisation gap", "points", 100, 2, False),
     "train_seconds": Metric("training time", "s", 1, 1, False),
-    "gradient_ratio": Metric("gradient ratio of first to last layer", "powers of ten", 1, 2, True, True),
+    "gradient_ratio": Metric("gradient ratio of first to last layer", "powers of ten", 1, 2, True, "diagnostics"),
+    "shifted_accuracy": Metric("accuracy on shifted test images", "%", 100, 2, True),
+    "epochs_to_threshold": Metric("epochs to the threshold", "epochs", 1, 1, False, "threshold"),
+    "parameters": Metric("parameters", "k", 1e-3, 1, False, exact=True),
+    "multiply_adds": Metric("multiply-adds", "M", 1e-6, 2, False, exact=True),
 }

@@ -61,6 +61,11 @@ def html_table(table: pd.DataFrame, text_columns: set[str], baselines: set[str] 
     )
 
 
+def matched_text(quantity: str) -> str:
+    """Say in what a variant and its control agree."""
+    return f"equal {quantity.replace('_', '-')}"
+
+
 def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
     """Group the rows of `claims.csv` by claim, as texts."""
     sections = []
@@ -70,7 +75,8 @@ def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
             {
                 "architecture": row["architecture"],
                 "compared": f"{claim.factor}: {claim.level} − {claim.against}"
-                + "".join(f", {factor} {level}" for factor, level in claim.given.items()),
+                + "".join(f", {factor} {level}" for factor, level in claim.given.items())
+                + (f", at {matched_text(claim.match)}" if claim.match else ""),
                 "metric": metric.label,
                 "effect": effect_text(row["effect"], row["low"], row["high"], metric)
                 + f" {'points' if metric.unit == '%' else metric.unit}",
@@ -133,7 +139,7 @@ def readable_contrasts(contrasts: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "variant": row["variant"],
-                "against": row["reference"],
+                "against": row["reference"] + (f" ({matched_text(row['matched'])})" if row["matched"] else ""),
                 "metric": metric.title,
                 "effect [95 %]": effect_text(row["effect"], row["low"], row["high"], metric),
                 "n": f"{row['n_variant']} + {row['n_reference']}",

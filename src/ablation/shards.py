@@ -19,8 +19,13 @@ def code_digest(architecture: Mapping[str, Any]) -> str:
 
 
 def run_key(spec: Mapping[str, Any], data_digest: str) -> str:
-    """Return the key of a run: a digest of its spec, of the prepared data and of the source that trains it."""
-    return digest({"spec": spec, "data": data_digest, "code": code_digest(spec["architecture"])})
+    """Return the key of a run: a digest of its spec, of the prepared data and of the source that trains it.
+
+    A run that starts from another's weights has that one's key in its spec's place.
+    """
+    start = run_key(spec["warm_start"], data_digest) if spec["warm_start"] else None
+    own = {**spec, "warm_start": start}
+    return digest({"spec": own, "data": data_digest, "code": code_digest(spec["architecture"])})
 
 
 @dataclass(frozen=True)
@@ -35,18 +40,13 @@ class PlannedRun:
 
 def planned_runs(plan: Plan, data_digest: str) -> list[PlannedRun]:
     """List every run of a study with its key."""
-    specs = [
-        (variant.id, seed, variant.spec(plan.study.data, seed, plan.study.diagnostics))
-        for variant in plan.variants.values()
-        for seed in plan.study.seeds
-    ]
+    specs = [(variant, seed, plan.spec(variant, seed)) for variant in plan.variants for seed in plan.study.seeds]
     return [PlannedRun(variant, seed, run_key(spec, data_digest), spec) for variant, seed, spec in specs]
 
 
 def shard_spec(plan: Plan, variant: str, seeds: Sequence[int]) -> str:
     """Write the frozen spec of a shard as one line of JSON."""
-    study = plan.study
-    specs = [plan.variants[variant].spec(study.data, seed, study.diagnostics) for seed in seeds]
+    specs = [plan.spec(variant, seed) for seed in seeds]
     return json.dumps({"variant": variant, "runs": specs}, sort_keys=True)
 
 

@@ -1,4 +1,4 @@
-"""What a study is: the models of its file. `ablation.plan` expands it. Imports no torch."""
+"""What a study is: the models of its file. `ablation.design` and `ablation.grid` expand it. Imports no torch."""
 
 import difflib
 import re
@@ -139,6 +139,11 @@ class Recipe(Strict):
         (0.5, 0.75), description="Schedule `step`: where the rate falls, as shares of all epochs."
     )
     gamma: Number = Field(0.1, gt=0, lt=1, description="Schedule `step`: what the rate is multiplied with there.")
+    warm_start: str = Field(
+        "none",
+        description="Variant of this study whose trained weights, of the same seed, the run starts from wherever names "
+        "and shapes agree. Or: none.",
+    )
     warmup_epochs: Number = Field(0.0, ge=0, description="Epochs in which the rate rises linearly from zero.")
     augmentation: Annotated[str, AfterValidator(_know_augmentation)] = Field(
         "none",
@@ -199,6 +204,12 @@ class Block(Strict):
         [], description="Instead of factors: a mapping a variant, naming the levels that differ from the baseline."
     )
 
+    match: Literal["parameters", "multiply_adds"] | None = Field(
+        None,
+        description="Give each variant a control of equal size: its baseline, with `by` scaled until they agree.",
+    )
+    by: str = Field("width", description="The argument that is scaled for `match`.")
+
     @model_validator(mode="after")
     def ask_for_something(self) -> "Block":
         """Refuse a block that states neither factors nor variants, or both."""
@@ -215,11 +226,17 @@ class Claim(Strict):
     architectures: list[str] | None = Field(
         None, min_length=1, description="Where it is tested; without it, wherever the study has the contrast."
     )
-    factor: str = Field(description="The factor that the statement is about.")
+    factor: str = Field(
+        description="The factor that the statement is about; `architecture`, if it compares two architectures of the study."
+    )
     level: Any = Field(description="The level that is said to differ …")
     against: Any = Field(description="… from this level.")
     given: dict[str, Any] = Field({}, description="Levels of other factors, on both sides.")
     metric: str = Field(description="The metric that it is said to change.")
+    match: Literal["parameters", "multiply_adds"] | None = Field(
+        None, description="Scale the side `against` until it is as large as that of `level`."
+    )
+    by: str = Field("width", description="The argument that is scaled for `match`.")
     direction: Literal["greater", "less"] = Field(description="Which way, for `level` minus `against`.")
 
 
@@ -267,7 +284,13 @@ class Study(Strict):
     smallest_effect: Number = Field(
         gt=0, description="Smallest effect of interest on the first metric, in its own unit (0.01 accuracy is a point)."
     )
+    threshold: Number | None = Field(
+        None, gt=0, lt=1, description="Training accuracy that the metric epochs_to_threshold waits for."
+    )
     claims: dict[str, Claim] = Field({}, description="The statements to test, by name.")
+    matched: dict[str, Whole] = Field(
+        {}, description="What `match` found, written by the pipeline into the study that its jobs read; leave it out."
+    )
 
 
 class Problem(Exception):

@@ -28,7 +28,7 @@ def mean_text(mean: float, sd: float, metric: Metric) -> str:
 def effect_text(effect: float, low: float, high: float, metric: Metric) -> str:
     """Write an effect with its interval."""
     text = number_text(effect, metric, sign=True)
-    if math.isnan(low):
+    if math.isnan(low) or low == high:  # unknown, or counted
         return text
     return f"{text} [{number_text(low, metric, sign=True)}, {number_text(high, metric, sign=True)}]"
 

@@ -24,8 +24,9 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from ablation.digests import digest
 from ablation.figures import run_curves
 from ablation.files import write_whole
+from ablation.levels import level_text
 from ablation.metrics import METRICS
-from ablation.plan import Plan, level_text
+from ablation.plan import Plan
 from ablation.shards import PlannedRun
 from ablation.statistics import summarise
 from ablation.store import Store

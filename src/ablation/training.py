@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.modules.dropout import _DropoutNd
 
 from ablation.diagnostics import PROBE, Probe, gradient_ratio
-from ablation.initialisation import initialise
+from ablation.initialisation import inherit, initialise
 from ablation.layers import LEVELS
 from ablation.networks import build
 from ablation.randomness import stream, stream_seed
@@ -157,6 +157,13 @@ def evaluate(network: nn.Module, part: Part) -> tuple[float | None, np.ndarray]:
     return torch.stack(losses).sum().item() / len(part.labels), torch.cat(hits).cpu().numpy()
 
 
+def shift(images: torch.Tensor, pixels: int, axis: int) -> torch.Tensor:
+    """Shift images (n, channels, height, width) along an axis; what comes in is zero, the mean colour or black."""
+    shifted = images.roll(pixels, axis)
+    shifted.narrow(axis, 0 if pixels > 0 else images.shape[axis] + pixels, abs(pixels)).zero_()
+    return shifted
+
+
 def accuracy(correct: np.ndarray) -> float | None:
     """Return the share that is correct; None of nothing."""
     return float(correct.mean()) if correct.size else None
@@ -173,16 +180,26 @@ class Run:
     Parameters
     ----------
     spec : mapping
-        As `ablation.plan.Variant.spec` states it.
+        As `ablation.plan.Plan.spec` states it.
     parts : dict of str to Part
     classes : int
+    start : mapping of str to torch.Tensor, optional
+        Weights of another network to start from.
     """
 
-    def __init__(self, spec: Mapping[str, Any], parts: Mapping[str, Part], classes: int):
+    def __init__(
+        self,
+        spec: Mapping[str, Any],
+        parts: Mapping[str, Part],
+        classes: int,
+        start: Mapping[str, torch.Tensor] | None = None,
+    ):
         self.parts, self.recipe, self.seed = parts, spec["recipe"], spec["seed"]
         images = parts["train"].images
         network = build(spec["architecture"], tuple(images.shape[1:]), classes)
         initialise(network, self.seed, LEVELS["initialisation"][spec["architecture"]["layers"]["initialisation"]])
+        if start is not None:
+            inherit(network, start)
         self.network = network.to(images.device)
         self.optimizer = make_optimizer(self.network.parameters(), self.recipe)
         self.augment = make_augmentation(self.recipe["augmentation"])
@@ -319,6 +336,7 @@ class Run:
         for name, part in self.parts.items():
             loss, correct[name] = evaluate(self.network, part)
             metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = loss, accuracy(correct[name])
+        metrics["shifted_accuracy"] = self._shifted_accuracy()
         metrics["generalisation_gap"] = metrics["train_accuracy"] - metrics["test_accuracy"]
         metrics["gradient_ratio"] = gradient_ratio(self.diagnosed)
         status = self._status(metrics["train_accuracy"])
@@ -346,6 +364,17 @@ class Run:
             [{**row, "value": number(row["value"])} for row in self.diagnosed],
         )
 
+    def _shifted_accuracy(self) -> float:
+        """Return the mean test accuracy on images shifted by an eighth of their side, each way in turn."""
+        test = self.parts["test"]
+        pixels = max(1, test.images.shape[-1] // 8)
+        accuracies = []
+        for axis in (2, 3):
+            for way in (pixels, -pixels):
+                _, correct = evaluate(self.network, Part(shift(test.images, way, axis), test.labels))
+                accuracies.append(accuracy(correct))
+        return float(np.mean(accuracies))
+
     def _status(self, train_accuracy: float) -> str:
         if self.diverged:
             return "diverged"
@@ -362,25 +391,28 @@ def train(
     classes: int,
     state: Mapping[str, Any] | None = None,
     on_epoch: Callable[[Run], None] = lambda run: None,
+    start: Mapping[str, torch.Tensor] | None = None,
 ) -> Result:
     """Train a run to its end.
 
     Parameters
     ----------
     spec : mapping
-        As `ablation.plan.Variant.spec` states it.
+        As `ablation.plan.Plan.spec` states it.
     parts : dict of str to Part
     classes : int
     state : mapping, optional
         Where an interrupted training of the same spec stopped.
     on_epoch : callable
         Called with the run after each epoch.
+    start : mapping of str to torch.Tensor, optional
+        Weights of another network to start from.
 
     Returns
     -------
     Result
     """
-    run = Run(spec, parts, classes)
+    run = Run(spec, parts, classes, start)
     if state:
         run.resume(state)
     while not run.finished:

@@ -74,11 +74,17 @@ def frozen_spec(wildcards):
     )
 
 
+def warm_starts(wildcards):
+    """List the shard that a shard's runs start from: the same seeds of another variant; none for a fresh start."""
+    source = PLAN.variants[wildcards.variant].levels["warm_start"]
+    return (
+        [] if source == "none" else [f"{STUDY}/shards/{source}/{wildcards.shard}.json"]
+    )
+
+
 def training_code(wildcards):
     """Return the digest of the modules that train a variant: editing one of them makes its shards stale."""
-    return code_digest(
-        PLAN.variants[wildcards.variant].spec(PLAN.study.data, 0)["architecture"]
-    )
+    return code_digest(PLAN.variants[wildcards.variant].architecture_spec())
 
 
 def data_code(wildcards):
@@ -106,7 +112,7 @@ def gpus(wildcards):
 
 def frozen_study(wildcards):
     """Return the validated study; its file is rewritten only when this text changes, so that jobs of one start agree."""
-    return PLAN.study.model_dump_json()
+    return PLAN.frozen()
 
 
 def code_of(*modules):

@@ -13,6 +13,7 @@ rule train_shard:
     input:
         spec=f"{STUDY}/specs/{{variant}}/{{shard}}.json",
         manifest=f"{DATA}/manifest.json",
+        start=warm_starts,
     output:
         result=f"{STUDY}/shards/{{variant}}/{{shard}}.json",
     log:

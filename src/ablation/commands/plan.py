@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ablation.commands import run
-from ablation.plan import level_text
+from ablation.levels import level_text
 from ablation.studyfile import read_study
 from ablation.texts import count, plural
 
@@ -20,8 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
     manifest = json.loads(arguments.manifest.read_text())
     rows = []
     for variant in plan.variants.values():
-        spec = variant.spec(plan.study.data, 0)
-        sizes = measure(spec["architecture"], tuple(manifest["shape"]), len(manifest["classes"]))
+        sizes = measure(variant.architecture_spec(), tuple(manifest["shape"]), len(manifest["classes"]))
         # A backward pass costs about twice a forward pass.
         images = variant.levels["epochs"] * manifest["counts"]["train"] * len(plan.study.seeds)
         rows.append(
@@ -38,6 +37,13 @@ def main(arguments: argparse.Namespace) -> None:
     table.to_csv(arguments.variants, index=False)
     work = table["training_multiply_adds"].sum()
     grid = f"{plural(len(table), 'variant')} x {plural(len(plan.study.seeds), 'seed')} = {plural(plan.runs, 'run')}"
+    for contrast in plan.contrasts:
+        if contrast.matched:
+            sides = table.set_index("variant").loc[[contrast.variant, contrast.reference], contrast.matched]
+            name = contrast.matched.replace("_", "-")
+            print(
+                f"{contrast.variant} has {sides.iloc[0]:,} {name}; its control {contrast.reference}, {sides.iloc[1]:,}"
+            )
     print(f"{plan.name}: {grid}, about {count(work)} multiply-adds")
 
 

@@ -124,7 +124,8 @@ def train_missing(arguments: argparse.Namespace, shard: dict, keys: list[str], m
                             torch.save(current.state(), file)
                         saved = time.monotonic()
 
-                result = training.train(spec, parts, classes, state, on_epoch)
+                start = starting_weights(store, spec["warm_start"], manifest["digest"]) if not state else None
+                result = training.train(spec, parts, classes, state, on_epoch, start)
                 correct = io.BytesIO()
                 np.save(correct, result.correct)
                 record = {
@@ -147,6 +148,17 @@ def train_missing(arguments: argparse.Namespace, shard: dict, keys: list[str], m
             accuracy = result.metrics["test_accuracy"]
             score = f"test accuracy {100 * accuracy:.1f} %" if accuracy is not None else "no test accuracy"
             progress.say(f"{result.status} after {duration(result.timings['train_seconds'])}  {score}")
+
+
+def starting_weights(store: Store, source: dict | None, data_digest: str):
+    """Return the weights of the run that a run starts from, or None if it starts from none."""
+    if source is None:
+        return None
+    import safetensors.torch
+
+    key = run_key(source, data_digest)
+    store.read(key)  # checks it
+    return safetensors.torch.load_file(store.folder(key) / WEIGHTS)
 
 
 def load_state(path: Path, device):

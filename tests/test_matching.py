@@ -1,0 +1,235 @@
+"""Controls of equal size, claims about architectures, and warm starts: what they make of a study."""
+
+import json
+import math
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import torch
+from conftest import make_spec
+
+from ablation.claims import claim_table, contrast_table
+from ablation.collection import epochs_to
+from ablation.initialisation import inherit
+from ablation.matching import match
+from ablation.networks import build
+from ablation.plan import Plan
+from ablation.shards import run_key
+from ablation.sizes import measure
+from ablation.study import Study
+from ablation.studyfile import StudyFileError, read_study
+from ablation.training import Part, Run, shift
+
+STUDY = """\
+title: A title
+question: A question?
+data: {name: digits}
+recipe: {epochs: 2, batch_size: 64, lr: 0.1}
+architectures:
+  resnet: {builder: resnet_cifar, baseline: {depth: 8, width: 8}}
+  densenet: {builder: densenet_cifar, baseline: {depth: 10, growth_rate: 4}}
+  vgg11: {builder: vgg, baseline: {width: 4, hidden: 16}}
+  vgg13: {builder: vgg, baseline: {depth: 13, width: 4, hidden: 16}}
+grid:
+  - architectures: [resnet]
+    factors: {depth: [20]}
+    match: parameters
+  - architectures: [vgg13]
+    factors: {warm_start: [vgg11]}
+seeds: 2
+smallest_effect: 0.01
+claims:
+  dense-efficient:
+    statement: s
+    source: t
+    factor: architecture
+    level: densenet
+    against: resnet
+    match: parameters
+    metric: test_accuracy
+    direction: greater
+  dense-small:
+    {statement: s, source: t, factor: architecture, level: densenet, against: resnet, metric: parameters, direction: less}
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(text=STUDY):
+        (tmp_path / "mine.yaml").write_text(text)
+        return read_study(tmp_path / "mine.yaml")
+
+    return read
+
+
+def sizes(plan, variant):
+    return measure(plan.variants[variant].architecture_spec(), (1, 8, 8), 10)
+
+
+@pytest.mark.parametrize("quantity", ["parameters", "multiply_adds"])
+@pytest.mark.parametrize(
+    ("larger", "name", "by"),
+    [
+        ({"depth": 20, "width": 8}, "resnet_cifar", "width"),
+        ({"depth": 20, "width": 8}, "densenet_cifar", "growth_rate"),
+        ({"depth": 8, "width": 3}, "alexnet", "width"),
+    ],
+)
+def test_no_other_value_is_nearer_in_size(quantity, larger, name, by):
+    variant, reference = make_spec("resnet_cifar", **larger)["architecture"], make_spec(name)["architecture"]
+    step = reference["arguments"].get("groups", 1)
+    found = match(variant, reference, quantity, by, (1, 8, 8), 10)
+    wanted = measure(variant, (1, 8, 8), 10)[quantity]
+
+    def distance(value):
+        spec = {**reference, "arguments": {**reference["arguments"], by: value}}
+        return abs(math.log(measure(spec, (1, 8, 8), 10)[quantity] / wanted))
+
+    assert found % step == 0
+    assert all(distance(found) <= distance(value) for value in (found - step, found + step) if value > 0)
+
+
+def test_a_block_gives_its_variants_controls_of_equal_size(read):
+    plan = read()
+    (matched,) = [contrast for contrast in plan.contrasts if contrast.matched]
+    assert (matched.variant, matched.matched) == ("resnet-depth.20", "parameters")
+    assert matched.reference.startswith("resnet-width.")
+    assert matched.factors == ("depth", "width")
+    here, there = (sizes(plan, name)["parameters"] for name in (matched.variant, matched.reference))
+    assert abs(math.log(here / there)) < 0.1
+    assert abs(math.log(here / sizes(plan, "resnet")["parameters"])) > 0.5
+
+
+def test_a_claim_compares_architectures_of_equal_size(read):
+    plan = read()
+    claims = dict(plan.claims)
+    contrast = claims["dense-efficient"]
+    assert contrast.variant == "densenet"
+    assert contrast.reference.startswith("resnet-width.")
+    assert (claims["dense-small"].variant, claims["dense-small"].reference) == ("densenet", "resnet")
+
+
+def test_what_was_matched_is_frozen_so_that_jobs_need_no_torch(read, tmp_path):
+    plan = read()
+    (tmp_path / "frozen.json").write_text(plan.frozen())
+    code = (
+        "import sys; from pathlib import Path; from ablation.studyfile import read_study; "
+        f"plan = read_study(Path({str(tmp_path / 'frozen.json')!r})); "
+        "assert 'torch' not in sys.modules; print(*plan.variants)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == list(plan.variants)
+
+
+def test_counted_metrics_are_sure(read):
+    plan = read()
+    runs = pd.DataFrame(
+        [
+            {"variant": name, "seed": seed, "test_accuracy": 0.5 + seed / 10, **sizes(plan, name)}
+            for name in plan.variants
+            for seed in plan.study.seeds
+        ]
+    )
+    row = claim_table(plan, runs).set_index("claim").loc["dense-small"]
+    assert row["low"] == row["effect"] == row["high"]
+    assert row["observed"] == ("as claimed" if row["effect"] < 0 else "opposite")
+    assert set(contrast_table(plan, runs)["matched"]) == {"", "parameters"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("match: parameters\n", "match: parameters\n    by: wdth\n", "found 'wdth', expected an argument of 'resnet'"),
+        ("level: densenet\n", "level: desnet\n", "did you mean 'densenet'?"),
+        ("against: resnet, metric", "against: densenet, metric", "expected two architectures"),
+        ("warm_start: [vgg11]", "warm_start: [vgg12]", "found warm_start 'vgg12', expected a variant of this study"),
+        ("warm_start: [vgg11]", "warm_start: [vgg13-warm_start.vgg13]", "expected a variant of this study"),
+        ("metric: test_accuracy", "metric: epochs_to_threshold", "needs threshold"),
+    ],
+)
+def test_mistakes_are_named(read, old, new, expected):
+    assert old in STUDY
+    with pytest.raises(StudyFileError, match=expected.replace("[", r"\[").replace("?", r"\?")):
+        read(STUDY.replace(old, new))
+
+
+def test_a_warm_start_that_comes_back_to_itself_is_refused(read):
+    text = STUDY.replace("{depth: 13, width: 4, hidden: 16}", "{depth: 13, width: 4, hidden: 16, warm_start: vgg13}")
+    text = text.replace("warm_start: [vgg11]", "width: [8]")
+    with pytest.raises(StudyFileError, match="comes back to 'vgg13'"):
+        read(text)
+
+
+def test_matching_needs_data_of_known_shape(tmp_path):
+    study = json.loads(json.dumps({"name": "folder", "folder": str(tmp_path)}))
+    raw = {
+        "title": "t",
+        "question": "q",
+        "data": study,
+        "recipe": {"epochs": 1, "batch_size": 2, "lr": 0.1},
+        "architectures": {"resnet_cifar": {}},
+        "grid": [{"factors": {"depth": [32]}, "match": "parameters"}],
+        "seeds": 1,
+        "smallest_effect": 0.1,
+    }
+    with pytest.raises(Exception, match="known before they are read"):
+        Plan(Study.model_validate(raw), "mine")
+
+
+def test_a_warm_start_names_its_source_by_content(read):
+    plan = read()
+    spec, fresh = plan.spec("vgg13-warm_start.vgg11", 1), plan.spec("vgg13", 1)
+    assert spec["warm_start"] == plan.spec("vgg11", 1)
+    assert fresh["warm_start"] is None
+    assert spec["recipe"] == fresh["recipe"]
+    other = {**spec, "warm_start": {**spec["warm_start"], "recipe": {**spec["warm_start"]["recipe"], "lr": 0.2}}}
+    assert len({run_key(one, "d") for one in (spec, fresh, other)}) == 3
+
+
+def test_a_warm_start_takes_what_fits_and_leaves_the_rest(parts):
+    small, large = (make_spec("vgg", depth=depth, width=4, hidden=16) for depth in (11, 13))
+    trained = {name: value + 1 for name, value in Run(small, parts, 10).network.state_dict().items()}
+    fresh, warm = Run(large, parts, 10), Run(large, parts, 10, trained)
+    for name, value in warm.network.state_dict().items():
+        source = trained[name] if name in trained else fresh.network.state_dict()[name]
+        assert torch.equal(value, source), name
+    assert set(warm.network.state_dict()) - set(trained)
+
+
+def test_a_warm_start_that_shares_nothing_is_an_error():
+    network = build(make_spec("lenet")["architecture"], (1, 8, 8), 10)
+    with pytest.raises(ValueError, match="no weights of the two networks"):
+        inherit(network, {"elsewhere": torch.zeros(3)})
+
+
+def test_epochs_to_a_threshold():
+    curves = [{"epoch": epoch, "train_accuracy": share} for epoch, share in enumerate((0.2, None, 0.6, 0.5, 0.9), 1)]
+    assert epochs_to(0.6, curves) == 3
+    assert epochs_to(0.95, curves) is None
+    assert epochs_to(None, curves) is None
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+@pytest.mark.parametrize("pixels", [1, -2])
+def test_a_shift_moves_the_pixels_and_fills_with_zero(axis, pixels):
+    images = torch.arange(1.0, 33.0).view(1, 2, 4, 4)
+    moved = shift(images, pixels, axis)
+    kept = 4 - abs(pixels)
+    before, behind = (0, pixels) if pixels > 0 else (-pixels, 0)
+    assert torch.equal(moved.narrow(axis, behind, kept), images.narrow(axis, before, kept))
+    assert not moved.narrow(axis, 0 if pixels > 0 else kept, abs(pixels)).any()
+
+
+def test_shifted_accuracy_is_that_of_shifted_images(parts):
+    run = Run(make_spec("lenet", activation="relu", initialisation="kaiming"), parts, 10)
+    run.epoch()
+    test = parts["test"]
+    by_hand = []
+    with torch.no_grad():
+        for axis in (2, 3):
+            for pixels in (1, -1):  # an eighth of eight
+                moved = Part(shift(test.images, pixels, axis), test.labels)
+                by_hand.append((run.network.eval()(moved.images).argmax(1) == moved.labels).float().mean().item())
+    assert run.result().metrics["shifted_accuracy"] == pytest.approx(sum(by_hand) / 4)
