@@ -211,7 +211,9 @@ ONE_LAYER = "its head has no hidden dense layers"
 PREACTIVATED = "its layers are pre-activated: norm, activation, convolution"
 BY_PLACEMENT = "in a residual network `placement` says where norm and activation stand"
 CONCATENATES = "its blocks concatenate and add nothing"
-WITHOUT_DROPPED = "the notes' mistake is one of dense layers, and its head has no hidden ones"
+WITHOUT_DROPPED = (
+    "it chooses between the units and, by a mistake of the notes, the images that hidden dense layers drop"
+)
 
 # What many architectures have in common, with its reference levels.
 COMMON = {
@@ -243,7 +245,7 @@ DENSE_BLOCKS = {
     "initialisation": "default",
 }
 
-NO_DENSE_WEIGHTS = {"initialisation.half_zero": "it is about dense layers, and there are none"}
+NO_DENSE_WEIGHTS = {"initialisation.half_zero": "it is about dense layers, and its published form has none"}
 CONVOLUTIONAL = {"residual": NO_BLOCKS, "placement": NO_BLOCKS}
 CONCATENATING = {"residual": CONCATENATES, "placement": CONCATENATES}
 NO_HIDDEN = {"dense_layer": ONE_LAYER, "dropped": WITHOUT_DROPPED}
@@ -307,6 +309,7 @@ CATALOGUE: dict[str, Architecture] = {
         NO_DENSE_WEIGHTS,
         refuse_shares,
         stem_side=63,
+        published=(1, 224, 224),
     ),
     "nin_cifar": Architecture(
         "ablation.architectures.nin:nin_cifar",
