@@ -264,7 +264,7 @@ def write_report(
         comparison=html_table(readable(plan, table), text_columns, set(study.architectures)),
         caption=caption(plan, runs),
         figures=[
-            {"svg": Markup(inline_svg(svg)), "caption": FIGURE_CAPTIONS[name].format(accuracy=watched)}
+            {"name": name, "svg": Markup(inline_svg(svg)), "caption": FIGURE_CAPTIONS[name].format(accuracy=watched)}
             for name, svg in figures.items()
         ],
         networks=layer_sections(plan, read_tables(layers)),
