@@ -67,7 +67,8 @@ ARGUMENTS = f"""\
 
 The reference values are those of a published form. Every architecture takes squares from 8x8 pixels, any number of
 channels and any number of classes. Networks for large images have an argument `stem`: `fit` builds the published stem
-for inputs of {SMALL_SIDE} pixels or more and a small one below; `published` and `small` build theirs for any input. A
+for inputs of {SMALL_SIDE} pixels or more and a small one below; `published` and `small` build theirs, and an input that the
+published stem would leave nothing of is refused. A
 study that varies `stem` names the one that `fit` does not choose.
 """
 SILENCED = """\
