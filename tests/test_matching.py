@@ -123,6 +123,15 @@ def test_what_was_matched_is_frozen_so_that_jobs_need_no_torch(read, tmp_path):
     assert done.stdout.split() == list(plan.variants)
 
 
+def test_a_control_is_searched_for_once(read, tmp_path, monkeypatch):
+    monkeypatch.setattr("ablation.controls.CACHE", tmp_path / "matched.json")
+    first = list(read().variants)
+    monkeypatch.setattr("ablation.matching.match", None)  # whoever searches again fails
+    assert list(read().variants) == first
+    with pytest.raises(TypeError):
+        read(STUDY.replace("depth: [20]", "depth: [14]"))
+
+
 def test_counted_metrics_are_sure(read):
     plan = read()
     runs = pd.DataFrame(

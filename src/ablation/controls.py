@@ -2,12 +2,17 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ablation.architectures import CATALOGUE
 from ablation.datasets import SOURCES, input_shape
 from ablation.design import Design, Variant
+from ablation.digests import digest, source_digest
+from ablation.files import write_whole
 from ablation.study import Problem
+
+CACHE = Path("results/matched.json")  # to find a control takes seconds, and every start of Snakemake asks again
 
 
 class Controls:
@@ -54,6 +59,15 @@ class Controls:
                 f"found {quantity!r} for the data set {self.design.study.data.name!r}, expected one whose images and "
                 "classes are known before they are read",
             )
-        from ablation.matching import match  # imports torch: only a study that asks for it pays
+        asked = (variant.architecture_spec(), found.architecture_spec(), quantity, by, shape, classes)
+        builders = {spec["builder"].split(":")[0] for spec in asked[:2]}
+        question = digest({"asked": asked, "code": source_digest(["ablation.matching", *sorted(builders)])})
+        known = json.loads(CACHE.read_text()) if CACHE.is_file() else {}
+        if question not in known:
+            from ablation.matching import match  # imports torch: only who asks for the first time pays
 
-        return match(variant.architecture_spec(), found.architecture_spec(), quantity, by, shape, classes)
+            known[question] = match(*asked)
+            if CACHE.parent.is_dir():
+                with write_whole(CACHE) as file:
+                    file.write(json.dumps(known).encode())
+        return known[question]
