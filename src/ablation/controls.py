@@ -15,6 +15,13 @@ from ablation.study import Problem
 CACHE = Path("results/matched.json")  # to find a control takes seconds, and every start of Snakemake asks again
 
 
+def _known() -> dict[str, int]:
+    try:
+        return json.loads(CACHE.read_text())
+    except (OSError, ValueError):  # not there, or damaged: it is found anew
+        return {}
+
+
 class Controls:
     """Finds controls, each once; what was found is kept for those who read the frozen study.
 
@@ -62,7 +69,7 @@ class Controls:
         asked = (variant.architecture_spec(), found.architecture_spec(), quantity, by, shape, classes)
         builders = {spec["builder"].split(":")[0] for spec in asked[:2]}
         question = digest({"asked": asked, "code": source_digest(["ablation.matching", *sorted(builders)])})
-        known = json.loads(CACHE.read_text()) if CACHE.is_file() else {}
+        known = _known()
         if question not in known:
             from ablation.matching import match  # imports torch: only who asks for the first time pays
 
