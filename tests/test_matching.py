@@ -132,6 +132,16 @@ def test_a_control_is_searched_for_once(read, tmp_path, monkeypatch):
         read(STUDY.replace("depth: [20]", "depth: [14]"))
 
 
+def test_what_was_matched_is_read_again_whatever_the_arguments_of_an_architecture(read, tmp_path):
+    googlenet = "googlenet: {baseline: {width: 8, blocks: 1-1-1}}"
+    block = "[googlenet]\n    factors: {without: [5x5]}"
+    text = STUDY.split("claims:")[0].replace("vgg11: {builder", f"{googlenet}\n  vgg11: {{builder", 1)
+    plan = read(text.replace("[resnet]\n    factors: {depth: [20]}", block))
+    (tmp_path / "frozen.json").write_text(plan.frozen())
+    assert any(name.startswith("googlenet-width.") for name in plan.variants)
+    assert list(read_study(tmp_path / "frozen.json").variants) == list(plan.variants)
+
+
 def test_counted_metrics_are_sure(read):
     plan = read()
     runs = pd.DataFrame(

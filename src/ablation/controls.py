@@ -50,7 +50,8 @@ class Controls:
         if type(reference) is not int:
             numbers = [name for name, value in CATALOGUE[found.builder].arguments.items() if type(value) is int]
             raise Problem((*key, "by"), f"found {by!r}, expected an argument of {architecture!r}: {', '.join(numbers)}")
-        question = json.dumps([variant.architecture_spec(), found.architecture_spec(), quantity, by], sort_keys=True)
+        # A digest: YAML, as which the frozen study is read, takes no key of more than 1,024 characters.
+        question = digest([variant.architecture_spec(), found.architecture_spec(), quantity, by])
         if question not in self.found:
             value = self.design.study.matched.get(question)
             self.found[question] = value or self._search(key, variant, found, quantity, by)
