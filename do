@@ -11,6 +11,7 @@ usage() {
 ./do check                                  format and lint of Python and of the workflow, without changing anything
 ./do format                                 format everything
 ./do schema                                 write the JSON schema of study files
+./do factors                                write docs/factors.md, the page of architectures and factors
 ./do mlflow [PORT]                          look at the runs in the MLflow UI (port 5000)
 ./do setup                                  set up .venv and nothing more
 TEXT
@@ -33,7 +34,7 @@ find_uv() {
 verb=${1:-help}
 [ $# -gt 0 ] && shift
 case $verb in
-    study | show | test | check | format | schema | mlflow | setup) ;;
+    study | show | test | check | format | schema | factors | mlflow | setup) ;;
     help | -h | --help) usage; exit 0 ;;
     *) echo "do: no such verb: $verb" >&2; usage >&2; exit 2 ;;
 esac
@@ -66,6 +67,7 @@ case $verb in
         snakefmt Snakefile workflow
         ;;
     schema) exec python -m ablation.commands.schema ;;
+    factors) exec python -m ablation.commands.factors ;;
     mlflow)
         exec mlflow ui --backend-store-uri "${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow.db}" --port "${1:-5000}"
         ;;

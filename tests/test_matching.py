@@ -123,6 +123,15 @@ def test_what_was_matched_is_frozen_so_that_jobs_need_no_torch(read, tmp_path):
     assert done.stdout.split() == list(plan.variants)
 
 
+def test_a_control_is_searched_for_once(read, tmp_path, monkeypatch):
+    monkeypatch.setattr("ablation.controls.CACHE", tmp_path / "matched.json")
+    first = list(read().variants)
+    monkeypatch.setattr("ablation.matching.match", None)  # whoever searches again fails
+    assert list(read().variants) == first
+    with pytest.raises(TypeError):
+        read(STUDY.replace("depth: [20]", "depth: [14]"))
+
+
 def test_what_was_matched_is_read_again_whatever_the_arguments_of_an_architecture(read, tmp_path):
     googlenet = "googlenet: {baseline: {width: 8, blocks: 1-1-1}}"
     block = "[googlenet]\n    factors: {without: [5x5]}"

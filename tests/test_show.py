@@ -51,6 +51,12 @@ def test_an_architecture_of_the_catalogue(shown):
     assert "Against" not in text
 
 
+def test_the_readme_shows_what_is_printed(shown):
+    command, printed = re.search(r"\$ \./do show (.*)\n((?:.*\n)*?)```", (ROOT / "README.md").read_text()).groups()
+    lines = [[line.rstrip() for line in text.strip().splitlines()] for text in (printed, shown(*command.split()))]
+    assert lines[0] == lines[1]
+
+
 def test_other_levels_and_their_difference(shown):
     text = shown("resnet_cifar", "--set", "depth=56", "norm=none", "--input", "1x16x16", "--classes", 7)
     assert "resnet_cifar with depth 56, norm none (1x16x16, 7 classes)" in text

@@ -8,7 +8,7 @@ from conftest import SMALL, make_spec
 
 from ablation.architectures import CATALOGUE
 from ablation.recipe import learning_rate, make_optimizer
-from ablation.training import Run, train
+from ablation.training import Part, Run, evaluate, train
 
 
 def weights(result):
@@ -158,3 +158,20 @@ def test_every_architecture_trains_and_resumes(name, parts):
     results = [run.result() for run in (whole, resumed)]
     assert results[0].status != "diverged"
     assert all(torch.equal(value, results[1].weights[key]) for key, value in results[0].weights.items())
+
+
+def test_large_images_are_evaluated_in_small_batches():
+    sizes = []
+
+    class Counter(torch.nn.Module):
+        def forward(self, images):
+            sizes.append(len(images))
+            return torch.zeros(len(images), 2)
+
+    for side, largest in ((8, 1024), (1024, 4)):
+        images = torch.zeros(1, 1, 1, 1).expand(1030 if side == 8 else 9, 1, side, side)
+        _, correct = evaluate(Counter(), Part(images, torch.zeros(len(images), dtype=torch.long)))
+        assert correct.all()
+        assert max(sizes) == largest
+        assert sum(sizes) == len(images)
+        sizes.clear()

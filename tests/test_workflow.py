@@ -417,7 +417,7 @@ def test_warm_starts_and_controls_of_equal_size_go_the_whole_way(workspace):
     assert {name for name in runs["variant"] if name.startswith("vgg11-width")}, "a control joined the study"
     claims = pd.read_csv(results / "claims.csv").set_index("claim")
     assert claims.loc["fewer", "observed"] == "as claimed"
-    assert "(equal parameters)" in (results / "report.html").read_text()
+    assert "(equal parameters, × " in (results / "report.html").read_text()
     assert runs["shifted_accuracy"].between(0, 1).all()
     first = pd.read_parquet(results / "curves.parquet").groupby("variant")["train_loss"].first()
     assert first["vgg13-warm_start.vgg11"] < first["vgg13"], "it starts from what the other has learnt"

@@ -25,6 +25,14 @@ def _values(runs: pd.DataFrame, variant: str, metric: str) -> np.ndarray:
     return runs.loc[runs["variant"] == variant, metric].to_numpy(dtype=float)
 
 
+def _size_ratio(runs: pd.DataFrame, contrast: Contrast) -> float:
+    """Return how large a control is against its variant: widths are whole numbers, so it is rarely just as large."""
+    if not contrast.matched:
+        return math.nan
+    sizes = [_values(runs, name, contrast.matched)[0] for name in (contrast.reference, contrast.variant)]
+    return sizes[0] / sizes[1]
+
+
 def _row(runs: pd.DataFrame, contrast: Contrast, metric: str) -> dict:
     variant, reference = (_values(runs, name, metric) for name in (contrast.variant, contrast.reference))
     effect = welch(variant, reference)
@@ -35,6 +43,7 @@ def _row(runs: pd.DataFrame, contrast: Contrast, metric: str) -> dict:
         "reference": contrast.reference,
         "factors": " ".join(contrast.factors),
         "matched": contrast.matched,
+        "size_ratio": _size_ratio(runs, contrast),
         "metric": metric,
         "n_variant": summarise(variant).n,
         "n_reference": summarise(reference).n,
@@ -66,6 +75,7 @@ def contrast_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
             "reference",
             "factors",
             "matched",
+            "size_ratio",
             "metric",
             "n_variant",
             "n_reference",
@@ -106,6 +116,7 @@ def claim_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
         "reference",
         "factors",
         "matched",
+        "size_ratio",
         "metric",
         "n_variant",
         "n_reference",

@@ -1,13 +1,25 @@
 """Controls of equal size: variants whose width, or another argument, is scaled to the size of another variant."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ablation.architectures import CATALOGUE
 from ablation.datasets import SOURCES, input_shape
 from ablation.design import Design, Variant
-from ablation.digests import digest
+from ablation.digests import digest, source_digest
+from ablation.files import write_whole
 from ablation.study import Problem
+
+CACHE = Path("results/matched.json")  # to find a control takes seconds, and every start of Snakemake asks again
+
+
+def _known() -> dict[str, int]:
+    try:
+        return json.loads(CACHE.read_text())
+    except (OSError, ValueError):  # not there, or damaged: it is found anew
+        return {}
 
 
 class Controls:
@@ -55,6 +67,15 @@ class Controls:
                 f"found {quantity!r} for the data set {self.design.study.data.name!r}, expected one whose images and "
                 "classes are known before they are read",
             )
-        from ablation.matching import match  # imports torch: only a study that asks for it pays
+        asked = (variant.architecture_spec(), found.architecture_spec(), quantity, by, shape, classes)
+        builders = {spec["builder"].split(":")[0] for spec in asked[:2]}
+        question = digest({"asked": asked, "code": source_digest(["ablation.matching", *sorted(builders)])})
+        known = _known()
+        if question not in known:
+            from ablation.matching import match  # imports torch: only who asks for the first time pays
 
-        return match(variant.architecture_spec(), found.architecture_spec(), quantity, by, shape, classes)
+            known[question] = match(*asked)
+            if CACHE.parent.is_dir():
+                with write_whole(CACHE) as file:
+                    file.write(json.dumps(known).encode())
+        return known[question]

@@ -20,10 +20,7 @@ class GlobalAverage(nn.Module):
 
 
 class Detached(nn.Linear):
-    """A dense layer that computes with its weights and never learns them.
-
-    A mistake of the study notes (001): a layer written by hand reads `weight.data`, so no gradient reaches it.
-    """
+    """Compute with weights that never learn. A mistake of the study notes (001), whose layer reads `weight.data`."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (batch, in_features) to (batch, out_features)."""

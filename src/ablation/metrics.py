@@ -47,7 +47,7 @@ METRICS: dict[str, Metric] = {
     "train_loss": Metric("training loss", "nats", 1, 3, False),
     "generalisation_gap": Metric("generalisation gap", "points", 100, 2, False),
     "train_seconds": Metric("training time", "s", 1, 1, False),
-    "gradient_ratio": Metric("gradient ratio of first to last layer", "powers of ten", 1, 2, True, "diagnostics"),
+    "gradient_ratio": Metric("gradient, first to last layer", "log10 of ratio", 1, 2, True, "diagnostics"),
     "shifted_accuracy": Metric("accuracy on shifted test images", "%", 100, 2, True),
     "epochs_to_threshold": Metric("epochs to the threshold", "epochs", 1, 1, False, "threshold"),
     "parameters": Metric("parameters", "k", 1e-3, 1, False, exact=True),

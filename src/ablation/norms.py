@@ -61,7 +61,7 @@ def local_response_norm(channels: int, epsilon: float) -> nn.Module:
 
 
 def no_norm(channels: int, epsilon: float) -> nn.Module:
-    """Leave the place of the norm empty, so that all other layers keep their names."""
+    """Leave the place of the norm empty; all other layers keep their names."""
     return nn.Identity()
 
 

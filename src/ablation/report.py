@@ -61,9 +61,9 @@ def html_table(table: pd.DataFrame, text_columns: set[str], baselines: set[str] 
     )
 
 
-def matched_text(quantity: str) -> str:
-    """Say in what a variant and its control agree."""
-    return f"equal {quantity.replace('_', '-')}"
+def matched_text(row: pd.Series) -> str:
+    """Say in what a variant and its control agree, and how nearly."""
+    return f"equal {row['matched'].replace('_', '-')}, × {row['size_ratio']:.2f}"
 
 
 def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
                 "architecture": row["architecture"],
                 "compared": f"{claim.factor}: {claim.level} − {claim.against}"
                 + "".join(f", {factor} {level}" for factor, level in claim.given.items())
-                + (f", at {matched_text(claim.match)}" if claim.match else ""),
+                + (f", at {matched_text(row)}" if claim.match else ""),
                 "metric": metric.label,
                 "effect": effect_text(row["effect"], row["low"], row["high"], metric)
                 + f" {'points' if metric.unit == '%' else metric.unit}",
@@ -139,7 +139,7 @@ def readable_contrasts(contrasts: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "variant": row["variant"],
-                "against": row["reference"] + (f" ({matched_text(row['matched'])})" if row["matched"] else ""),
+                "against": row["reference"] + (f" ({matched_text(row)})" if row["matched"] else ""),
                 "metric": metric.title,
                 "effect [95 %]": effect_text(row["effect"], row["low"], row["high"], metric),
                 "n": f"{row['n_variant']} + {row['n_reference']}",
@@ -264,7 +264,7 @@ def write_report(
         comparison=html_table(readable(plan, table), text_columns, set(study.architectures)),
         caption=caption(plan, runs),
         figures=[
-            {"svg": Markup(inline_svg(svg)), "caption": FIGURE_CAPTIONS[name].format(accuracy=watched)}
+            {"name": name, "svg": Markup(inline_svg(svg)), "caption": FIGURE_CAPTIONS[name].format(accuracy=watched)}
             for name, svg in figures.items()
         ],
         networks=layer_sections(plan, read_tables(layers)),

@@ -93,6 +93,8 @@ def readable(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
         cells = {"variant": row["variant"], "n": f"{row[plan.study.metrics[0] + '_n']:.0f}"}
         for position, name in enumerate(plan.study.metrics):
             metric = METRICS[name]
+            if metric.exact and position:  # the sizes have columns of their own
+                continue
             cells[metric.title] = mean_text(row[f"{name}_mean"], row[f"{name}_sd"], metric)
             if position == 0:
                 effect = effect_text(*(row[f"{name}_{part}"] for part in ("effect", "low", "high")), metric)

@@ -23,6 +23,7 @@ from ablation.randomness import stream, stream_seed
 from ablation.recipe import learning_rate, make_augmentation, make_optimizer
 
 EVALUATION_BATCH = 1024
+EVALUATION_PIXELS = 2**22  # of a channel, in one batch: 1024 images of 64 pixels a side, or 83 of 224
 AUXILIARY = 0.3  # weight of auxiliary losses: Szegedy et al. 2015, section 5
 
 
@@ -148,7 +149,8 @@ def evaluate(network: nn.Module, part: Part) -> tuple[float | None, np.ndarray]:
     if not len(part.labels):
         return None, np.zeros(0, bool)
     network.eval()
-    batches = zip(part.images.split(EVALUATION_BATCH), part.labels.split(EVALUATION_BATCH), strict=True)
+    size = max(1, min(EVALUATION_BATCH, EVALUATION_PIXELS // part.images[0, 0].numel()))
+    batches = zip(part.images.split(size), part.labels.split(size), strict=True)
     losses, hits = [], []
     for images, labels in batches:
         logits = network(images)

@@ -37,7 +37,7 @@ class Architecture:
     without : mapping
         Levels that it cannot have of factors that it has, ``factor.level``, each with the reason.
     refuse : callable
-        Takes all its levels; returns why they make no sense together, or None.
+        Takes all its levels; returns why they make no sense together, or None. Its docstring lists its rules, a line each.
     smallest_side : int
         The smallest input side in pixels that it can be built for.
     stem_side : int
@@ -95,7 +95,11 @@ def idle(levels: Levels, side: int | None = None) -> dict[str, str]:
 
 
 def refuse_shares(levels: Levels) -> str | None:
-    """Say which of the arguments that are shares is none."""
+    """Say which of the arguments that are shares is none.
+
+    - `dropout` is below 1.
+    - `compression` is above 0 and at most 1.
+    """
     if levels.get("dropout", 0) >= 1:
         return "dropout must be below 1"
     if not 0 < levels.get("compression", 1) <= 1:
@@ -104,7 +108,12 @@ def refuse_shares(levels: Levels) -> str | None:
 
 
 def refuse_broken_vgg(levels: Levels) -> str | None:
-    """Say why a VGG is impossible: a kernel, or a tie, must find a stack of 3x3 convolutions to act on."""
+    """Say why a VGG is impossible: a kernel, or a tie, must find a stack of 3x3 convolutions to act on.
+
+    - `kernel` 5 or 7 takes the place of two or three 3x3 convolutions, which some stage must have.
+    - `tied` needs a stage of three convolutions or more, counted after `kernel` has taken the place of some.
+    - `plan` names stages as convolutions x multiples of the width, such as 1x1 1x2 2x4.
+    """
     most = {11: 2, 13: 2, 16: 3, 19: 4}  # 3x3 convolutions in the longest stage of the paper's columns
     if "plan" in levels:
         stages = [stage.split("x") for stage in levels["plan"].split()]
@@ -122,7 +131,10 @@ def refuse_broken_vgg(levels: Levels) -> str | None:
 
 
 def refuse_broken_cifar_resnet(levels: Levels) -> str | None:
-    """Say why a depth is impossible for a CIFAR ResNet, whose three stages hold n blocks of two or three layers."""
+    """Say why a depth is impossible for a CIFAR ResNet, whose three stages hold n blocks of two or three layers.
+
+    - `depth` is 6n + 2, with `bottleneck` 9n + 2, and n is 1 or more.
+    """
     step = 9 if levels["bottleneck"] else 6
     if levels["depth"] < 2 + step or (levels["depth"] - 2) % step:
         examples = "11, 20, 29, 38, 56, 110, 164" if levels["bottleneck"] else "8, 14, 20, 32, 44, 56, 110"
@@ -132,7 +144,10 @@ def refuse_broken_cifar_resnet(levels: Levels) -> str | None:
 
 
 def refuse_broken_cifar_densenet(levels: Levels) -> str | None:
-    """Say why a CIFAR DenseNet is impossible: its three blocks are equally long, and some arguments are shares."""
+    """Say why a CIFAR DenseNet is impossible: its three blocks are equally long, and some arguments are shares.
+
+    - `depth` is 3n + 4, with `bottleneck` 6n + 4, and n is 1 or more.
+    """
     step = 6 if levels["bottleneck"] else 3
     if levels["depth"] < 4 + step or (levels["depth"] - 4) % step:
         kind = "with bottleneck 6n + 4 (10, 16, 40, 100 …)" if levels["bottleneck"] else "3n + 4 (7, 10, 22, 40, 100 …)"
@@ -141,7 +156,10 @@ def refuse_broken_cifar_densenet(levels: Levels) -> str | None:
 
 
 def refuse_broken_densenet(levels: Levels) -> str | None:
-    """Say why an ImageNet DenseNet is impossible."""
+    """Say why an ImageNet DenseNet is impossible.
+
+    - `plan` names the layers of each block, such as 6-12-24-16.
+    """
     counts = levels["plan"].split("-")
     if not all(count.isdecimal() and int(count) for count in counts):
         return "plan must name the layers of each block, such as 6-12-24-16"
@@ -149,7 +167,11 @@ def refuse_broken_densenet(levels: Levels) -> str | None:
 
 
 def refuse_broken_alexnet(levels: Levels) -> str | None:
-    """Say why an AlexNet is impossible."""
+    """Say why an AlexNet is impossible.
+
+    - `normalised` is at most 5: there are five convolutions.
+    - `width` is a multiple of `groups`.
+    """
     if levels["normalised"] > 5:
         return "normalised must be at most 5: there are five convolutions"
     if levels["width"] % levels["groups"]:
@@ -158,7 +180,10 @@ def refuse_broken_alexnet(levels: Levels) -> str | None:
 
 
 def refuse_broken_stages(levels: Levels) -> str | None:
-    """Say why the blocks of an Inception network are impossible: three stages, of which none may be empty."""
+    """Say why the blocks of an Inception network are impossible: three stages, of which none may be empty.
+
+    - `blocks` names the blocks of three stages, such as 2-5-2.
+    """
     counts = levels["blocks"].split("-")
     if len(counts) != 3 or not all(count.isdecimal() and int(count) for count in counts):
         return "blocks must name the blocks of three stages, such as 2-5-2"
@@ -166,7 +191,10 @@ def refuse_broken_stages(levels: Levels) -> str | None:
 
 
 def refuse_broken_googlenet(levels: Levels) -> str | None:
-    """Say why a GoogLeNet is impossible."""
+    """Say why a GoogLeNet is impossible.
+
+    - `blocks` names the blocks of three stages, at most 2-5-2: table 1 has no more rows.
+    """
     reason = refuse_broken_stages(levels)
     if reason:
         return reason
@@ -183,7 +211,9 @@ ONE_LAYER = "its head has no hidden dense layers"
 PREACTIVATED = "its layers are pre-activated: norm, activation, convolution"
 BY_PLACEMENT = "in a residual network `placement` says where norm and activation stand"
 CONCATENATES = "its blocks concatenate and add nothing"
-WITHOUT_DROPPED = "the notes' mistake is one of dense layers, and its head has no hidden ones"
+WITHOUT_DROPPED = (
+    "it chooses between the units and, by a mistake of the notes, the images that hidden dense layers drop"
+)
 
 # What many architectures have in common, with its reference levels.
 COMMON = {
@@ -215,7 +245,7 @@ DENSE_BLOCKS = {
     "initialisation": "default",
 }
 
-NO_DENSE_WEIGHTS = {"initialisation.half_zero": "it is about dense layers, and there are none"}
+NO_DENSE_WEIGHTS = {"initialisation.half_zero": "it is about dense layers, and its published form has none"}
 CONVOLUTIONAL = {"residual": NO_BLOCKS, "placement": NO_BLOCKS}
 CONCATENATING = {"residual": CONCATENATES, "placement": CONCATENATES}
 NO_HIDDEN = {"dense_layer": ONE_LAYER, "dropped": WITHOUT_DROPPED}
@@ -279,6 +309,7 @@ CATALOGUE: dict[str, Architecture] = {
         NO_DENSE_WEIGHTS,
         refuse_shares,
         stem_side=63,
+        published=(1, 224, 224),
     ),
     "nin_cifar": Architecture(
         "ablation.architectures.nin:nin_cifar",

@@ -1,7 +1,7 @@
 """GoogLeNet's successors: Inception-BN, Inception-v3 and the residual Inception-ResNet-v1.
 
-A branch is written as a chain of rows ``(channels, kernel)`` or ``(channels, kernel, stride)``; a convolution of stride 2
-is unpadded, and every other keeps the side.
+For rows 4c and 4d of Inception-BN the paper states 128 pool projections and 576 outputs, which contradict each other; 96
+give the stated outputs. Inception-v3 is torchvision's network, which has one auxiliary classifier.
 """
 
 from collections import OrderedDict
@@ -19,8 +19,7 @@ from ablation.stack import Parallel, Stack
 EPSILON = 1e-3  # of batch norm, in the authors' code
 
 # Inception-BN (Ioffe and Szegedy 2015, figure 5), a row a block: #1x1, (#3x3 reduce, #3x3), (double #3x3 reduce, double
-# #3x3), pooling, pool proj. Blocks without a 1x1 branch have stride 2 and pass their pooled input on. For 4c and 4d the
-# figure states 128 pool projections and 576 outputs, which contradict each other; 96 give the stated outputs.
+# #3x3), pooling, pool proj. Blocks without a 1x1 branch have stride 2 and pass their pooled input on.
 INCEPTION_BN = {
     "3a": (64, (64, 64), (64, 96), "average", 32),
     "3b": (64, (64, 96), (64, 96), "average", 64),
@@ -38,7 +37,7 @@ INCEPTION_BN = {
 def inception_bn(
     input_shape: tuple[int, int, int], classes: int, layers: Layers, *, width: int, dropout: float, stem: str
 ) -> nn.Module:
-    """Build an Inception-BN, the batch-normalised Inception with two 3x3 convolutions for each 5x5.
+    """Build an Inception-BN (Ioffe and Szegedy 2015, figure 5): normalised, two 3x3 convolutions in place of each 5x5.
 
     Parameters
     ----------
@@ -95,7 +94,10 @@ def inception_bn(
 
 
 def chain(cin: int, rows: Sequence[tuple], layers: Layers) -> nn.Module:
-    """Make a chain of convolutions with norm and activation from its rows."""
+    """Make a chain of convolutions with norm and activation from its rows.
+
+    A row is ``(channels, kernel)``, which keeps the side, or ``(channels, kernel, stride)``, of stride 2 and unpadded.
+    """
     branch = OrderedDict()
     for position, (cout, kernel, *stride) in enumerate(rows, 1):
         how = {"stride": 2, "padding": 0} if stride else {}

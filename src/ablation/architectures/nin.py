@@ -53,7 +53,7 @@ def nin(
     dropout: float,
     stem: str,
 ) -> nn.Module:
-    """Build the network of the notes: four blocks with the kernels of AlexNet.
+    """Build the network of the study notes (002) and of Dive into Deep Learning, section 8.3: AlexNet's kernels.
 
     Parameters
     ----------

@@ -1,4 +1,8 @@
-"""ResNet: for small images (He, Zhang, Ren and Sun 2015, section 4.2) and for ImageNet (the same, table 1)."""
+"""ResNet: for small images (He, Zhang, Ren and Sun 2015, section 4.2) and for ImageNet (the same, table 1).
+
+In a bottleneck the 3x3 convolution has the stride, as in torchvision and in the authors' later code; in the paper the first
+1x1 convolution has it.
+"""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -30,10 +34,7 @@ def basic_block(cin: int, width: int, stride: int) -> list[tuple[int, int, int, 
 
 
 def bottleneck_block(cin: int, width: int, stride: int) -> list[tuple[int, int, int, int]]:
-    """List the convolutions of a bottleneck block (figure 5, right).
-
-    The 3x3 convolution has the stride, as in torchvision and in the authors' later code; in the paper the first 1x1 has.
-    """
+    """List the convolutions of a bottleneck block (figure 5, right)."""
     return [(cin, width, 1, 1), (width, width, 3, stride), (width, EXPANSION * width, 1, 1)]
 
 

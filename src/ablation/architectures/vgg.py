@@ -136,5 +136,29 @@ def vgg_plan(
     dilation: int,
     tied: bool,
 ) -> nn.Module:
-    """Build a VGG of any plan; the parameters are those of `vgg`, with `plan` (`stages_of`) in the place of `depth`."""
+    """Build a VGG of any plan.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Channels, height and width in pixels (published: 3x224x224).
+    classes : int
+        Number of outputs.
+    layers : Layers
+        Activation, norm and its placement, pooling, overlap, head, output, dense layers and what is dropped.
+    plan : str
+        For each stage its convolutions x the multiple of the width: ``1x1 1x2 2x4 2x8 2x8`` is VGG-11.
+    width : int
+        Channels of a stage of multiple 1 (published: 64).
+    hidden : int
+        Units of the two dense layers (published: 4096).
+    dropout : float
+        Share of the dense units dropped in training (published: 0.5).
+    kernel : int
+        3 as published; 5 or 7 in place of stacks of 3x3 with the same receptive field.
+    dilation : int
+        Pixels between the taps of a kernel (published: 1).
+    tied : bool
+        Whether the convolutions of a stage, from its second on, are one and the same.
+    """
     return build_vgg(input_shape, classes, layers, stages_of(plan), width, hidden, dropout, kernel, dilation, tied)

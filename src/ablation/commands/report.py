@@ -18,7 +18,7 @@ def main(arguments: argparse.Namespace) -> None:
         plan,
         pd.read_parquet(arguments.runs),
         pd.read_parquet(arguments.curves),
-        pd.read_csv(arguments.contrasts).fillna({"matched": ""}),
+        pd.read_csv(arguments.contrasts, dtype={"matched": "string"}).fillna({"matched": ""}),
         pd.read_csv(arguments.claims),
         pd.read_csv(arguments.comparison),
         pd.read_csv(arguments.layers),

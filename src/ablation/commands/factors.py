@@ -1,0 +1,19 @@
+"""Write the page of architectures, factors and levels."""
+
+import argparse
+from pathlib import Path
+
+from ablation.commands import run
+from ablation.factorpage import page
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Write the page."""
+    arguments.page.parent.mkdir(parents=True, exist_ok=True)
+    arguments.page.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--page", type=Path, default=Path("docs/factors.md"), help="file to write")
+    run(main, parser)
