@@ -114,7 +114,7 @@ def collect(
     position = sorted(range(len(rows)), key=lambda i: (order[rows[i]["variant"]], rows[i]["seed"]))
     runs = pd.DataFrame([rows[i] for i in position])
     # A column of which every value is missing would have no type.
-    metrics = [name for name in METRICS if name in runs]
+    metrics = [name for name, metric in METRICS.items() if name in runs and not metric.exact]
     runs[metrics] = runs[metrics].astype(float)
     curve_rows = pd.DataFrame(curves).sort_values(["variant", "seed", "epoch"], ignore_index=True)
     numbers = curve_rows.columns.difference(["variant", "seed", "epoch"])
