@@ -40,6 +40,8 @@ def make_spec(builder: str, levels: dict, diagnostics: list[int]) -> dict:
         "data": DIGITS,
         "seed": 0,
         "diagnostics": diagnostics,
+        "shifted": False,
+        "warm_start": None,
     }
 
 

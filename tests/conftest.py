@@ -25,6 +25,7 @@ def make_spec(name="lenet", seed=0, recipe=None, diagnostics=(), **levels):
         "data": DIGITS,
         "seed": seed,
         "warm_start": None,
+        "shifted": False,
         "diagnostics": list(diagnostics),
     }
 

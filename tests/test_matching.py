@@ -242,7 +242,8 @@ def test_a_shift_moves_the_pixels_and_fills_with_zero(axis, pixels):
 
 
 def test_shifted_accuracy_is_that_of_shifted_images(parts):
-    run = Run(make_spec("lenet", activation="relu", initialisation="kaiming"), parts, 10)
+    spec = make_spec("lenet", activation="relu", initialisation="kaiming")
+    run = Run({**spec, "shifted": True}, parts, 10)
     run.epoch()
     test = parts["test"]
     by_hand = []

@@ -175,3 +175,10 @@ def test_large_images_are_evaluated_in_small_batches():
         assert max(sizes) == largest
         assert sum(sizes) == len(images)
         sizes.clear()
+
+
+@pytest.mark.parametrize("residual", ["projection", "projection_always"])
+def test_narrow_projections_train(residual, parts):
+    """Torch 2.14 corrupts memory in the backward pass of a strided 1x1 convolution of four to six channels."""
+    spec = make_spec("resnet_cifar", depth=8, width=4, residual=residual, recipe={"epochs": 4, "batch_size": 128})
+    assert train(spec, parts, 10).status != "diverged"

@@ -52,12 +52,15 @@ class Projection(nn.Module):
 
     def __init__(self, cin: int, cout: int, stride: int, layers: "Layers"):
         super().__init__()
+        # A 1x1 convolution of stride 2 sees every other pixel. It is written as choosing these first, for torch 2.14
+        # corrupts memory on the CPU in its backward pass at four to six input channels laid out channels last.
+        self.stride = stride
         same = cin == cout and stride == 1
-        self.projection = nn.Identity() if same else layers.conv(cin, cout, kernel=1, stride=stride)
+        self.projection = nn.Identity() if same else layers.conv(cin, cout, kernel=1)
 
     def forward(self, branch: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Return branch + shortcut, both (batch, cout, height / stride, width / stride)."""
-        return branch + self.projection(x)
+        return branch + self.projection(x[:, :, :: self.stride, :: self.stride])
 
 
 class ProjectionAlways(Projection):
@@ -65,7 +68,8 @@ class ProjectionAlways(Projection):
 
     def __init__(self, cin: int, cout: int, stride: int, layers: "Layers"):
         nn.Module.__init__(self)
-        self.projection = layers.conv(cin, cout, kernel=1, stride=stride)
+        self.stride = stride
+        self.projection = layers.conv(cin, cout, kernel=1)
 
 
 class Plain(nn.Module):

@@ -78,7 +78,8 @@ class Plan:
         Returns
         -------
         dict
-            ``architecture``, ``recipe``, ``data``, ``seed``, ``diagnostics`` (epochs), and ``warm_start``: the spec of the
+            ``architecture``, ``recipe``, ``data``, ``seed``, ``diagnostics`` (epochs), ``shifted`` (whether the test
+            images are seen shifted, too), and ``warm_start``: the spec of the
             run that it starts from, or None.
         """
         levels = self.variants[variant].levels
@@ -89,8 +90,14 @@ class Plan:
             "data": self.study.data.model_dump(),
             "seed": seed,
             "diagnostics": sorted(self.study.diagnostics),
+            "shifted": "shifted_accuracy" in self._asked,
             "warm_start": None if source == "none" else self.spec(source, seed),
         }
+
+    @property
+    def _asked(self) -> set[str]:
+        """The metrics that the study or a claim of it asks for."""
+        return {*self.study.metrics, *(claim.metric for claim in self.study.claims.values())}
 
     def frozen(self) -> str:
         """Write the study as JSON, with all that was found out about it: reading it again costs no more than that."""

@@ -208,6 +208,7 @@ class Run:
         # Dropout draws from torch's global stream, which is named anew at each step; without dropout nobody draws.
         self.draws = any(isinstance(layer, _DropoutNd) and layer.p > 0 for layer in self.network.modules())
         self.curves: list[dict[str, float | None]] = []
+        self.shifted = spec["shifted"]  # to see the test images four times more is not for everyone
         self.chosen = frozenset(spec["diagnostics"])  # the epochs to diagnose
         self.probe = self._make_probe() if self.chosen else None
         self.diagnosed: list[dict[str, Any]] = []
@@ -338,7 +339,8 @@ class Run:
         for name, part in self.parts.items():
             loss, correct[name] = evaluate(self.network, part)
             metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = loss, accuracy(correct[name])
-        metrics["shifted_accuracy"] = self._shifted_accuracy()
+        if self.shifted:
+            metrics["shifted_accuracy"] = self._shifted_accuracy()
         metrics["generalisation_gap"] = metrics["train_accuracy"] - metrics["test_accuracy"]
         metrics["gradient_ratio"] = gradient_ratio(self.diagnosed)
         status = self._status(metrics["train_accuracy"])
