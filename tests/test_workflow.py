@@ -284,6 +284,11 @@ def followers(folder):
     return found
 
 
+def heed_interrupts():
+    """Undo what a shell does to whatever it starts in the background: it lets it ignore interrupts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_an_interrupt_leaves_no_process_and_no_run_that_seems_to_train(workspace):
     workspace.edit(STUDY, "epochs: 4", "epochs: 60")
     log = workspace.path / "output.txt"
@@ -295,6 +300,7 @@ def test_an_interrupt_leaves_no_process_and_no_run_that_seems_to_train(workspace
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=heed_interrupts,
         )
         query = (
             "SELECT COUNT(*) FROM runs r JOIN tags t USING (run_uuid) "
