@@ -84,8 +84,12 @@ def test_sources_are_drawn_block_by_block(plan, rows):
 
 def test_runs_without_a_number_still_have_their_figures(plan, rows):
     for draw in mechanisms.DRAW.values():
-        draw(plan, rows[:0])
-        draw(plan, rows.assign(value=np.nan)).draw_without_rendering()
+        for empty in (rows[:0], rows.assign(value=np.nan)):
+            figure = draw(plan, empty)
+            figure.draw_without_rendering()
+            assert figure.axes, "a figure without panels says nothing of what is missing"
+            drawn = [line.get_ydata() for axis in figure.axes for line in axis.get_lines()]
+            assert not any(np.isfinite(np.asarray(values, dtype=float)).any() for values in drawn)
 
 
 def test_the_plan_lists_the_figures_that_it_can_have(plan, tmp_path):
