@@ -7,6 +7,7 @@ from conftest import DIGITS
 
 from ablation import datasets
 from ablation.images import Images, resize
+from ablation.sources import input_shape
 from ablation.splits import split_table, take_by_class
 
 
@@ -98,7 +99,7 @@ def test_images_are_resized_as_torchvision_does(side, digits):
 
     data = {**DIGITS, "side": side}
     arrays, manifest = datasets.prepare(data)
-    assert manifest["shape"] == [1, side, side] == list(datasets.input_shape(data))
+    assert manifest["shape"] == [1, side, side] == list(input_shape(data))
     expected = Resize((side, side))(Image.fromarray(digits[0]["test_images"][3, 0]))
     assert np.array_equal(arrays["test_images"][3, 0], np.asarray(expected))
 
@@ -122,14 +123,14 @@ def test_colours_are_resized_together_as_torchvision_does():
     ],
 )
 def test_the_shape_of_the_input_is_known_without_reading(data, shape):
-    assert datasets.input_shape(data) == shape
+    assert input_shape(data) == shape
 
 
 def test_what_is_not_what_its_name_promises_is_refused(monkeypatch):
     def read(_):
         return Images(np.zeros((2, 3, 9, 9), np.uint8), np.array([0, 1]), None, ("a", "b"), "somewhere")
 
-    monkeypatch.setitem(datasets.SOURCES, "digits", datasets.Source(read, (1, 8, 8), 10))
+    monkeypatch.setattr(datasets, "read_digits", read)
     with pytest.raises(
         datasets.DataError, match=r"digits: found .*\(3, 9, 9\) in 2 classes, expected \(1, 8, 8\) in 10"
     ):

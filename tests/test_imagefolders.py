@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from ablation import datasets
-from ablation.imagefolders import fingerprint, read_folder
+from ablation.folders import fingerprint
+from ablation.imagefolders import read_folder
 from ablation.images import DataError
 from ablation.study import Data
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ablation.architectures import CATALOGUE
-from ablation.datasets import SOURCES, input_shape
 from ablation.design import Design, Variant
 from ablation.digests import digest, source_digest
 from ablation.files import write_whole
+from ablation.sources import SOURCES, input_shape
 from ablation.study import Problem
 
 CACHE = Path("results/matched.json")  # to find a control takes seconds, and every start of Snakemake asks again

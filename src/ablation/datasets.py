@@ -2,40 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import pkgutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ablation.digests import digest
-from ablation.downloads import read_cifar, read_mnist
 from ablation.files import write_whole
 from ablation.imagefolders import read_folder
 from ablation.images import DataError, Images, resize
+from ablation.sources import SOURCES
 from ablation.splits import PARTS, split, split_table
 
 SCHEMA = 2  # of the arrays' file; raise it when what is written means something else
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a data set comes from, with what is known of it before it is read.
-
-    Attributes
-    ----------
-    read : callable
-        From the part ``data`` of a run's spec to Images.
-    shape : tuple of int or None
-        (channels, height, width); None where only the images know.
-    classes : int or None
-        How many; None where only the images know.
-    """
-
-    read: Callable[[Mapping[str, Any]], Images]
-    shape: tuple[int, int, int] | None
-    classes: int | None
 
 
 def read_digits(_: Mapping[str, Any]) -> Images:
@@ -54,33 +35,6 @@ def read_own(data: Mapping[str, Any]) -> Images:
     return read_folder(Path(data["folder"]), data["side"])
 
 
-SOURCES: dict[str, Source] = {
-    "digits": Source(read_digits, (1, 8, 8), 10),
-    "mnist": Source(read_mnist, (1, 28, 28), 10),
-    "fashion_mnist": Source(read_mnist, (1, 28, 28), 10),
-    "cifar10": Source(read_cifar, (3, 32, 32), 10),
-    "cifar100": Source(read_cifar, (3, 32, 32), 100),
-    "folder": Source(read_own, None, None),
-}
-
-
-def input_shape(data: Mapping[str, Any]) -> tuple[int, int, int] | None:
-    """Say what shape (channels, height, width) a network will be given, without reading an image.
-
-    Parameters
-    ----------
-    data : mapping
-        The part ``data`` of a run's spec.
-
-    Returns
-    -------
-    tuple of int or None
-        None for a folder of images: only they know.
-    """
-    shape, side = SOURCES[data["name"]].shape, data["side"]
-    return (shape[0], side, side) if shape and side else shape
-
-
 def load(data: Mapping[str, Any]) -> Images:
     """Read a data set and check that it is what its name promises.
 
@@ -90,7 +44,7 @@ def load(data: Mapping[str, Any]) -> Images:
         If it cannot be read, or has other images or classes than it should.
     """
     source = SOURCES[data["name"]]
-    images = source.read(data)
+    images = pkgutil.resolve_name(source.reader)(data)
     found = (images.images.shape[1:], len(images.classes))
     expected = (source.shape or found[0], source.classes or found[1])
     if found != expected:

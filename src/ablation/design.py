@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from ablation.architectures import CATALOGUE, idle
-from ablation.datasets import input_shape
 from ablation.levels import level_text, read_level
+from ablation.sources import input_shape
 from ablation.study import NAME, Problem, Recipe, Study, StudyError, nearest
 
 

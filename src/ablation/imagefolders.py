@@ -1,51 +1,16 @@
 """Folders of images, a folder a class, read with Pillow."""
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from ablation.folders import SUFFIXES, subfolders, walk
 from ablation.images import DataError, Images, in_threads
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
 GREY = ("1", "L", "LA", "La")
 NAMED = 20  # problems that a message names one by one
-
-
-def walk(folder: Path) -> Iterator[os.DirEntry]:
-    """Yield the image files below a folder, by path; hidden ones and those of another suffix are ignored."""
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from walk(Path(entry.path))
-            elif entry.name.lower().endswith(SUFFIXES):
-                yield entry
-
-
-def subfolders(folder: Path) -> list[str]:
-    """List the folders in a folder by name, without hidden ones."""
-    return sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def fingerprint(folder: Path) -> str:
-    """Digest the names, sizes and times of change of the images below a folder, without reading them."""
-    from ablation.digests import digest
-
-    if not folder.is_dir():
-        return "missing"
-    return digest([[os.path.relpath(entry.path, folder), *_state(entry)] for entry in walk(folder)])
-
-
-def _state(entry: os.DirEntry) -> tuple[int, ...]:
-    try:
-        state = entry.stat()
-    except OSError:  # a link to nowhere: `read_folder` names it
-        return ()
-    return state.st_size, state.st_mtime_ns
 
 
 def refuse(folder: Path, problems: Sequence[str]) -> None:

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from ablation.architectures import CATALOGUE
-from ablation.datasets import SOURCES
 from ablation.metrics import METRICS
+from ablation.sources import SOURCES
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_]*$"
 # What `ablation.recipe` can do to a training image, and what may follow the name: pixels or per cent.

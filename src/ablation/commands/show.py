@@ -10,10 +10,10 @@ from typing import Any
 
 from ablation.architectures import CATALOGUE, SMALL_SIDE
 from ablation.commands import run
-from ablation.datasets import SOURCES, input_shape
 from ablation.design import Variant
 from ablation.levels import level_text
 from ablation.plan import Plan
+from ablation.sources import SOURCES, input_shape
 from ablation.study import Study, StudyError, nearest
 from ablation.studyfile import STUDIES, locate_study, read_level, read_study
 
