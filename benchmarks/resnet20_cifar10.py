@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from ablation.statistics import summarise, welch
-from ablation.studyfile import read_study
+from ablation.studyfile import read_frozen
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results/resnet20_short"
@@ -43,7 +43,7 @@ def row(variant: str, runs: pd.DataFrame) -> str:
 
 def main() -> None:
     """Read the runs and write the page."""
-    plan = read_study(RESULTS / "plan/resnet20_short.json")
+    plan = read_frozen(RESULTS / "plan/resnet20_short.json")
     runs = pd.read_parquet(RESULTS / "runs.parquet")
     recipe = plan.study.recipe
     split = pd.read_csv(next(RESULTS.parent.glob("data/cifar10-*/split.csv")))

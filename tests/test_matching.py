@@ -1,6 +1,5 @@
 """Controls of equal size, claims about architectures, and warm starts: what they make of a study."""
 
-import json
 import math
 import subprocess
 import sys
@@ -12,14 +11,13 @@ from conftest import make_spec
 
 from ablation.claims import claim_table, contrast_table
 from ablation.collection import epochs_to
+from ablation.controls import settle
 from ablation.initialisation import inherit
-from ablation.matching import match
+from ablation.matching import answer, match
 from ablation.networks import build
-from ablation.plan import Plan
 from ablation.shards import run_key
 from ablation.sizes import measure
-from ablation.study import Study
-from ablation.studyfile import StudyFileError, read_study
+from ablation.studyfile import StudyFileError, read_frozen, read_study
 from ablation.training import Part, Run, shift
 
 STUDY = """\
@@ -64,6 +62,10 @@ def read(tmp_path):
     return read
 
 
+def settle_all(plan, **kept):
+    return plan.settled(answer(plan.questions, (1, 8, 8), 10, **kept))
+
+
 def sizes(plan, variant):
     return measure(plan.variants[variant].architecture_spec(), (1, 8, 8), 10)
 
@@ -92,10 +94,10 @@ def test_no_other_value_is_nearer_in_size(quantity, larger, name, by):
 
 
 def test_a_block_gives_its_variants_controls_of_equal_size(read):
-    plan = read()
+    plan = settle_all(read())
     (matched,) = [contrast for contrast in plan.contrasts if contrast.matched]
     assert (matched.variant, matched.matched) == ("resnet-depth.20", "parameters")
-    assert matched.reference.startswith("resnet-width.")
+    assert matched.reference == "resnet-width.parameters_of_depth.20"
     assert matched.factors == ("depth", "width")
     here, there = (sizes(plan, name)["parameters"] for name in (matched.variant, matched.reference))
     assert abs(math.log(here / there)) < 0.1
@@ -103,47 +105,72 @@ def test_a_block_gives_its_variants_controls_of_equal_size(read):
 
 
 def test_a_claim_compares_architectures_of_equal_size(read):
-    plan = read()
-    claims = dict(plan.claims)
+    claims = dict(read().claims)
     contrast = claims["dense-efficient"]
-    assert contrast.variant == "densenet"
-    assert contrast.reference.startswith("resnet-width.")
+    assert (contrast.variant, contrast.reference) == ("densenet", "resnet-width.parameters_of_densenet")
     assert (claims["dense-small"].variant, claims["dense-small"].reference) == ("densenet", "resnet")
 
 
-def test_what_was_matched_is_frozen_so_that_jobs_need_no_torch(read, tmp_path):
+def test_a_plan_is_the_same_before_and_after_its_controls_are_found(read):
     plan = read()
-    (tmp_path / "frozen.json").write_text(plan.frozen())
+    settled = settle_all(plan)
+    assert list(plan.variants) == list(settled.variants)
+    assert (plan.contrasts, plan.claims, plan.series, plan.figures) == (
+        settled.contrasts,
+        settled.claims,
+        settled.series,
+        settled.figures,
+    )
+    for variant in plan.variants:
+        assert settle(plan.spec(variant, 0), settled.answers) == settled.spec(variant, 0)
+    controls = [variant for variant in settled.variants.values() if variant.control]
+    assert [type(variant.levels["width"]) for variant in controls] == [int, int]
+    assert plan.spec(controls[0].id, 0) != settled.spec(controls[0].id, 0)
+
+
+def test_planning_a_study_with_controls_imports_no_torch(read, tmp_path):
+    read()
     code = (
         "import sys; from pathlib import Path; from ablation.studyfile import read_study; "
-        f"plan = read_study(Path({str(tmp_path / 'frozen.json')!r})); "
-        "assert 'torch' not in sys.modules; print(*plan.variants)"
+        f"plan = read_study(Path({str(tmp_path / 'mine.yaml')!r})); "
+        "assert not {'torch', 'numpy'} & set(sys.modules); print(*plan.variants)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == list(plan.variants)
+    assert done.stdout.split() == list(read().variants)
 
 
 def test_a_control_is_searched_for_once(read, tmp_path, monkeypatch):
-    monkeypatch.setattr("ablation.controls.CACHE", tmp_path / "matched.json")
-    first = list(read().variants)
+    kept = tmp_path / "results" / "controls.json"
+    first = settle_all(read(), kept=kept).answers
     monkeypatch.setattr("ablation.matching.match", None)  # whoever searches again fails
-    assert list(read().variants) == first
+    assert settle_all(read(), kept=kept).answers == first
     with pytest.raises(TypeError):
-        read(STUDY.replace("depth: [20]", "depth: [14]"))
+        settle_all(read(STUDY.replace("depth: [20]", "depth: [14]")), kept=kept)
+    kept.write_text("{")
+    with pytest.raises(TypeError):
+        settle_all(read(), kept=kept)
 
 
-def test_what_was_matched_is_read_again_whatever_the_arguments_of_an_architecture(read, tmp_path):
+def test_a_frozen_plan_reads_as_it_was(read, tmp_path):
     googlenet = "googlenet: {baseline: {width: 8, blocks: 1-1-1}}"
     block = "[googlenet]\n    factors: {without: [5x5]}"
     text = STUDY.split("claims:")[0].replace("vgg11: {builder", f"{googlenet}\n  vgg11: {{builder", 1)
-    plan = read(text.replace("[resnet]\n    factors: {depth: [20]}", block))
+    plan = settle_all(read(text.replace("[resnet]\n    factors: {depth: [20]}", block)))
     (tmp_path / "frozen.json").write_text(plan.frozen())
-    assert any(name.startswith("googlenet-width.") for name in plan.variants)
-    assert list(read_study(tmp_path / "frozen.json").variants) == list(plan.variants)
+    again = read_frozen(tmp_path / "frozen.json")
+    assert "googlenet-width.parameters_of_without.5x5" in again.variants
+    assert (again.name, again.variants, again.answers) == (plan.name, plan.variants, plan.answers)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"name": "x", "study": {}, "answers": {}}'])
+def test_what_is_no_frozen_plan_is_said(tmp_path, content):
+    (tmp_path / "frozen.json").write_text(content)
+    with pytest.raises(StudyFileError, match=r"frozen\.json: not a frozen study .* write it anew"):
+        read_frozen(tmp_path / "frozen.json")
 
 
 def test_counted_metrics_are_sure(read):
-    plan = read()
+    plan = settle_all(read())
     runs = pd.DataFrame(
         [
             {"variant": name, "seed": seed, "test_accuracy": 0.5 + seed / 10, **sizes(plan, name)}
@@ -179,22 +206,6 @@ def test_a_warm_start_that_comes_back_to_itself_is_refused(read):
     text = text.replace("warm_start: [vgg11]", "width: [8]")
     with pytest.raises(StudyFileError, match="comes back to 'vgg13'"):
         read(text)
-
-
-def test_matching_needs_data_of_known_shape(tmp_path):
-    study = json.loads(json.dumps({"name": "folder", "folder": str(tmp_path)}))
-    raw = {
-        "title": "t",
-        "question": "q",
-        "data": study,
-        "recipe": {"epochs": 1, "batch_size": 2, "lr": 0.1},
-        "architectures": {"resnet_cifar": {}},
-        "grid": [{"factors": {"depth": [32]}, "match": "parameters"}],
-        "seeds": 1,
-        "smallest_effect": 0.1,
-    }
-    with pytest.raises(Exception, match="known before they are read"):
-        Plan(Study.model_validate(raw), "mine")
 
 
 def test_a_warm_start_names_its_source_by_content(read):

@@ -1,81 +1,103 @@
-"""Controls of equal size: variants whose width, or another argument, is scaled to the size of another variant."""
+"""Controls of equal size: variants whose width, or another argument, is scaled to the size of another variant.
 
-import json
+A control is part of the plan before its value is known, under an id that says what it is for: to find the value builds
+networks, and that is a job of its own (`ablation.matching`). Until then its level is a mark that names the question.
+"""
+
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ablation.architectures import CATALOGUE
 from ablation.design import Design, Variant
-from ablation.digests import digest, source_digest
-from ablation.files import write_whole
-from ablation.sources import SOURCES, input_shape
+from ablation.digests import digest
 from ablation.study import Problem
 
-CACHE = Path("results/matched.json")  # to find a control takes seconds, and every start of Snakemake asks again
+MARK = "matched"  # the only key of a level that is not known yet
 
 
-def _known() -> dict[str, int]:
-    try:
-        return json.loads(CACHE.read_text())
-    except (OSError, ValueError):  # not there, or damaged: it is found anew
-        return {}
+@dataclass(frozen=True)
+class Question:
+    """Which value makes one network as large as another.
+
+    Attributes
+    ----------
+    variant, scaled : dict
+        Specs of two networks (`ablation.design.Variant.architecture_spec`); the second is scaled.
+    quantity : str
+        ``parameters`` or ``multiply_adds``.
+    by : str
+        The argument that is scaled.
+    """
+
+    variant: Mapping[str, Any]
+    scaled: Mapping[str, Any]
+    quantity: str
+    by: str
+
+    @property
+    def key(self) -> str:
+        """What the answer is kept under."""
+        return digest(asdict(self))
+
+
+def settle(content: Any, answers: Mapping[str, int]) -> Any:
+    """Return plain data, such as a run's spec, with every level that was not known in its mark's place.
+
+    Raises
+    ------
+    KeyError
+        If `answers` do not have one.
+    """
+    if isinstance(content, Mapping):
+        if set(content) == {MARK}:
+            return answers[content[MARK]]
+        return {name: settle(value, answers) for name, value in content.items()}
+    if isinstance(content, list):
+        return [settle(value, answers) for value in content]
+    return content
 
 
 class Controls:
-    """Finds controls, each once; what was found is kept for those who read the frozen study.
+    """The controls of a study, and the questions that they ask.
 
     Parameters
     ----------
     design : Design
+    answers : mapping of str to int
+        What was found, by the question's key; empty before anything was.
 
     Attributes
     ----------
-    found : dict of str to int
-        The value that was found, by what was asked.
+    questions : dict of str to Question
+        By key.
     """
 
-    def __init__(self, design: Design):
-        self.design, self.found = design, dict[str, int]()
+    def __init__(self, design: Design, answers: Mapping[str, int]):
+        self.design, self.answers = design, answers
+        self.questions: dict[str, Question] = {}
 
     def match(
         self, key: tuple, variant: Variant, architecture: str, changes: Mapping[str, Any], quantity: str, by: str
     ) -> Variant:
         """Return the variant of `architecture` with `changes` that has `by` scaled to the size of another variant.
 
-        Raises the Problem that it cannot be found.
+        Raises
+        ------
+        Problem
+            If there is nothing of that name to scale.
         """
-        found = self.design.variant(architecture, changes)
-        reference = CATALOGUE[found.builder].arguments.get(by)
-        if type(reference) is not int:
-            numbers = [name for name, value in CATALOGUE[found.builder].arguments.items() if type(value) is int]
+        scaled = self.design.variant(architecture, changes)
+        arguments = CATALOGUE[scaled.builder].arguments
+        if type(arguments.get(by)) is not int:
+            numbers = [name for name, value in arguments.items() if type(value) is int]
             raise Problem((*key, "by"), f"found {by!r}, expected an argument of {architecture!r}: {', '.join(numbers)}")
-        # A digest: YAML, as which the frozen study is read, takes no key of more than 1,024 characters.
-        question = digest([variant.architecture_spec(), found.architecture_spec(), quantity, by])
-        if question not in self.found:
-            value = self.design.study.matched.get(question)
-            self.found[question] = value or self._search(key, variant, found, quantity, by)
-        control = self.design.variant(architecture, {**changes, by: self.found[question]})
-        self.design.check_sense(key, architecture, control.levels, {})
+        question = Question(variant.architecture_spec(), scaled.architecture_spec(), quantity, by)
+        self.questions[question.key] = question
+        value = self.answers.get(question.key, {MARK: question.key})
+        own = variant.architecture == architecture and variant.changed
+        other = variant.id.removeprefix(f"{architecture}-") if own else variant.id
+        control = self.design.variant(architecture, {**changes, by: value}, {by: f"{quantity}_of_{other}"})
+        if question.key in self.answers:
+            self.design.check_sense(key, architecture, control.levels, {})
         return control
-
-    def _search(self, key: tuple, variant: Variant, found: Variant, quantity: str, by: str) -> int:
-        shape, classes = input_shape(self.design.study.data.model_dump()), SOURCES[self.design.study.data.name].classes
-        if shape is None:
-            raise Problem(
-                (*key, "match"),
-                f"found {quantity!r} for the data set {self.design.study.data.name!r}, expected one whose images and "
-                "classes are known before they are read",
-            )
-        asked = (variant.architecture_spec(), found.architecture_spec(), quantity, by, shape, classes)
-        builders = {spec["builder"].split(":")[0] for spec in asked[:2]}
-        question = digest({"asked": asked, "code": source_digest(["ablation.matching", *sorted(builders)])})
-        known = _known()
-        if question not in known:
-            from ablation.matching import match  # imports torch: only who asks for the first time pays
-
-            known[question] = match(*asked)
-            if CACHE.parent.is_dir():
-                with write_whole(CACHE) as file:
-                    file.write(json.dumps(known).encode())
-        return known[question]

@@ -27,6 +27,8 @@ class Variant:
         The level of every factor it has: layers, arguments and recipe.
     changed : dict
         Those that differ from the baseline.
+    control : bool
+        Whether it was scaled to another variant's size; the id then names that variant in the place of the level.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Variant:
     builder: str
     levels: dict[str, Any] = field(hash=False)
     changed: dict[str, Any] = field(hash=False)
+    control: bool = False
 
     def architecture_spec(self) -> dict[str, Any]:
         """State all that determines the network, in plain data: what `ablation.networks.build` takes."""
@@ -102,12 +105,17 @@ class Design:
                 self.problems.append(problem)
         return levels
 
-    def variant(self, architecture: str, changes: Mapping[str, Any]) -> Variant:
-        """Return what changes make of an architecture; a change to the baseline's own level is none."""
-        base = self.baselines[architecture]
-        changed = {f: level for f, level in sorted(changes.items()) if level != base[f]}
-        parts = [architecture, *(f"{factor}.{level_text(level)}" for factor, level in changed.items())]
-        return Variant("-".join(parts), architecture, self.builder(architecture), {**base, **changed}, changed)
+    def variant(self, architecture: str, changes: Mapping[str, Any], named: Mapping[str, str] | None = None) -> Variant:
+        """Return what changes make of an architecture.
+
+        A change to the baseline's own level is none, except of a control, whose id must not depend on what is found:
+        `named` says by factor what stands there in the level's place.
+        """
+        base, named = self.baselines[architecture], named or {}
+        changed = {f: level for f, level in sorted(changes.items()) if f in named or level != base[f]}
+        parts = [architecture, *(f"{f}.{named.get(f) or level_text(level)}" for f, level in changed.items())]
+        levels = {**base, **changed}
+        return Variant("-".join(parts), architecture, self.builder(architecture), levels, changed, bool(named))
 
     def check_sense(self, key: tuple, architecture: str, levels: dict[str, Any], changed: dict[str, Any]) -> None:
         """Refuse a combination of levels that means nothing, with the reason."""

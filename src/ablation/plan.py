@@ -1,7 +1,10 @@
 """What follows from a study: its variants, runs, contrasts and shards. Imports no torch."""
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from ablation.architectures import CATALOGUE
@@ -33,9 +36,13 @@ class Plan:
     study : Study
     name : str
         The study's name, which is that of its file.
+    answers : mapping of str to int
+        The values of the controls of equal size, as far as they were found.
 
     Attributes
     ----------
+    questions : dict of str to Question
+        What the controls of equal size ask for, by key.
     variants : dict of str to Variant
         By id, baselines first within their architecture.
     contrasts : list of Contrast
@@ -50,12 +57,12 @@ class Plan:
         With all mistakes at once.
     """
 
-    def __init__(self, study: Study, name: str):
-        self.study, self.name = study, name
+    def __init__(self, study: Study, name: str, answers: Mapping[str, int] = MappingProxyType({})):
+        self.study, self.name, self.answers = study, name, answers
         self._design = Design(study)
         self._check_metrics()
         self._design.stop_if_wrong()
-        self._controls = Controls(self._design)
+        self._controls = Controls(self._design, answers)
         self.variants = expand(self._design)
         controlled = self._control_blocks()
         self.claims = self._resolve_claims()
@@ -64,6 +71,7 @@ class Plan:
         self._check_diagnostics()
         self._check_warm_starts()
         self._design.stop_if_wrong()
+        self.questions = self._controls.questions
         self.contrasts = [*self._contrasts(), *controlled]
 
     def spec(self, variant: str, seed: int) -> dict[str, Any]:
@@ -100,8 +108,12 @@ class Plan:
         return {*self.study.metrics, *(claim.metric for claim in self.study.claims.values())}
 
     def frozen(self) -> str:
-        """Write the study as JSON, with all that was found out about it: reading it again costs no more than that."""
-        return self.study.model_copy(update={"matched": self._controls.found}).model_dump_json()
+        """Write the plan as a line of JSON, which `ablation.studyfile.read_frozen` reads: the study and the answers."""
+        return json.dumps({"name": self.name, "study": self.study.model_dump(), "answers": dict(self.answers)})
+
+    def settled(self, answers: Mapping[str, int]) -> "Plan":
+        """Return the same plan with the values of its controls."""
+        return Plan(self.study, self.name, answers)
 
     @property
     def factors(self) -> list[str]:
@@ -120,7 +132,7 @@ class Plan:
         for architecture in self.study.architectures:
             mine = [variant for variant in self.variants.values() if variant.architecture == architecture]
             for factor in CATALOGUE[self._design.builder(architecture)].arguments:
-                along = [variant for variant in mine if set(variant.changed) <= {factor}]
+                along = [variant for variant in mine if set(variant.changed) <= {factor} and not variant.control]
                 if len(along) > 2 and all(type(variant.levels.get(factor)) in (int, float) for variant in along):
                     along.sort(key=lambda variant: variant.levels[factor])
                     found.append((architecture, factor, [variant.id for variant in along]))
@@ -212,8 +224,7 @@ class Plan:
                         self._design.problems.append(problem)
                         break
                     factors = tuple(sorted({*variant.changed, block.by}))
-                    if control.changed:  # else the baseline is as large as the variant, and their contrast is there
-                        contrasts.append(Contrast(variant.id, control.id, factors, block.match))
+                    contrasts.append(Contrast(variant.id, control.id, factors, block.match))
         return contrasts
 
     def _control(self, key: tuple, variant: Variant, *asked: Any) -> Variant:

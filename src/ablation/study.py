@@ -288,9 +288,6 @@ class Study(Strict):
         None, gt=0, lt=1, description="Training accuracy that the metric epochs_to_threshold waits for."
     )
     claims: dict[str, Claim] = Field({}, description="The statements to test, by name.")
-    matched: dict[str, Whole] = Field(
-        {}, description="What `match` found, written by the pipeline into the study that its jobs read; leave it out."
-    )
 
 
 class Problem(Exception):

@@ -218,6 +218,24 @@ def read_study(path: Path) -> Plan:
         raise _report(path, error.problems, lines) from None
 
 
+def read_frozen(path: Path) -> Plan:
+    """Read a plan that `ablation.plan.Plan.frozen` wrote.
+
+    Raises
+    ------
+    StudyFileError
+        If it is none, or none of this version; or if a control of equal size turned out to make no sense.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Plan(Study.model_validate(content["study"]), content["name"], content["answers"])
+    except StudyError as error:
+        raise _report(path, error.problems, {}) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        why = f"{error.error_count()} keys do not fit" if isinstance(error, ValidationError) else error
+        raise StudyFileError(f"{path}: not a frozen study ({why}); start the study again to write it anew") from None
+
+
 def study_schema() -> dict[str, Any]:
     """Return the JSON schema of a study file, for editors."""
     schema = Study.model_json_schema()

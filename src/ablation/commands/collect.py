@@ -11,12 +11,12 @@ from ablation.collection import collect
 from ablation.commands import run
 from ablation.files import write_whole
 from ablation.store import DamagedRecordError, Store
-from ablation.studyfile import read_study
+from ablation.studyfile import read_frozen
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Read and check every record of the shards; write the tables."""
-    plan = read_study(arguments.study)
+    plan = read_frozen(arguments.study)
     shards = [json.loads(path.read_text()) for path in arguments.shards]
     claimed = [(shard["variant"], one["key"]) for shard in shards for one in shard["runs"]]
     try:
@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
     parser.add_argument("--shards", type=Path, nargs="+", required=True, help="result files of all shards")
     parser.add_argument("--runs", type=Path, required=True, help="table of runs to write (Parquet)")

@@ -7,13 +7,13 @@ import pandas as pd
 
 from ablation.claims import claim_table, contrast_table
 from ablation.commands import run
-from ablation.studyfile import read_study
+from ablation.studyfile import read_frozen
 from ablation.texts import plural
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write contrasts and claims."""
-    plan = read_study(arguments.study)
+    plan = read_frozen(arguments.study)
     runs = pd.read_parquet(arguments.runs)
     contrasts, claims = contrast_table(plan, runs), claim_table(plan, runs)
     contrasts.to_csv(arguments.contrasts, index=False)
@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--runs", type=Path, required=True, help="table of runs (Parquet)")
     parser.add_argument("--contrasts", type=Path, required=True, help="table of contrasts to write (CSV)")
     parser.add_argument("--claims", type=Path, required=True, help="table of claims to write (CSV)")

@@ -8,12 +8,12 @@ import pandas as pd
 from ablation import drawings, figures, mechanisms
 from ablation.commands import run
 from ablation.layertable import read_tables
-from ablation.studyfile import read_study
+from ablation.studyfile import read_frozen
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Draw every figure that the study has."""
-    plan = read_study(arguments.study)
+    plan = read_frozen(arguments.study)
     runs, table = pd.read_parquet(arguments.runs), pd.read_csv(arguments.comparison)
     curves, diagnostics = pd.read_parquet(arguments.curves), pd.read_parquet(arguments.diagnostics)
     layers = read_tables(pd.read_csv(arguments.layers))
@@ -35,7 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--runs", type=Path, required=True, help="table of runs (Parquet)")
     parser.add_argument("--curves", type=Path, required=True, help="table of epochs (Parquet)")
     parser.add_argument("--diagnostics", type=Path, required=True, help="table of diagnosed numbers (Parquet)")

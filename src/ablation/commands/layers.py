@@ -8,14 +8,14 @@ import pandas as pd
 
 from ablation.commands import run
 from ablation.layertable import describe, shape_text, to_record
-from ablation.studyfile import read_study
+from ablation.studyfile import read_frozen
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Trace every variant without computing anything."""
     from ablation.sizes import inspect
 
-    plan = read_study(arguments.study)
+    plan = read_frozen(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
     shape, classes = tuple(manifest["shape"]), len(manifest["classes"])
     tables, rows = {}, []
@@ -34,7 +34,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--layers", type=Path, required=True, help="table to write (CSV)")
     parser.add_argument("--folder", type=Path, required=True, help="folder of the pages to write (Markdown)")

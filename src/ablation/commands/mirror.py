@@ -11,7 +11,7 @@ from ablation.commands import run
 from ablation.files import write_whole
 from ablation.shards import planned_runs
 from ablation.store import Store
-from ablation.studyfile import read_study
+from ablation.studyfile import read_frozen
 
 EVERY = 2.0  # seconds between two looks at the store
 AGAIN = 30.0  # seconds to wait after a failure
@@ -21,7 +21,7 @@ def open_mirror(arguments: argparse.Namespace):
     """Connect to MLflow."""
     from ablation.tracking import Mirror, tracking_uri
 
-    plan = read_study(arguments.study)
+    plan = read_frozen(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
     uri, artifacts = tracking_uri(arguments.store.parent)
     if artifacts:
@@ -98,7 +98,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="process whose end is the end")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store; MLflow's own lies beside it")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ablation.commands import run
 from ablation.levels import level_text
-from ablation.studyfile import read_study
+from ablation.studyfile import read_frozen
 from ablation.texts import count, plural
 
 
@@ -16,7 +16,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Measure every variant without computing anything, and write the table."""
     from ablation.sizes import measure
 
-    plan = read_study(arguments.study)
+    plan = read_frozen(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
     rows = []
     for variant in plan.variants.values():
@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--variants", type=Path, required=True, help="table to write (CSV)")
     run(main, parser)

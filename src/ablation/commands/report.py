@@ -8,12 +8,12 @@ import pandas as pd
 
 from ablation.commands import run
 from ablation.report import write_report
-from ablation.studyfile import read_study
+from ablation.studyfile import read_frozen
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Put tables, figures and provenance on one page."""
-    plan = read_study(arguments.study)
+    plan = read_frozen(arguments.study)
     page = write_report(
         plan,
         pd.read_parquet(arguments.runs),
@@ -30,7 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--runs", type=Path, required=True, help="table of runs (Parquet)")
     parser.add_argument("--curves", type=Path, required=True, help="table of epochs (Parquet)")

@@ -98,11 +98,16 @@ def from_study(name: str, id: str | None) -> Shown:
         listed = "".join(f"\n  {known}" for known in plan.variants)
         hint = nearest(id, plan.variants) if id else ""
         sys.exit(f"{found}, expected one of the study {plan.name}{hint}\n{plan.name} has the variants{listed}")
+    input = study_input(plan)
+    if plan.variants[id].control and input:
+        from ablation.matching import answer
+
+        plan = plan.settled(answer(plan.questions, *input))
+    elif plan.variants[id].control:
+        sys.exit(f"{id} is scaled to another variant's size, which is known once the data of the study are prepared")
     variant = plan.variants[id]
     baseline = plan.variants[variant.architecture] if variant.changed else None
-    return Shown(
-        f"{id}, a variant of the study {plan.name}", variant, baseline, variant.architecture, study_input(plan)
-    )
+    return Shown(f"{id}, a variant of the study {plan.name}", variant, baseline, variant.architecture, input)
 
 
 def study_input(plan: Plan) -> tuple[tuple[int, int, int], int] | None:

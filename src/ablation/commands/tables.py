@@ -7,12 +7,12 @@ import pandas as pd
 
 from ablation import tables
 from ablation.commands import run
-from ablation.studyfile import read_study
+from ablation.studyfile import read_frozen
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Write the same comparison as CSV, Markdown, LaTeX and a few columns of text."""
-    plan = read_study(arguments.study)
+    plan = read_frozen(arguments.study)
     runs = pd.read_parquet(arguments.runs)
     table = tables.comparison(plan, runs, pd.read_csv(arguments.contrasts))
     text, caption = tables.readable(plan, table), tables.caption(plan, runs)
@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--runs", type=Path, required=True, help="table of runs (Parquet)")
     parser.add_argument("--contrasts", type=Path, required=True, help="table of contrasts (CSV)")
     parser.add_argument("--csv", type=Path, required=True, help="comparison to write, in recorded units")

@@ -10,7 +10,7 @@ from pathlib import Path
 from ablation.commands import run
 from ablation.shards import planned_runs
 from ablation.store import Store
-from ablation.studyfile import read_study
+from ablation.studyfile import read_frozen
 from ablation.texts import duration
 
 EVERY = 10.0  # seconds between two lines
@@ -51,7 +51,7 @@ class Watch:
 
 def main(arguments: argparse.Namespace) -> None:
     """Watch the store."""
-    plan, parent, watch = read_study(arguments.study), arguments.parent, None
+    plan, parent, watch = read_frozen(arguments.study), arguments.parent, None
     while os.getppid() == parent:
         if watch is None and arguments.manifest.is_file():
             digest = json.loads(arguments.manifest.read_text())["digest"]
@@ -68,7 +68,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", type=Path, required=True, help="the study file")
+    parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="process whose end is the end")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
