@@ -7,7 +7,7 @@ from conftest import DIGITS
 
 from ablation import datasets
 from ablation.images import Images, resize
-from ablation.sources import input_shape
+from ablation.sources import DataError, input_shape
 from ablation.splits import split_table, take_by_class
 
 
@@ -73,13 +73,13 @@ def test_smaller_subsets_lie_within_larger_ones():
 
 def test_more_images_of_a_class_than_there_are_is_refused_by_name():
     with pytest.raises(
-        datasets.DataError, match=r"data\.per_class of digits: expected 145 .* found fewer of 0 \(142\), 2 \(142\)"
+        DataError, match=r"data\.per_class of digits: expected 145 .* found fewer of 0 \(142\), 2 \(142\)"
     ):
         datasets.prepare({**DIGITS, "per_class": 145})
 
 
 def test_a_class_without_training_images_is_refused_by_name():
-    with pytest.raises(datasets.DataError, match=r"expected 1 or more training images of each class, .* 0 \(0\), 1"):
+    with pytest.raises(DataError, match=r"expected 1 or more training images of each class, .* 0 \(0\), 1"):
         datasets.prepare({**DIGITS, "per_class": 1})
 
 
@@ -127,13 +127,11 @@ def test_the_shape_of_the_input_is_known_without_reading(data, shape):
 
 
 def test_what_is_not_what_its_name_promises_is_refused(monkeypatch):
-    def read(_):
+    def read(_, __):
         return Images(np.zeros((2, 3, 9, 9), np.uint8), np.array([0, 1]), None, ("a", "b"), "somewhere")
 
     monkeypatch.setattr(datasets, "read_digits", read)
-    with pytest.raises(
-        datasets.DataError, match=r"digits: found .*\(3, 9, 9\) in 2 classes, expected \(1, 8, 8\) in 10"
-    ):
+    with pytest.raises(DataError, match=r"digits: found .*\(3, 9, 9\) in 2 classes, expected \(1, 8, 8\) in 10"):
         datasets.prepare(DIGITS)
 
 
@@ -170,7 +168,7 @@ def test_what_is_written_reads_the_same(digits, tmp_path):
 def test_incomplete_data_are_refused(digits, tmp_path):
     datasets.write(tmp_path / "data", *digits)
     (tmp_path / "data" / "test_images.npy").unlink()
-    with pytest.raises(datasets.DataError, match="prepare it anew"):
+    with pytest.raises(DataError, match="prepare it anew"):
         datasets.read(tmp_path / "data")
 
 
@@ -179,5 +177,5 @@ def test_altered_data_are_refused(digits, tmp_path):
     images = digits[0]["train_images"].copy()
     images[0, 0, 0, 0] ^= 1
     np.save(tmp_path / "data" / "train_images.npy", images)
-    with pytest.raises(datasets.DataError, match="not what was written"):
+    with pytest.raises(DataError, match="not what was written"):
         datasets.read(tmp_path / "data")

@@ -10,7 +10,7 @@ from test_imagefolders import fill
 
 from ablation import datasets
 from ablation.downloads import SETTING
-from ablation.images import DataError
+from ablation.sources import DataError
 from ablation.study import Data
 
 ALPHABETICAL = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]

@@ -7,7 +7,7 @@ from PIL import Image
 from ablation import datasets
 from ablation.folders import fingerprint
 from ablation.imagefolders import read_folder
-from ablation.images import DataError
+from ablation.sources import DataError
 from ablation.study import Data
 
 

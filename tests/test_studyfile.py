@@ -144,7 +144,7 @@ def test_claims_become_contrasts_where_the_study_has_them(read):
 
 def test_seeds_can_be_listed_and_are_cut_into_shards(read):
     plan = read(change("seeds: 3", "seeds: [7, 1, 9]"))
-    assert plan.shards(2)["lenet"] == [(7, 1), (9,)]
+    assert plan.shards(2) == [[7, 1], [9]]
     runs = json.loads(shard_spec(plan, "lenet", (7, 1)))["runs"]
     assert [run["seed"] for run in runs] == [7, 1]
 

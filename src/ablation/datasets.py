@@ -12,14 +12,15 @@ import numpy as np
 from ablation.digests import digest
 from ablation.files import write_whole
 from ablation.imagefolders import read_folder
-from ablation.images import DataError, Images, resize
-from ablation.sources import SOURCES
+from ablation.images import Images, resize
+from ablation.sources import SOURCES, DataError
 from ablation.splits import PARTS, split, split_table
 
+DOWNLOADS = Path("results/downloads")
 SCHEMA = 2  # of the arrays' file; raise it when what is written means something else
 
 
-def read_digits(_: Mapping[str, Any]) -> Images:
+def read_digits(_: Mapping[str, Any], __: Path) -> Images:
     """Read scikit-learn's digits: 1,797 handwritten digits of 8x8 pixels, 17 shades (Alpaydin and Kaynak 1998)."""
     import sklearn
     from sklearn.datasets import load_digits
@@ -30,13 +31,20 @@ def read_digits(_: Mapping[str, Any]) -> Images:
     return Images(shades[:, None], digits.target.astype(np.int64), None, names, f"scikit-learn {sklearn.__version__}")
 
 
-def read_own(data: Mapping[str, Any]) -> Images:
+def read_own(data: Mapping[str, Any], _: Path) -> Images:
     """Read a folder of images that the study names."""
     return read_folder(Path(data["folder"]), data["side"])
 
 
-def load(data: Mapping[str, Any]) -> Images:
+def load(data: Mapping[str, Any], downloads: Path = DOWNLOADS) -> Images:
     """Read a data set and check that it is what its name promises.
+
+    Parameters
+    ----------
+    data : mapping
+        The part ``data`` of a run's spec.
+    downloads : Path
+        Where raw files are kept that had to be fetched.
 
     Raises
     ------
@@ -44,7 +52,7 @@ def load(data: Mapping[str, Any]) -> Images:
         If it cannot be read, or has other images or classes than it should.
     """
     source = SOURCES[data["name"]]
-    images = pkgutil.resolve_name(source.reader)(data)
+    images = pkgutil.resolve_name(source.reader)(data, downloads)
     found = (images.images.shape[1:], len(images.classes))
     expected = (source.shape or found[0], source.classes or found[1])
     if found != expected:
@@ -135,7 +143,7 @@ def data_digest(arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -
     The source does not count: the same images are the same data, whoever read them from wherever.
     """
     content = {name: _array_digest(array) for name, array in sorted(arrays.items())}
-    stated = {key: value for key, value in manifest.items() if key not in ("digest", "source")}
+    stated = {key: value for key, value in manifest.items() if key not in ("digest", "source", "made_with")}
     return digest({"schema": SCHEMA, "manifest": stated, "arrays": content})
 
 

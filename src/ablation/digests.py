@@ -2,7 +2,6 @@
 
 import ast
 import hashlib
-import importlib.util
 import json
 from collections.abc import Iterable
 from functools import cache
@@ -43,7 +42,7 @@ def normalise(source: str) -> str:
 @cache
 def _module(name: str) -> tuple[str, frozenset[str]]:
     """Return a module's normalised source and the modules of this package that it imports."""
-    path = Path(importlib.util.find_spec(name).origin)
+    path = _file(name)
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = set()
     for node in ast.walk(tree):
@@ -52,13 +51,14 @@ def _module(name: str) -> tuple[str, frozenset[str]]:
         elif isinstance(node, ast.ImportFrom):
             imported |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return normalise(path.read_text(encoding="utf-8")), frozenset(
-        name for name in imported if name.startswith(f"{PACKAGE}.") and _is_module(name)
+        name for name in imported if name.startswith(f"{PACKAGE}.") and _file(name)
     )
 
 
-def _is_module(name: str) -> bool:
-    root = Path(__file__).parent.joinpath(*name.split(".")[1:])
-    return root.with_suffix(".py").exists() or (root / "__init__.py").exists()
+def _file(name: str) -> Path | None:
+    """Return the file of a module of this package, found without importing anything; None if there is no such module."""
+    place = Path(__file__).parent.joinpath(*name.split(".")[1:])
+    return next((path for path in (place.with_suffix(".py"), place / "__init__.py") if path.exists()), None)
 
 
 def source_digest(roots: Iterable[str]) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ablation.imagefolders import read_folder
-from ablation.images import DataError, Images
+from ablation.images import Images
+from ablation.sources import DataError
 
 SETTING = "ABLATION_DATA"
-DOWNLOADS = "results/downloads"
 PATIENCE = 30.0  # seconds without a byte, after which a host counts as unreachable
 CLASSES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
 PLACES = {
@@ -25,8 +25,8 @@ PLACES = {
 }
 
 
-def raw_folder() -> Path:
-    """Return where the raw files of data sets lie: the folder of the setting ``ABLATION_DATA``, or results/downloads.
+def raw_folder(downloads: Path) -> Path:
+    """Return where the raw files of data sets lie: the folder of the setting ``ABLATION_DATA``, or that of downloads.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def raw_folder() -> Path:
     stated = os.environ.get(SETTING)
     if stated and not Path(stated).is_dir():
         raise DataError(f"{SETTING}: found {stated!r}, expected a folder that is there")
-    return Path(stated or DOWNLOADS)
+    return Path(stated or downloads)
 
 
 def fetch(name: str, root: Path) -> None:
@@ -124,20 +124,20 @@ def _anew(place: Path) -> str:
     return f"delete {place} to download it anew, or set {SETTING} to a folder that has it whole"
 
 
-def read_mnist(data: Mapping[str, Any]) -> Images:
+def read_mnist(data: Mapping[str, Any], downloads: Path) -> Images:
     """Read MNIST or Fashion-MNIST, downloaded if need be."""
-    root, name = raw_folder(), data["name"]
+    root, name = raw_folder(downloads), data["name"]
     if not (root / PLACES[name]).exists():
         fetch(name, root)
     return _read_idx(name, root / PLACES[name] / "raw")
 
 
-def read_cifar(data: Mapping[str, Any]) -> Images:
+def read_cifar(data: Mapping[str, Any], downloads: Path) -> Images:
     """Read CIFAR-10 or CIFAR-100, downloaded if need be, or from a folder of images of its name.
 
     The names of the classes are in alphabetical order in the original files, too, so the labels are the same.
     """
-    root, name = raw_folder(), data["name"]
+    root, name = raw_folder(downloads), data["name"]
     if not (root / PLACES[name]).exists():
         if (root / name).is_dir():
             return read_folder(root / name)

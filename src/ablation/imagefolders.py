@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from ablation.folders import SUFFIXES, subfolders, walk
-from ablation.images import DataError, Images, in_threads
+from ablation.images import Images, in_threads
+from ablation.sources import DataError
 
 GREY = ("1", "L", "LA", "La")
 NAMED = 20  # problems that a message names one by one

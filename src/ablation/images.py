@@ -1,4 +1,4 @@
-"""Labelled images in memory, and the error that says why there are none."""
+"""Labelled images in memory."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -7,10 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-
-class DataError(Exception):
-    """Data that cannot be used; the message names the data set, what was found and what was expected."""
 
 
 @dataclass(frozen=True)

@@ -152,11 +152,10 @@ class Plan:
         """The accuracy that curves show: that of the validation images or, without any, of the training images."""
         return "validation_accuracy" if self.study.data.validation else "train_accuracy"
 
-    def shards(self, size: int) -> dict[str, list[tuple[int, ...]]]:
-        """Cut the seeds of each variant into shards of at most `size`."""
+    def shards(self, size: int) -> list[list[int]]:
+        """Cut the seeds, which every variant has, into shards of at most `size`."""
         seeds = self.study.seeds
-        cut = [seeds[start : start + size] for start in range(0, len(seeds), size)]
-        return dict.fromkeys(self.variants, cut)
+        return [list(seeds[start : start + size]) for start in range(0, len(seeds), size)]
 
     def _check_metrics(self) -> None:
         for position, metric in enumerate(self.study.metrics):

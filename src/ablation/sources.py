@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 
+class DataError(Exception):
+    """Data that cannot be used; the message names the data set, what was found and what was expected."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a data set comes from.
@@ -12,7 +16,8 @@ class Source:
     Attributes
     ----------
     reader : str
-        ``module:function`` of what reads it: from the part ``data`` of a run's spec to `ablation.images.Images`.
+        ``module:function`` of what reads it: from the part ``data`` of a run's spec and a folder for downloads to
+        `ablation.images.Images`.
     shape : tuple of int or None
         (channels, height, width); None where only the images know.
     classes : int or None

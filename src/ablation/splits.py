@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ablation.images import DataError, Images
+from ablation.images import Images
 from ablation.randomness import stream_seed
+from ablation.sources import DataError
 
 PARTS = ("train", "validation", "test")
 

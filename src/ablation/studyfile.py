@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -155,20 +156,21 @@ def _report(path: Path, problems: list[Problem], lines: dict[tuple, int]) -> Stu
     )
 
 
-def locate_study(name: str) -> Path:
-    """Return the file of a study that is given by name (in config/studies) or by path.
+def locate_study(name: str, folders: Sequence[Path] = (STUDIES,)) -> Path:
+    """Return the file of a study that is given by name (in one of the folders, the first that has it) or by path.
 
     Raises
     ------
     StudyFileError
         If there is no such file, or if its name cannot be the name of a folder of results.
     """
-    given = str(name)
+    given, listed = str(name), " or ".join(map(str, folders))
     by_path = given.endswith((".yaml", ".yml"))
-    path = Path(given) if by_path else STUDIES / f"{given}.yaml"
+    candidates = [Path(given)] if by_path else [folder / f"{given}.yaml" for folder in folders]
+    path = next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
     if not re.fullmatch(STUDY_NAME, path.stem) or (not by_path and "/" in given):
         raise StudyFileError(
-            f"study: found {given!r}, expected the name of a file in {STUDIES} or the path of a .yaml file; "
+            f"study: found {given!r}, expected the name of a file in {listed} or the path of a .yaml file; "
             "the name is small letters, digits, - and _ (the results go to a folder of that name)"
         )
     if path.stem in TAKEN:
@@ -176,9 +178,9 @@ def locate_study(name: str) -> Path:
             f"study: found {given!r}, expected another name: results/{path.stem} is a folder of all studies"
         )
     if not path.is_file():
-        known = sorted(file.stem for file in STUDIES.glob("*.yaml"))
+        known = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
         raise StudyFileError(
-            f"study: no such file {path}{nearest(given, known)}; in {STUDIES}: {', '.join(known) or 'none'}"
+            f"study: no such file {path}{nearest(given, known)}; in {listed}: {', '.join(known) or 'none'}"
         )
     return path
 
@@ -234,6 +236,18 @@ def read_frozen(path: Path) -> Plan:
     except (OSError, ValueError, KeyError, TypeError) as error:
         why = f"{error.error_count()} keys do not fit" if isinstance(error, ValidationError) else error
         raise StudyFileError(f"{path}: not a frozen study ({why}); start the study again to write it anew") from None
+
+
+def read_started(path: Path, answers: Path) -> Plan | None:
+    """Read the frozen plan of a start that is under way; None while the sizes of its controls are still sought."""
+    plan = read_frozen(path)
+    if not plan.questions:
+        return plan
+    try:
+        found = json.loads(answers.read_text())
+    except (OSError, ValueError):
+        return None
+    return plan.settled(found) if set(plan.questions) <= set(found) else None
 
 
 def study_schema() -> dict[str, Any]:

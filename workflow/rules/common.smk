@@ -1,46 +1,98 @@
 """
 Everything that rules share: the study, where its files lie, and the functions that rules call.
 
-NEEDS: config["study"], config["shard_size"]
-GIVES: STUDY_FILE, PLAN, DATA, SHARDS, folders, and functions for inputs, params and messages
+NEEDS: config["study"], config["results"], config["shard_size"]
+GIVES: OUTLINE, PLAN (in the process that plans), names of files and folders, functions for inputs, params and messages
+
+Reading this needs what Snakemake itself needs and no more: the environment that runs Snakemake need not be the one that
+trains. A job on a cluster reads it, too, and finds the outline that the start wrote instead of the study.
 """
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# Importable from the source tree too: the environment that runs Snakemake need not be the one that trains.
-sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+# The checkout that these rules lie in, wherever they are used from: its code runs, whatever is installed.
+CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve()
+CHECKOUT = CHECKOUT.parents[1]
+SOURCE = str(CHECKOUT / "src")
+sys.path.insert(0, SOURCE)
 
 from ablation.digests import digest, file_digest, source_digest
-from ablation.imagefolders import fingerprint
-from ablation.shards import claimed_keys, code_digest, shard_spec
-from ablation.store import Store
-from ablation.studyfile import StudyFileError, locate_study, read_study
+from ablation.folders import fingerprint
+from ablation.locks import CannotLockError, LockHeldError, hold
+from ablation.outline import Outline
+from ablation.sources import SOURCES
 
-try:
-    STUDY_FILE = locate_study(config["study"])
-    PLAN = read_study(STUDY_FILE)
-except StudyFileError as error:
-    raise WorkflowError(str(error)) from None
+RESULTS = config["results"].rstrip("/")
+STARTED = f"{RESULTS}/{Path(config['study']).stem}/start"  # the study as it was when the last start began
 
-RESULTS = "results"
-STORE = f"{RESULTS}/store"
-STUDY = f"{RESULTS}/{PLAN.name}"
-DATA_SPEC = json.dumps(PLAN.study.data.model_dump(), sort_keys=True)
-DATA = f"{RESULTS}/data/{PLAN.study.data.name}-{digest(DATA_SPEC)[:12]}"
-FOLLOWED = f"{STUDY}/logs/{PLAN.name}.json"  # the study as it was at the start, for those who follow the training
-SHARDS = PLAN.shards(config["shard_size"])
+
+def read_plan():
+    """Read, validate and expand the study; what is wrong with it is said in its own words."""
+    from ablation.studyfile import STUDIES, StudyFileError, locate_study, read_study
+
+    folders = dict.fromkeys([STUDIES, CHECKOUT / STUDIES])
+    try:
+        return read_study(locate_study(config["study"], list(folders)))
+    except StudyFileError as error:
+        raise WorkflowError(str(error)) from None
+
+
+if workflow.is_main_process or not Path(f"{STARTED}/outline.json").exists():
+    PLAN = read_plan()
+    OUTLINE = Outline.of(PLAN, config["shard_size"])
+else:  # a job that the start has planned already
+    PLAN = None
+    OUTLINE = Outline.read(Path(f"{STARTED}/outline.json"))
+
+STUDY = f"{RESULTS}/{OUTLINE.name}"
+STATED = f"{STUDY}/plan/{OUTLINE.name}.stated.json"
+SETTLED = f"{STUDY}/plan/{OUTLINE.name}.json"
+ANSWERS = f"{STUDY}/plan/controls.json"
+RECEIPT = f"{STUDY}/data.json"
+DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
+DATA = f"data/{OUTLINE.data['name']}-{digest(DATA_SPEC)[:12]}"
 
 
 wildcard_constraints:
     variant=r"[A-Za-z0-9][A-Za-z0-9_.+-]*",
     shard=r"[0-9]+",
+
+
+def planned(function):
+    """Let a parameter be computed where the jobs are planned: where a job runs elsewhere, nobody compares it again."""
+
+    def compute(wildcards):
+        return function(wildcards) if PLAN else None
+
+    return compute
+
+
+def shared(name):
+    """Return a function that names a folder beside those of the studies, as a parameter.
+
+    It goes by the rule's output, so that it follows the prefix of a module; and what goes by the output makes nothing
+    stale when the whole is moved elsewhere.
+    """
+
+    def name_folder(wildcards, output):
+        before, _, _ = str(output[0]).rpartition(f"{STUDY}/")
+        return f"{before}{RESULTS}/{name}"
+
+    return name_folder
+
+
+def source_folder(wildcards, output):
+    """Return the folder of the code to run; going by the output, as above, it makes nothing stale."""
+    return SOURCE
 
 
 def final_outputs(wildcards):
@@ -62,40 +114,93 @@ def shard_results(wildcards):
     """List the result files of all shards."""
     return [
         f"{STUDY}/shards/{variant}/{n}.json"
-        for variant, shards in SHARDS.items()
-        for n in range(len(shards))
+        for variant in OUTLINE.variants
+        for n in range(len(OUTLINE.shards))
     ]
 
 
+@planned
+def frozen_study(wildcards):
+    """Return the validated study; its file is rewritten only when this text changes, so that jobs of one start agree."""
+    return PLAN.frozen()
+
+
+@planned
 def frozen_spec(wildcards):
     """Return the spec of a shard; its file is rewritten only when this text changes."""
-    return shard_spec(
-        PLAN, wildcards.variant, SHARDS[wildcards.variant][int(wildcards.shard)]
-    )
+    from ablation.shards import shard_spec
+
+    return shard_spec(PLAN, wildcards.variant, OUTLINE.shards[int(wildcards.shard)])
 
 
 def warm_starts(wildcards):
     """List the shard that a shard's runs start from: the same seeds of another variant; none for a fresh start."""
-    source = PLAN.variants[wildcards.variant].levels["warm_start"]
-    return (
-        [] if source == "none" else [f"{STUDY}/shards/{source}/{wildcards.shard}.json"]
-    )
+    source = OUTLINE.variants[wildcards.variant]
+    return [f"{STUDY}/shards/{source}/{wildcards.shard}.json"] if source else []
 
 
+def open_sizes(wildcards):
+    """List the file with the sizes that a shard's spec leaves open; none for most."""
+    return [ANSWERS] if wildcards.variant in OUTLINE.controls else []
+
+
+@planned
 def training_code(wildcards):
     """Return the digest of the modules that train a variant: editing one of them makes its shards stale."""
+    from ablation.shards import code_digest
+
     return code_digest(PLAN.variants[wildcards.variant].architecture_spec())
 
 
-def data_code(wildcards):
-    """Return the digest of the modules that prepare data."""
-    return source_digest(["ablation.datasets"])
+@planned
+def data_origin(wildcards):
+    """Return a digest of what data are made with beside their spec: the code, and the images of a folder of one's own."""
+    reader = SOURCES[OUTLINE.data["name"]].reader.split(":")[0]
+    folder = OUTLINE.data["folder"]
+    images = fingerprint(Path(folder)) if folder else None
+    return digest([source_digest(["ablation.datasets", reader]), images])
 
 
-def data_folder(wildcards):
-    """Return the fingerprint of the study's own folder of images, if it has one: a changed image is prepared anew."""
-    folder = PLAN.study.data.folder
-    return fingerprint(Path(folder)) if folder else None
+def code_of(*modules):
+    """Return a function that digests modules of the package, for the params of a rule."""
+
+    @planned
+    def digest_code(wildcards):
+        return source_digest([f"ablation.{module}" for module in modules])
+
+    return digest_code
+
+
+def network_code(*modules):
+    """Return a function that digests modules of the package together with those that build the study's networks."""
+
+    @planned
+    def digest_code(wildcards):
+        builders = {
+            variant.architecture_spec()["builder"].split(":")[0]
+            for variant in PLAN.variants.values()
+        }
+        return source_digest(
+            [*(f"ablation.{module}" for module in modules), *sorted(builders)]
+        )
+
+    return digest_code
+
+
+@planned
+def report_code(wildcards):
+    """Return the digest of the modules that write the report, and of its template."""
+    template = Path(SOURCE) / "ablation/templates/report.html"
+    return digest([source_digest(["ablation.commands.report"]), file_digest(template)])
+
+
+def study_size(wildcards):
+    """Return the counts that captions speak of."""
+    return {
+        "runs": OUTLINE.runs,
+        "variants": len(OUTLINE.variants),
+        "seeds": OUTLINE.seeds,
+    }
 
 
 def gpus(wildcards):
@@ -110,141 +215,11 @@ def gpus(wildcards):
     return int(bool(listed))
 
 
-def frozen_study(wildcards):
-    """Return the validated study; its file is rewritten only when this text changes, so that jobs of one start agree."""
-    return PLAN.frozen()
-
-
-def code_of(*modules):
-    """Return a function that digests modules of the package, for the params of a rule."""
-
-    def digest_code(wildcards):
-        return source_digest([f"ablation.{module}" for module in modules])
-
-    return digest_code
-
-
-def network_code(*modules):
-    """Return a function that digests modules of the package together with those that build the study's networks."""
-    builders = {
-        variant.architecture_spec()["builder"].split(":")[0]
-        for variant in PLAN.variants.values()
-    }
-
-    def digest_code(wildcards):
-        return source_digest(
-            [*(f"ablation.{module}" for module in modules), *sorted(builders)]
-        )
-
-    return digest_code
-
-
-def report_code(wildcards):
-    """Return the digest of the modules that write the report, and of its template."""
-    template = Path(workflow.basedir) / "src/ablation/templates/report.html"
-    return digest([source_digest(["ablation.commands.report"]), file_digest(template)])
-
-
-def study_size(wildcards):
-    """Return the counts that captions speak of."""
-    return {
-        "runs": PLAN.runs,
-        "variants": len(PLAN.variants),
-        "seeds": len(PLAN.study.seeds),
-    }
-
-
 def figure(name):
     """Mark a figure for Snakemake's report."""
     return report(
         f"{STUDY}/figures/{name}.svg",
         caption="../report/figure.rst",
         category="Figures",
-        labels={"figure": name, "study": PLAN.name},
-    )
-
-
-def withdraw_stale_results():
-    """Remove result files that speak of records which are not in the store, so that Snakemake sees what is missing."""
-    store = Store(Path(STORE))
-    for path in map(Path, shard_results(None)):
-        try:
-            missing = [key for key in claimed_keys(path) if not store.has(key)]
-        except FileNotFoundError:
-            continue
-        except (ValueError, KeyError, TypeError):
-            missing = ["the result file itself"]
-        if missing:
-            print(
-                f"{path}: missing or damaged: {', '.join(missing)}; it will be trained again",
-                file=sys.stderr,
-            )
-            path.unlink()
-
-
-def withdraw_stale_receipt():
-    """Remove the receipt of a mirror whose database was deleted, so that Snakemake makes it anew."""
-    if (
-        "MLFLOW_TRACKING_URI" not in os.environ
-        and not Path(f"{RESULTS}/mlflow.db").exists()
-    ):
-        Path(f"{STUDY}/mlflow.json").unlink(missing_ok=True)
-
-
-if workflow.is_main_process:
-    withdraw_stale_results()
-    withdraw_stale_receipt()
-
-
-def accompany(command, output):
-    """Start a command of the package that follows the training and ends with this process."""
-    arguments = ["--study", FOLLOWED, "--manifest", f"{DATA}/manifest.json"]
-    arguments += ["--store", STORE, "--parent", str(os.getpid())]
-    subprocess.Popen(
-        [sys.executable, "-m", *command, *arguments],
-        env={**os.environ, "PYTHONPATH": str(Path(workflow.basedir) / "src")},
-        stdout=output,
-        stderr=output,
-        start_new_session=True,  # an interrupt is for the trainings; these end when this process does
-    )
-
-
-onstart:
-    Path(f"{STUDY}/logs").mkdir(parents=True, exist_ok=True)
-    Path(FOLLOWED).write_text(frozen_study(None))
-    accompany(["ablation.commands.watch"], None)
-    # The mirror while it trains; the rule mirror_records completes it, whatever becomes of this process.
-    with open(f"{STUDY}/logs/mirror_follow.log", "w") as output:
-        accompany(["ablation.commands.mirror", "--follow"], output)
-
-
-def print_summary():
-    """End a study on the terminal: the few columns that fit, and where the report lies."""
-    print(
-        f"\n{PLAN.study.title}\n\n{Path(f'{STUDY}/tables/summary.txt').read_text()}",
-        file=sys.stderr,
-    )
-    print(f"Report: {STUDY}/report.html    MLflow: ./do mlflow", file=sys.stderr)
-
-
-def report_is_whole():
-    """Say whether the report is there and no data or shard is missing or newer: then only the mirror can have failed."""
-    page = Path(f"{STUDY}/report.html")
-    sources = [Path(path) for path in (f"{DATA}/manifest.json", *shard_results(None))]
-    if not all(path.exists() for path in (page, *sources)):
-        return False
-    return all(path.stat().st_mtime <= page.stat().st_mtime for path in sources)
-
-
-onsuccess:
-    if Path(f"{STUDY}/report.html").exists():
-        print_summary()
-
-
-onerror:
-    if report_is_whole():
-        print_summary()
-    print(
-        f"\nSomething failed; its log stands above and under {STUDY}/logs. Start again to go on from here.",
-        file=sys.stderr,
+        labels={"figure": name, "study": OUTLINE.name},
     )

@@ -11,7 +11,7 @@ GIVES: results/<study>/{runs,curves,diagnostics}.parquet, examples.npy
 rule collect_records:
     """Gather the records: a row a run, a row a run and epoch, a bit a test image, a row a diagnosed number."""
     input:
-        study=f"{STUDY}/plan/{PLAN.name}.json",
+        study=SETTLED,
         shards=shard_results,
     output:
         runs=f"{STUDY}/runs.parquet",
@@ -23,11 +23,12 @@ rule collect_records:
     conda:
         "../../environment.yml"
     params:
-        store=STORE,
+        store=shared("store"),
         code=code_of("commands.collect"),
+        src=source_folder,
     shell:
         r"""
-        python -m ablation.commands.collect \
+        PYTHONPATH={params.src:q} python -m ablation.commands.collect \
             --study {input.study:q} \
             --store {params.store:q} \
             --shards {input.shards:q} \
@@ -41,7 +42,7 @@ rule collect_records:
 rule compare_variants:
     """Estimate every contrast of the study and of its claims."""
     input:
-        study=f"{STUDY}/plan/{PLAN.name}.json",
+        study=SETTLED,
         runs=rules.collect_records.output.runs,
     output:
         contrasts=f"{STUDY}/contrasts.csv",
@@ -52,9 +53,10 @@ rule compare_variants:
         "../../environment.yml"
     params:
         code=code_of("commands.compare"),
+        src=source_folder,
     shell:
         r"""
-        python -m ablation.commands.compare \
+        PYTHONPATH={params.src:q} python -m ablation.commands.compare \
             --study {input.study:q} \
             --runs {input.runs:q} \
             --contrasts {output.contrasts:q} \
@@ -65,7 +67,7 @@ rule compare_variants:
 rule write_tables:
     """Write the comparison for machines, for people and for the terminal."""
     input:
-        study=f"{STUDY}/plan/{PLAN.name}.json",
+        study=SETTLED,
         runs=rules.collect_records.output.runs,
         contrasts=rules.compare_variants.output.contrasts,
     output:
@@ -73,7 +75,7 @@ rule write_tables:
             f"{STUDY}/tables/comparison.csv",
             caption="../report/comparison.rst",
             category="Tables",
-            labels={"table": "comparison", "study": PLAN.name},
+            labels={"table": "comparison", "study": OUTLINE.name},
         ),
         markdown=f"{STUDY}/tables/comparison.md",
         latex=f"{STUDY}/tables/comparison.tex",
@@ -85,9 +87,10 @@ rule write_tables:
     params:
         size=study_size,
         code=code_of("commands.tables"),
+        src=source_folder,
     shell:
         r"""
-        python -m ablation.commands.tables \
+        PYTHONPATH={params.src:q} python -m ablation.commands.tables \
             --study {input.study:q} \
             --runs {input.runs:q} \
             --contrasts {input.contrasts:q} \

@@ -2,8 +2,8 @@
 What comes before training: the data, the plan and the frozen specs.
 
 NEEDS: the study file
-GIVES: results/<study>/plan/<study>.json
-       results/data/<data>/manifest.json (with the arrays beside it)
+GIVES: results/<study>/data.json, the receipt of arrays that lie in results/data, where studies share them
+       results/<study>/plan/<study>.json
        results/<study>/plan/variants.csv
        results/<study>/plan/layers.csv, plan/layers/<variant>.md
        results/<study>/specs/<variant>/<shard>.json
@@ -11,88 +11,35 @@ GIVES: results/<study>/plan/<study>.json
 
 
 rule prepare_data:
-    """Read the data set once, split it, and write it as arrays with a digest."""
+    """Read the data set once, split it, and write it as arrays with a digest, unless another study has done so."""
     output:
-        manifest=f"{DATA}/manifest.json",
+        receipt=RECEIPT,
     log:
         f"{STUDY}/logs/prepare_data.log",
+    localrule: True  # a data set may have to be fetched, and compute nodes may reach nothing
     conda:
         "../../environment.yml"
     params:
         spec=DATA_SPEC,
-        code=data_code,
-        folder=data_folder,
+        origin=data_origin,
+        folder=shared(DATA),
+        downloads=shared("downloads"),
+        src=source_folder,
     shell:
         r"""
-        python -m ablation.commands.data \
+        PYTHONPATH={params.src:q} python -m ablation.commands.data \
             --spec {params.spec:q} \
-            --folder "$(dirname {output.manifest:q})" 2>&1 | tee {log:q} >&2
-        """
-
-
-rule plan_study:
-    """Write every variant with its levels, its sizes and the price of its training."""
-    input:
-        study=f"{STUDY}/plan/{PLAN.name}.json",
-        manifest=f"{DATA}/manifest.json",
-    output:
-        variants=report(
-            f"{STUDY}/plan/variants.csv",
-            caption="../report/variants.rst",
-            category="Plan",
-            labels={"table": "variants", "study": PLAN.name},
-        ),
-    log:
-        f"{STUDY}/logs/plan_study.log",
-    priority: 1  # the price is worth knowing before the training begins
-    conda:
-        "../../environment.yml"
-    params:
-        size=study_size,
-        code=network_code("commands.plan"),
-    shell:
-        r"""
-        python -m ablation.commands.plan \
-            --study {input.study:q} \
-            --manifest {input.manifest:q} \
-            --variants {output.variants:q} 2>&1 | tee {log:q} >&2
-        """
-
-
-rule list_layers:
-    """Write what every variant is, layer by layer, and its difference from the baseline."""
-    input:
-        study=f"{STUDY}/plan/{PLAN.name}.json",
-        manifest=f"{DATA}/manifest.json",
-    output:
-        layers=report(
-            f"{STUDY}/plan/layers.csv",
-            caption="../report/layers.rst",
-            category="Plan",
-            labels={"table": "layers", "study": PLAN.name},
-        ),
-        pages=[f"{STUDY}/plan/layers/{variant}.md" for variant in PLAN.variants],
-    log:
-        f"{STUDY}/logs/list_layers.log",
-    conda:
-        "../../environment.yml"
-    params:
-        size=study_size,
-        code=network_code("commands.layers"),
-    shell:
-        r"""
-        python -m ablation.commands.layers \
-            --study {input.study:q} \
-            --manifest {input.manifest:q} \
-            --layers {output.layers:q} \
-            --folder "$(dirname {output.pages[0]:q})" 2>&1 | tee {log:q} >&2
+            --made-with {params.origin:q} \
+            --downloads {params.downloads:q} \
+            --folder {params.folder:q} \
+            --receipt {output.receipt:q} 2>&1 | tee {log:q} >&2
         """
 
 
 rule freeze_study:
     """Write the validated study that all later jobs read: editing the file in the meantime disturbs none."""
     output:
-        study=f"{STUDY}/plan/{PLAN.name}.json",
+        study=STATED if OUTLINE.controls else SETTLED,
     log:
         f"{STUDY}/logs/freeze_study.log",
     localrule: True
@@ -102,6 +49,96 @@ rule freeze_study:
         study=frozen_study,
     shell:
         "printf '%s\\n' {params.study:q} > {output.study:q} 2> {log:q}"
+
+
+if OUTLINE.controls:
+
+    rule find_controls:
+        """Find the controls of equal size that the study asks for."""
+        input:
+            study=STATED,
+            manifest=RECEIPT,
+        output:
+            answers=ANSWERS,
+            study=SETTLED,
+        log:
+            f"{STUDY}/logs/find_controls.log",
+        conda:
+            "../../environment.yml"
+        params:
+            code=network_code("commands.controls", "matching"),
+            kept=shared("controls.json"),
+            src=source_folder,
+        shell:
+            r"""
+            PYTHONPATH={params.src:q} python -m ablation.commands.controls \
+                --study {input.study:q} \
+                --manifest {input.manifest:q} \
+                --kept {params.kept:q} \
+                --answers {output.answers:q} \
+                --settled {output.study:q} 2>&1 | tee {log:q} >&2
+            """
+
+
+rule plan_study:
+    """Write every variant with its levels, its sizes and the price of its training."""
+    input:
+        study=SETTLED,
+        manifest=RECEIPT,
+    output:
+        variants=report(
+            f"{STUDY}/plan/variants.csv",
+            caption="../report/variants.rst",
+            category="Plan",
+            labels={"table": "variants", "study": OUTLINE.name},
+        ),
+    log:
+        f"{STUDY}/logs/plan_study.log",
+    priority: 1  # the price is worth knowing before the training begins
+    conda:
+        "../../environment.yml"
+    params:
+        size=study_size,
+        code=network_code("commands.plan"),
+        src=source_folder,
+    shell:
+        r"""
+        PYTHONPATH={params.src:q} python -m ablation.commands.plan \
+            --study {input.study:q} \
+            --manifest {input.manifest:q} \
+            --variants {output.variants:q} 2>&1 | tee {log:q} >&2
+        """
+
+
+rule list_layers:
+    """Write what every variant is, layer by layer, and its difference from the baseline."""
+    input:
+        study=SETTLED,
+        manifest=RECEIPT,
+    output:
+        layers=report(
+            f"{STUDY}/plan/layers.csv",
+            caption="../report/layers.rst",
+            category="Plan",
+            labels={"table": "layers", "study": OUTLINE.name},
+        ),
+        pages=[f"{STUDY}/plan/layers/{variant}.md" for variant in OUTLINE.variants],
+    log:
+        f"{STUDY}/logs/list_layers.log",
+    conda:
+        "../../environment.yml"
+    params:
+        size=study_size,
+        code=network_code("commands.layers"),
+        src=source_folder,
+    shell:
+        r"""
+        PYTHONPATH={params.src:q} python -m ablation.commands.layers \
+            --study {input.study:q} \
+            --manifest {input.manifest:q} \
+            --layers {output.layers:q} \
+            --folder "$(dirname {output.pages[0]:q})" 2>&1 | tee {log:q} >&2
+        """
 
 
 rule freeze_spec:

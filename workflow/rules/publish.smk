@@ -11,15 +11,15 @@ GIVES: results/<study>/figures/*.{svg,png}
 rule draw_figures:
     """Draw the figures that the study has."""
     input:
-        study=f"{STUDY}/plan/{PLAN.name}.json",
+        study=SETTLED,
         runs=rules.collect_records.output.runs,
         curves=rules.collect_records.output.curves,
         diagnostics=rules.collect_records.output.diagnostics,
         comparison=rules.write_tables.output.csv,
         layers=rules.list_layers.output.layers,
     output:
-        svg=[figure(name) for name in PLAN.figures],
-        png=[f"{STUDY}/figures/{name}.png" for name in PLAN.figures],
+        svg=[figure(name) for name in OUTLINE.figures],
+        png=[f"{STUDY}/figures/{name}.png" for name in OUTLINE.figures],
     log:
         f"{STUDY}/logs/draw_figures.log",
     conda:
@@ -27,9 +27,10 @@ rule draw_figures:
     params:
         size=study_size,
         code=code_of("commands.figures"),
+        src=source_folder,
     shell:
         r"""
-        python -m ablation.commands.figures \
+        PYTHONPATH={params.src:q} python -m ablation.commands.figures \
             --study {input.study:q} \
             --runs {input.runs:q} \
             --curves {input.curves:q} \
@@ -43,8 +44,8 @@ rule draw_figures:
 rule write_report:
     """Put the question, the findings, tables, figures and provenance on one page."""
     input:
-        study=f"{STUDY}/plan/{PLAN.name}.json",
-        manifest=f"{DATA}/manifest.json",
+        study=SETTLED,
+        manifest=RECEIPT,
         runs=rules.collect_records.output.runs,
         curves=rules.collect_records.output.curves,
         contrasts=rules.compare_variants.output.contrasts,
@@ -57,7 +58,7 @@ rule write_report:
             f"{STUDY}/report.html",
             caption="../report/report.rst",
             category="Report",
-            labels={"page": "report", "study": PLAN.name},
+            labels={"page": "report", "study": OUTLINE.name},
         ),
     log:
         f"{STUDY}/logs/write_report.log",
@@ -66,9 +67,10 @@ rule write_report:
     params:
         size=study_size,
         code=report_code,
+        src=source_folder,
     shell:
         r"""
-        python -m ablation.commands.report \
+        PYTHONPATH={params.src:q} python -m ablation.commands.report \
             --study {input.study:q} \
             --manifest {input.manifest:q} \
             --runs {input.runs:q} \
@@ -85,8 +87,8 @@ rule write_report:
 rule mirror_records:
     """Complete the mirror in MLflow; one that cannot be reached is tried again at the next start."""
     input:
-        study=f"{STUDY}/plan/{PLAN.name}.json",
-        manifest=f"{DATA}/manifest.json",
+        study=SETTLED,
+        manifest=RECEIPT,
         runs=rules.collect_records.output.runs,
         layers=rules.list_layers.output.pages,
         artifacts=[
@@ -102,11 +104,12 @@ rule mirror_records:
     conda:
         "../../environment.yml"
     params:
-        store=STORE,
+        store=shared("store"),
         code=code_of("commands.mirror"),
+        src=source_folder,
     shell:
         r"""
-        python -m ablation.commands.mirror \
+        PYTHONPATH={params.src:q} python -m ablation.commands.mirror \
             --study {input.study:q} \
             --manifest {input.manifest:q} \
             --store {params.store:q} \

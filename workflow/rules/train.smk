@@ -2,7 +2,7 @@
 Training: one job is one variant and one shard of its seeds.
 
 NEEDS: results/<study>/specs/<variant>/<shard>.json
-       results/data/<data>/manifest.json
+       results/<study>/data.json
 GIVES: results/<study>/shards/<variant>/<shard>.json, which names the records; these lie in results/store, which
        Snakemake knows nothing of and therefore never deletes
 """
@@ -12,7 +12,8 @@ rule train_shard:
     """Train the runs of a shard that the store does not have yet."""
     input:
         spec=f"{STUDY}/specs/{{variant}}/{{shard}}.json",
-        manifest=f"{DATA}/manifest.json",
+        receipt=RECEIPT,
+        answers=open_sizes,
         start=warm_starts,
     output:
         result=f"{STUDY}/shards/{{variant}}/{{shard}}.json",
@@ -27,13 +28,16 @@ rule train_shard:
         gpu=gpus,
         mem_mb=2000,
     params:
-        store=STORE,
         code=training_code,
+        data=shared(DATA),
+        store=shared("store"),
+        src=source_folder,
     shell:
         r"""
-        python -m ablation.commands.train \
+        PYTHONPATH={params.src:q} python -m ablation.commands.train \
             --spec {input.spec:q} \
-            --data "$(dirname {input.manifest:q})" \
+            --answers {input.answers:q} \
+            --data {params.data:q} \
             --store {params.store:q} \
             --threads {threads} \
             --gpus {resources.gpu} \

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from ablation.datasets import DataError
+from ablation.sources import DataError
 from ablation.studyfile import StudyFileError
 
 

@@ -11,7 +11,7 @@ from ablation.commands import run
 from ablation.files import write_whole
 from ablation.shards import planned_runs
 from ablation.store import Store
-from ablation.studyfile import read_frozen
+from ablation.studyfile import read_frozen, read_started
 
 EVERY = 2.0  # seconds between two looks at the store
 AGAIN = 30.0  # seconds to wait after a failure
@@ -21,7 +21,7 @@ def open_mirror(arguments: argparse.Namespace):
     """Connect to MLflow."""
     from ablation.tracking import Mirror, tracking_uri
 
-    plan = read_frozen(arguments.study)
+    plan = read_started(arguments.study, arguments.answers) if arguments.follow else read_frozen(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
     uri, artifacts = tracking_uri(arguments.store.parent)
     if artifacts:
@@ -32,13 +32,18 @@ def open_mirror(arguments: argparse.Namespace):
     )
 
 
+def ready(arguments: argparse.Namespace) -> bool:
+    """Say whether the start has got as far as to know its data and the sizes of its controls."""
+    return arguments.manifest.is_file() and read_started(arguments.study, arguments.answers) is not None
+
+
 def follow(arguments: argparse.Namespace) -> None:
     """Mirror what grows until the parent process ends; a failure is said and tried again, and disturbs nobody."""
     from ablation.tracking import one_writer
 
     parent, pause = arguments.parent, EVERY
     while os.getppid() == parent:
-        if arguments.manifest.is_file():
+        if ready(arguments):
             try:
                 with one_writer(arguments.store.parent / ".mirror.lock"):
                     # Opened anew each time: the final mirror may have written the ledger in between.
@@ -51,7 +56,7 @@ def follow(arguments: argparse.Namespace) -> None:
         while waited < pause and os.getppid() == parent:
             time.sleep(0.5)
             waited += 0.5
-    if arguments.manifest.is_file():
+    if ready(arguments):
         with one_writer(arguments.store.parent / ".mirror.lock"):
             mirror = open_mirror(arguments)
             if not mirror.sync():
@@ -102,6 +107,7 @@ if __name__ == "__main__":
     parser.add_argument("--parent", type=int, default=os.getppid(), help="process whose end is the end")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store; MLflow's own lies beside it")
+    parser.add_argument("--answers", type=Path, help="sizes that a study under way leaves open (JSON)")
     parser.add_argument("--follow", action="store_true", help="mirror what grows until the parent process ends")
     parser.add_argument("--runs", type=Path, help="table of runs (Parquet)")
     parser.add_argument("--artifacts", type=Path, nargs="*", default=[], help="tables, figures, report")

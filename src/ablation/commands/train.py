@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ablation import datasets
 from ablation.commands import run
+from ablation.controls import settle
 from ablation.files import write_whole
 from ablation.metrics import METRICS
 from ablation.shards import run_key
@@ -177,6 +178,8 @@ def load_state(path: Path, device):
 def main(arguments: argparse.Namespace) -> None:
     """Train what is missing, then write the shard's result."""
     shard = json.loads(arguments.spec.read_text())
+    if arguments.answers:
+        shard = settle(shard, json.loads(arguments.answers.read_text()))
     arrays, manifest = datasets.read(arguments.data)
     keys = [run_key(spec, manifest["digest"]) for spec in shard["runs"]]
     store = Store(arguments.store)
@@ -193,6 +196,7 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spec", type=Path, required=True, help="the shard's frozen spec (JSON)")
+    parser.add_argument("--answers", type=Path, nargs="?", help="sizes that the spec leaves open, by question (JSON)")
     parser.add_argument("--data", type=Path, required=True, help="folder of the prepared data")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
     parser.add_argument("--threads", type=int, default=1, help="processor threads")

@@ -10,7 +10,7 @@ from pathlib import Path
 from ablation.commands import run
 from ablation.shards import planned_runs
 from ablation.store import Store
-from ablation.studyfile import read_frozen
+from ablation.studyfile import read_started
 from ablation.texts import duration
 
 EVERY = 10.0  # seconds between two lines
@@ -51,9 +51,10 @@ class Watch:
 
 def main(arguments: argparse.Namespace) -> None:
     """Watch the store."""
-    plan, parent, watch = read_frozen(arguments.study), arguments.parent, None
+    plan, parent, watch = None, arguments.parent, None
     while os.getppid() == parent:
-        if watch is None and arguments.manifest.is_file():
+        plan = plan or read_started(arguments.study, arguments.answers)
+        if plan and watch is None and arguments.manifest.is_file():
             digest = json.loads(arguments.manifest.read_text())["digest"]
             runs = planned_runs(plan, digest)
             watch = Watch({run.key: run.spec["recipe"]["epochs"] for run in runs}, Store(arguments.store))
@@ -70,6 +71,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="process whose end is the end")
+    parser.add_argument("--answers", type=Path, required=True, help="sizes that the study leaves open (JSON)")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
     run(main, parser)

@@ -1,0 +1,126 @@
+"""
+What happens when a start begins and ends, beside the jobs: the lock, those who follow the training, the closing words.
+
+NEEDS: common.smk
+GIVES: results/<study>/start/{outline,study}.json, which whoever works for this start reads
+"""
+
+HELD = contextlib.ExitStack()  # for as long as this process lives
+
+
+def withdraw_stale_results():
+    """Remove result files that speak of records which are not in the store, so that Snakemake sees what is missing."""
+    from ablation.shards import claimed_keys
+    from ablation.store import Store
+
+    store = Store(Path(modified(f"{RESULTS}/store")))
+    for path in map(Path, map(modified, shard_results(None))):
+        try:
+            missing = [key for key in claimed_keys(path) if not store.has(key)]
+        except FileNotFoundError:
+            continue
+        except (ValueError, KeyError, TypeError):
+            missing = ["the result file itself"]
+        if missing:
+            print(
+                f"{path}: missing or damaged: {', '.join(missing)}; it will be trained again",
+                file=sys.stderr,
+            )
+            path.unlink()
+
+
+def withdraw_stale_receipts():
+    """Remove the receipts of data and of a mirror's database that were deleted, so that Snakemake makes them anew."""
+    if not Path(modified(f"{RESULTS}/{DATA}/manifest.json")).exists():
+        Path(modified(RECEIPT)).unlink(missing_ok=True)
+    if (
+        "MLFLOW_TRACKING_URI" not in os.environ
+        and not Path(modified(f"{RESULTS}/mlflow.db")).exists()
+    ):
+        Path(modified(f"{STUDY}/mlflow.json")).unlink(missing_ok=True)
+
+
+def modified(path):
+    """Return a path as it is within a module, where a prefix may stand before it."""
+    return str(workflow.modifier.modify_path(path))
+
+
+if workflow.is_main_process:
+    withdraw_stale_results()
+    withdraw_stale_receipts()
+
+
+def lock_study():
+    """Let one start at a time work on a study; the lock goes with this process, however it ends."""
+    try:
+        HELD.enter_context(
+            hold(
+                Path(f"{STUDY}/start/lock"),
+                what=f"the study {OUTLINE.name}",
+                wait=False,
+            )
+        )
+    except LockHeldError as error:
+        raise WorkflowError(
+            f"{error}. Wait for it to end, or end it; another study may run beside it."
+        )
+    except CannotLockError as error:
+        print(
+            f"{error}: make sure yourself that no second start works on this study",
+            file=sys.stderr,
+        )
+
+
+def accompany(command, output):
+    """Start a command of the package that follows the training and ends with this process."""
+    arguments = ["--study", f"{STARTED}/study.json", "--manifest", RECEIPT]
+    arguments += ["--answers", ANSWERS, "--store", f"{RESULTS}/store"]
+    subprocess.Popen(
+        [sys.executable, "-m", *command, *arguments, "--parent", str(os.getpid())],
+        env={**os.environ, "PYTHONPATH": SOURCE},
+        stdout=output,
+        stderr=output,
+        start_new_session=True,  # an interrupt is for the trainings; these end when this process does
+    )
+
+
+onstart:
+    lock_study()
+    Path(STARTED).mkdir(parents=True, exist_ok=True)
+    Path(f"{STARTED}/study.json").write_text(PLAN.frozen())
+    Path(f"{STARTED}/outline.json").write_text(OUTLINE.text())
+    accompany(["ablation.commands.watch"], None)
+    # The mirror while it trains; the rule mirror_records completes it, whatever becomes of this process.
+    Path(f"{STUDY}/logs").mkdir(exist_ok=True)
+    with open(f"{STUDY}/logs/mirror_follow.log", "w") as output:
+        accompany(["ablation.commands.mirror", "--follow"], output)
+
+
+def print_summary():
+    """End a study on the terminal: the few columns that fit, and where the report lies."""
+    summary = Path(f"{STUDY}/tables/summary.txt").read_text()
+    print(f"\n{OUTLINE.title}\n\n{summary}", file=sys.stderr)
+    print(f"Report: {STUDY}/report.html    MLflow: ./do mlflow", file=sys.stderr)
+
+
+def report_is_whole():
+    """Say whether the report is there and no data or shard is missing or newer: then only the mirror can have failed."""
+    page = Path(f"{STUDY}/report.html")
+    sources = [Path(path) for path in (RECEIPT, *shard_results(None))]
+    if not all(path.exists() for path in (page, *sources)):
+        return False
+    return all(path.stat().st_mtime <= page.stat().st_mtime for path in sources)
+
+
+onsuccess:
+    if Path(f"{STUDY}/report.html").exists():
+        print_summary()
+
+
+onerror:
+    if report_is_whole():
+        print_summary()
+    print(
+        f"\nSomething failed; its log stands above and under {STUDY}/logs. Start again to go on from here.",
+        file=sys.stderr,
+    )
