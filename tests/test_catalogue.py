@@ -9,7 +9,7 @@ from dataclasses import fields
 
 import pytest
 import torch
-from conftest import GIVEN, OTHER, SMALL, make_spec, small_network
+from specs import GIVEN, OTHER, SMALL, make_spec, small_network
 from torch import nn
 
 from ablation.architectures import CATALOGUE, idle

@@ -3,7 +3,7 @@ import io
 
 import numpy as np
 import pytest
-from conftest import DIGITS
+from specs import DIGITS
 
 from ablation import datasets
 from ablation.images import Images, resize

@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from conftest import make_spec
+from specs import make_spec
 from torch import nn
 from torch.nn import functional
 

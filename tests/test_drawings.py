@@ -1,7 +1,7 @@
 """What the drawing of blocks says; how it looks was looked at."""
 
 import pytest
-from conftest import make_spec
+from specs import make_spec
 
 from ablation.drawings import CONVOLUTIONS, DENSE, POOLING, SLOTS, boxes, draw_blocks
 from ablation.layertable import Layer

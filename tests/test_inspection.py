@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from conftest import SMALL, make_spec
+from specs import SMALL, make_spec
 from torch import nn
 from torch.nn import functional
 

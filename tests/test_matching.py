@@ -7,7 +7,7 @@ import sys
 import pandas as pd
 import pytest
 import torch
-from conftest import make_spec
+from specs import make_spec
 
 from ablation.claims import claim_table, contrast_table
 from ablation.collection import epochs_to

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import make_spec
+from specs import make_spec
 
 from ablation.networks import build
 from ablation.sizes import measure

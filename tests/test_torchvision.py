@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import make_spec
+from specs import make_spec
 from torch import nn
 
 from ablation.networks import build

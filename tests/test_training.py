@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL, make_spec
+from specs import SMALL, make_spec
 
 from ablation.architectures import CATALOGUE
 from ablation.recipe import learning_rate, make_optimizer

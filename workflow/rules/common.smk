@@ -20,9 +20,14 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 # The checkout that these rules lie in, wherever they are used from: its code runs, whatever is installed.
-CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve()
-CHECKOUT = CHECKOUT.parents[1]
+CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+CHECKOUT = CHECKOUT.resolve()
 SOURCE = str(CHECKOUT / "src")
+if not Path(SOURCE).is_dir():
+    raise WorkflowError(
+        f"found no folder {SOURCE}: the rules call the package that lies beside them. Clone the repository, and name the "
+        "Snakefile of the clone (snakefile: in a module, or --snakefile) instead of one at a Git host."
+    )
 sys.path.insert(0, SOURCE)
 
 from ablation.digests import digest, file_digest, source_digest

@@ -5,6 +5,8 @@ NEEDS: common.smk
 GIVES: results/<study>/start/{outline,study}.json, which whoever works for this start reads
 """
 
+from snakemake.settings.types import DeploymentMethod
+
 HELD = contextlib.ExitStack()  # for as long as this process lives
 
 
@@ -71,12 +73,20 @@ def lock_study():
         )
 
 
+def rules_python():
+    """Return the Python that rules run: that of their conda environment, if they have one, or that on the PATH."""
+    if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+        environment, *_ = workflow.dag.conda_envs.values()  # every rule names the same
+        return str(Path(environment.address) / "bin/python")
+    return shutil.which("python") or sys.executable
+
+
 def accompany(command, output):
     """Start a command of the package that follows the training and ends with this process."""
     arguments = ["--study", f"{STARTED}/study.json", "--manifest", RECEIPT]
     arguments += ["--answers", ANSWERS, "--store", f"{RESULTS}/store"]
     subprocess.Popen(
-        [sys.executable, "-m", *command, *arguments, "--parent", str(os.getpid())],
+        [rules_python(), "-m", *command, *arguments, "--parent", str(os.getpid())],
         env={**os.environ, "PYTHONPATH": SOURCE},
         stdout=output,
         stderr=output,

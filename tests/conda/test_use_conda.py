@@ -1,0 +1,95 @@
+"""`snakemake --use-conda`, run from an environment that has Snakemake and nothing else."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from projectcopy import copy_project
+
+pytestmark = pytest.mark.conda
+HIDDEN = ("CONDA_", "MAMBA_", "PYTHON", "VIRTUAL_ENV", "MLFLOW_", "ABLATION_")
+
+
+@pytest.fixture(scope="session")
+def environment(plain, tmp_path_factory):
+    """The variables of a shell in which the plain environment is active."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
+    kept["PATH"] = f"{plain}:{os.environ['PATH']}"
+    return kept | {"HOME": str(tmp_path_factory.mktemp("home")), "PIP_FIND_LINKS": ""}
+
+
+def snakemake(folder, environment, *arguments, study="miniature", ok=True):
+    command = ["snakemake", "--cores", "2", *arguments, "--config", f"study={study}"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert (done.returncode == 0) == ok, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("study", ["miniature", "growth_rate_full", "d2l_lenet"])
+def test_a_study_is_planned_where_there_is_only_snakemake(plain, environment, tmp_path, study):
+    copy_project(tmp_path)
+    assert "train_shard" in snakemake(tmp_path, environment, "--dry-run", study=study)
+    missing = subprocess.run([plain / "python", "-c", "import numpy"], capture_output=True, text=True)
+    assert "ModuleNotFoundError" in missing.stderr
+
+
+@pytest.fixture(scope="module")
+def finished(environment, conda, tmp_path_factory):
+    """The miniature study in a checkout, run by --use-conda."""
+    folder = tmp_path_factory.mktemp("checkout")
+    copy_project(folder)
+    prefix = str(tmp_path_factory.mktemp("prefix"))
+    options = ("--use-conda", "--conda-prefix", prefix)
+    output = snakemake(folder, environment | conda, *options)
+    return folder, options, output
+
+
+def test_the_study_runs_in_the_environment_of_the_rules(finished, environment, conda):
+    folder, options, output = finished
+    assert "Report: results/miniature/report.html" in output
+    assert json.loads((folder / "results/miniature/mlflow.json").read_text())["runs"] == 10
+    (prefix,) = (path for path in Path(options[-1]).iterdir() if path.is_dir())
+    python = prefix / "bin/python"
+    code = "import torch, torchvision, mlflow, os; print(torch.__version__, os.environ.get('PYTHONNOUSERSITE'))"
+    activated = f'. "{prefix}/etc/conda/activate.d/variables.sh"; "{python}" -c "{code}"'
+    if not shutil.which("conda"):  # conda itself keeps them elsewhere
+        done = subprocess.run(["sh", "-c", activated], capture_output=True, text=True, check=True)
+        assert re.fullmatch(r"2\.14\.0(\+cu\d+)? 1\n", done.stdout)
+    assert not subprocess.run([python, "-m", "pip", "check"], capture_output=True).returncode
+    assert "Nothing to be done" in snakemake(folder, environment | conda, *options)
+
+
+def test_runs_show_in_mlflow_while_they_train(finished):
+    folder, *_ = finished
+    assert (folder / "results/miniature/logs/mirror_follow.log").read_text() == ""
+
+
+def test_a_second_checkout_with_the_same_prefix_trains_its_own_code(finished, environment, conda, tmp_path):
+    copy_project(tmp_path)
+    loop = tmp_path / "src/ablation/training.py"
+    loop.write_text(loop.read_text() + '\nimport sys\nprint("the second checkout", file=sys.stderr)\n')
+    _, options, _ = finished
+    target = "results/miniature/shards/lenet/0.json"
+    snakemake(tmp_path, environment | conda, *options, target)
+    log = tmp_path / "results/miniature/logs/train_shard/lenet/0.log"
+    assert "the second checkout" in log.read_text()
+
+
+def test_the_workflow_can_be_put_in_a_container_and_in_an_archive(finished, environment, conda):
+    folder, *_ = finished
+    dockerfile = snakemake(folder, environment | conda, "--containerize")
+    assert "conda env create" in dockerfile
+    assert "torch===2.14.0" in dockerfile or "environment.yml" in dockerfile
+
+
+def test_an_environment_that_cannot_be_solved_is_an_error(environment, conda, tmp_path):
+    copy_project(tmp_path)
+    file = tmp_path / "environment.yml"
+    file.write_text(file.read_text().replace("python=3.11", "python=2.11"))
+    output = snakemake(tmp_path, environment | conda, "--use-conda", ok=False)
+    assert "CreateCondaEnvironmentException" in output
+    assert not (tmp_path / "results/store").exists()
