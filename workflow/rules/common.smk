@@ -20,8 +20,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 # The checkout that these rules lie in, wherever they are used from: its code runs, whatever is installed.
-CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
-CHECKOUT = CHECKOUT.resolve()
+RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve()
+CHECKOUT = RULES.parents[1]
 SOURCE = str(CHECKOUT / "src")
 if not Path(SOURCE).is_dir():
     raise WorkflowError(
