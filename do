@@ -13,7 +13,7 @@ usage() {
 ./do schema                                 write the JSON schema of study files
 ./do factors                                write docs/factors.md, the page of architectures and factors
 ./do mlflow [PORT]                          look at the runs in the MLflow UI (port 5000)
-./do setup                                  set up .venv and nothing more
+./do setup [GROUP ...]                      set up .venv and nothing more; with groups of pyproject.toml, such as slurm
 TEXT
 }
 
@@ -43,7 +43,11 @@ esac
 unset VIRTUAL_ENV PYTHONPATH PYTHONHOME || true
 uv=$(find_uv)
 if [ ! -d .venv ]; then echo "do: setting up .venv from uv.lock (torch is large: this takes minutes on a slow line)" >&2; fi
-"$uv" sync --locked --quiet
+groups=
+if [ "$verb" = setup ]; then for group in "$@"; do groups="$groups --group $group"; done; fi
+# Inexact: what was set up before for another purpose, such as the plug-in for Slurm, stays.
+# shellcheck disable=SC2086 # one word each
+"$uv" sync --locked --inexact --quiet $groups
 PATH="$PWD/.venv/bin:$PATH"
 export PATH
 
@@ -54,7 +58,11 @@ case $verb in
         exec snakemake --cores all --config "study=$study" "$@"
         ;;
     show) exec python -m ablation.commands.show "$@" ;;
-    test) exec python -m pytest "$@" ;;
+    test)
+        # All of them on all cores; a single file is faster in one process.
+        if [ $# -eq 0 ]; then set -- --numprocesses auto --dist worksteal; fi
+        exec python -m pytest "$@"
+        ;;
     check)
         ruff format --check .
         ruff check .

@@ -4,6 +4,8 @@ from specs import prepared_digits
 
 from ablation import training
 
+torch.set_num_threads(1)  # the tests themselves run side by side
+
 
 @pytest.fixture(scope="session")
 def digits():
@@ -12,7 +14,6 @@ def digits():
 
 @pytest.fixture(scope="session")
 def parts(digits):
-    torch.set_num_threads(1)
     arrays, manifest = digits
     everything = training.put_on_device(arrays, manifest, torch.device("cpu"))
     return {name: training.Part(part.images[:200], part.labels[:200]) for name, part in everything.items()}

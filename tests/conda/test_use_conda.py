@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from projectcopy import copy_project
+from workspace import copy_project
 
 pytestmark = pytest.mark.conda
 HIDDEN = ("CONDA_", "MAMBA_", "PYTHON", "VIRTUAL_ENV", "MLFLOW_", "ABLATION_")
