@@ -1,9 +1,16 @@
+import errno
+import fcntl
 import json
 import os
+import socket
+import stat
 import time
+from pathlib import Path
 
 import pytest
 
+from ablation import files
+from ablation.files import is_listed, write_whole
 from ablation.store import CORRECT, RECORD, WEIGHTS, DamagedRecordError, Store
 
 KEY = "ab" * 16
@@ -107,3 +114,94 @@ def test_two_processes_do_not_hold_one_run(tmp_path):
         order.append(os.waitpid(child, os.WNOHANG))
     order.append(os.waitpid(child, 0)[1])
     assert order == [(0, 0), 0]
+
+
+def test_where_nothing_can_be_locked_two_jobs_train_a_run_twice_and_keep_one_record(tmp_path, monkeypatch, capfd):
+    def refuse(descriptor, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    store = Store(tmp_path)
+    with store.claim(KEY) as mine:
+        with store.claim(KEY) as other:
+            other.write_curves([{"epoch": 1}])
+            store.write(KEY, {"status": "completed"}, FILES)
+        assert not mine.folder.exists(), "the other one cleared the place"
+        mine.write_curves([{"epoch": 1}])
+        mine.write_state(lambda file: file.write(b"state"))
+        store.write(KEY, {"status": "too late"}, FILES)
+    assert store.read(KEY)["status"] == "completed"
+    assert not mine.folder.exists()
+    said = capfd.readouterr().err
+    assert said.count(f"{KEY} cannot be locked (No locks available)") == 2
+
+
+def test_a_long_wait_for_a_run_says_who_trains_it(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr("ablation.locks.FIRST", 0.1)
+    with Store(tmp_path).claim(KEY):
+        child = os.fork()
+        if not child:
+            with Store(tmp_path).claim(KEY):
+                os._exit(0)
+        time.sleep(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert f"waiting for run {KEY}, held by process {os.getpid()} of" in capfd.readouterr().err
+
+
+class ListedLate:
+    """A client of a network file system that remembers that names were missing until it reads their folder anew."""
+
+    def __init__(self, monkeypatch, remembered, stubborn=0):
+        self.remembered, self.left = {str(path) for path in remembered}, stubborn
+        exists, listdir = Path.exists, os.listdir
+        monkeypatch.setattr(Path, "exists", lambda path: str(path) not in self.remembered and exists(path))
+        monkeypatch.setattr(os, "listdir", lambda folder: self.read(folder) or listdir(folder))
+
+    def read(self, folder):
+        self.left -= 1
+        if self.left < 0:
+            self.remembered = {path for path in self.remembered if Path(path).parent != Path(folder)}
+
+
+def test_a_record_of_another_machine_is_seen_at_once(store, monkeypatch):
+    ListedLate(monkeypatch, [store.folder(KEY)])
+    assert store.has(KEY)
+
+
+def test_a_record_that_is_listed_late_is_waited_for(store, monkeypatch):
+    monkeypatch.setattr(files.time, "sleep", lambda seconds: None)
+    ListedLate(monkeypatch, [store.folder(KEY)], stubborn=6)
+    with pytest.raises(KeyError):
+        store.read(KEY)
+    assert store.read(KEY, patience=60)["status"] == "completed"
+
+
+def test_what_never_comes_is_not_waited_for_longer_than_asked(tmp_path):
+    begin = time.monotonic()
+    assert not is_listed(tmp_path / "a/b", patience=0.2)
+    assert 0.2 <= time.monotonic() - begin < 2
+
+
+def test_two_machines_never_write_the_same_file_aside(tmp_path, monkeypatch):
+    """Their process numbers may be equal."""
+    path = tmp_path / "file"
+    with write_whole(path) as first:
+        monkeypatch.setattr(socket, "gethostname", lambda: "another-node")
+        with write_whole(path) as second:
+            second.write(b"second")
+        assert path.read_bytes() == b"second"
+        first.write(b"first")
+        monkeypatch.undo()
+    assert path.read_bytes() == b"first"
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_that_cannot_be_synced_is_no_error(tmp_path, monkeypatch):
+    def refuse(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with write_whole(tmp_path / "file") as file:
+        file.write(b"text")
+    assert (tmp_path / "file").read_bytes() == b"text"

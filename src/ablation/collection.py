@@ -11,7 +11,7 @@ import pandas as pd
 from ablation.levels import level_text
 from ablation.metrics import METRICS
 from ablation.plan import Plan
-from ablation.store import CORRECT, DIAGNOSTICS, DamagedRecordError, Store
+from ablation.store import CORRECT, DIAGNOSTICS, LATE, DamagedRecordError, Store
 
 # Columns of `diagnostics.parquet`, which a study without diagnostics has, too.
 DIAGNOSTIC_COLUMNS = {
@@ -98,7 +98,7 @@ def collect(
     rows, curves, examples, diagnostics, broken = [], [], [], [], []
     for variant, key in claimed:
         try:
-            record = store.read(key)
+            record = store.read(key, patience=0 if broken else LATE)
         except KeyError:
             broken.append(f"{variant}: record {key} is missing")
             continue

@@ -7,22 +7,24 @@ state to go on from; under ``.damaged`` what was set aside.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ablation.digests import digest, file_digest
-from ablation.files import sync_folder, write_whole
+from ablation.files import aside_name, is_listed, sync_folder, write_whole
+from ablation.locks import CannotLockError, hold, tell
 
 ROOT = Path("results/store")
 RECORD, CORRECT, WEIGHTS, DIAGNOSTICS = "record.json", "correct.npy", "weights.safetensors", "diagnostics.json"
 CURVES, STATE = "curves.jsonl", "state.pt"
+# Seconds that a record of another machine may be listed late: so long NFS remembers by default that a name was missing.
+LATE = 60.0
 
 
 class DamagedRecordError(Exception):
@@ -42,8 +44,18 @@ class Running:
 
     def write_curves(self, rows: list[Mapping[str, Any]]) -> None:
         """Show the curves so far to whoever looks."""
-        with write_whole(self.folder / CURVES) as file:
+        with self._write(CURVES) as file:
             file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
+
+    def write_state(self, save: Callable[[BinaryIO], None]) -> None:
+        """Save the state to go on from; `save` writes it to a file."""
+        with self._write(STATE) as file:
+            save(file)
+
+    def _write(self, name: str) -> contextlib.AbstractContextManager[BinaryIO]:
+        # Where nothing can be locked, another process may have ended the same run and cleared the place.
+        self.folder.mkdir(exist_ok=True)
+        return write_whole(self.folder / name)
 
 
 class Store:
@@ -69,7 +81,7 @@ class Store:
         start, the question has to be cheap. `read` recomputes them always.
         """
         folder = self.folder(key)
-        if not folder.is_dir():
+        if not is_listed(folder):
             return False
         try:
             record = self._record(key)
@@ -81,8 +93,14 @@ class Store:
             return False
         return True
 
-    def read(self, key: str) -> dict[str, Any]:
+    def read(self, key: str, patience: float = 0.0) -> dict[str, Any]:
         """Return a record's `record.json` after checking every file of the record.
+
+        Parameters
+        ----------
+        key : str
+        patience : float
+            Seconds to wait for a record that another machine has written: it may be listed here late.
 
         Raises
         ------
@@ -91,7 +109,7 @@ class Store:
         DamagedRecordError
             If it is not what was written.
         """
-        if not self.folder(key).is_dir():
+        if not is_listed(self.folder(key), patience):
             raise KeyError(key)
         return self.verify(key)
 
@@ -126,7 +144,7 @@ class Store:
         files : mapping of str to bytes
             The other files by name.
         """
-        aside = self.root / f".writing-{key}-{os.getpid()}"
+        aside = self.root / aside_name(f"writing-{key}")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         for name, content in files.items():
@@ -159,23 +177,21 @@ class Store:
     def claim(self, key: str) -> Iterator[Running]:
         """Hold the place of a run in training; another process that wants it waits, and then finds the record.
 
-        The lock is the kernel's and goes with the process, however that ends. What was left there is kept to go on
-        from; once the record is written, the place is cleared.
+        What was left there is kept to go on from; once the record is written, the place is cleared. Where nothing can be
+        locked, two processes may train the same run: each writes whole files, and the first record stays.
         """
         folder = self.root / ".running" / key
-        folder.mkdir(parents=True, exist_ok=True)
         # The lock file outlives the place, so that all who wait hold the same one.
-        locks = self.root / ".running" / "locks"
-        locks.mkdir(exist_ok=True)
-        with open(locks / key, "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            folder.mkdir(exist_ok=True)
+        lock = hold(self.root / ".running" / "locks" / key, what=f"run {key}")
+        with contextlib.ExitStack() as locked:
             try:
-                yield Running(folder)
-                if self.folder(key).is_dir():
-                    shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                fcntl.flock(lock, fcntl.LOCK_UN)  # said, not left to closing: a forked child may hold the file too
+                locked.enter_context(lock)
+            except CannotLockError as error:
+                tell(f"{error}: the run goes on without; another job that wants it would train it a second time")
+            folder.mkdir(parents=True, exist_ok=True)
+            yield Running(folder)
+            if self.folder(key).is_dir():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def running_curves(self, key: str) -> list[dict[str, Any]]:
         """Return the curves so far of a run in training; empty if it has not finished an epoch."""

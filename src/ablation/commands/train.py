@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from ablation import datasets
@@ -17,7 +18,7 @@ from ablation.controls import settle
 from ablation.files import write_whole
 from ablation.metrics import METRICS
 from ablation.shards import run_key
-from ablation.store import CORRECT, DIAGNOSTICS, WEIGHTS, Store
+from ablation.store import CORRECT, DIAGNOSTICS, LATE, WEIGHTS, Store
 from ablation.texts import duration
 
 SAY_EVERY = 5.0  # seconds between two lines of progress
@@ -121,8 +122,7 @@ def train_missing(arguments: argparse.Namespace, shard: dict, keys: list[str], m
                     running.write_curves(current.curves)
                     progress.epoch(current)
                     if time.monotonic() - saved > SAVE_EVERY and not current.finished:
-                        with write_whole(running.state) as file:
-                            torch.save(current.state(), file)
+                        running.write_state(partial(torch.save, current.state()))
                         saved = time.monotonic()
 
                 start = starting_weights(store, spec["warm_start"], manifest["digest"]) if not state else None
@@ -158,7 +158,7 @@ def starting_weights(store: Store, source: dict | None, data_digest: str):
     import safetensors.torch
 
     key = run_key(source, data_digest)
-    store.read(key)  # checks it
+    store.read(key, patience=LATE)  # checks it
     return safetensors.torch.load_file(store.folder(key) / WEIGHTS)
 
 
