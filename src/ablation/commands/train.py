@@ -1,20 +1,16 @@
 """Train the runs of one shard that the store does not have yet."""
 
 import argparse
-import fcntl
 import json
-import os
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 from ablation import datasets
 from ablation.commands import run
 from ablation.controls import settle
+from ablation.devices import pick_device
 from ablation.files import write_whole
 from ablation.metrics import METRICS
 from ablation.shards import run_key
@@ -23,41 +19,6 @@ from ablation.texts import duration
 
 SAY_EVERY = 5.0  # seconds between two lines of progress
 SAVE_EVERY = 20.0  # seconds of training that a killed job loses at most, plus an epoch
-
-
-def open_shared(path: str, _: int) -> int:
-    """Open a lock that jobs of several users share: whoever comes later need not be able to write it."""
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o666)
-    except PermissionError:  # a sticky folder may refuse O_CREAT on somebody else's file
-        return os.open(path, os.O_RDONLY)
-
-
-@contextmanager
-def pick_device(gpus: int) -> Iterator:
-    """Hold a device: the CPU, or the first GPU that no other job on this machine holds."""
-    import torch
-
-    if not gpus:
-        yield torch.device("cpu")
-        return
-    if not torch.cuda.is_available():
-        sys.exit("the job was given a GPU (resource gpu), but torch finds none; set gpu to 0 for this machine")
-    uuids = [torch.cuda.get_device_properties(index).uuid for index in range(torch.cuda.device_count())]
-    with ExitStack() as files:
-        locks = [
-            files.enter_context(open(Path(tempfile.gettempdir()) / f"ablation-gpu-{uuid}.lock", opener=open_shared))
-            for uuid in uuids
-        ]
-        while True:
-            for index, lock in enumerate(locks):
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:
-                    continue
-                yield torch.device("cuda", index)
-                return
-            time.sleep(1)
 
 
 class Progress:
@@ -200,6 +161,6 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, required=True, help="folder of the prepared data")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
     parser.add_argument("--threads", type=int, default=1, help="processor threads")
-    parser.add_argument("--gpus", type=int, default=0, help="0: the CPU; 1: a GPU that no other job holds")
+    parser.add_argument("--gpus", type=int, default=0, help="0: the CPU; 1: a GPU, the scheduler's or a free one")
     parser.add_argument("--result", type=Path, required=True, help="the shard's result file to write")
     run(main, parser)
