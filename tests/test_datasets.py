@@ -1,5 +1,8 @@
 import csv
 import io
+import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -179,3 +182,37 @@ def test_altered_data_are_refused(digits, tmp_path):
     np.save(tmp_path / "data" / "train_images.npy", images)
     with pytest.raises(DataError, match="not what was written"):
         datasets.read(tmp_path / "data")
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    """Prepare the digits for one study more, and return the receipt and when the arrays were written."""
+
+    def prepare(made_with="code"):
+        folder, receipt = tmp_path / "data/digits", tmp_path / "receipt.json"
+        options = {"--spec": json.dumps(DIGITS), "--made-with": made_with, "--folder": folder, "--receipt": receipt}
+        command = [
+            sys.executable,
+            "-m",
+            "ablation.commands.data",
+            *(str(word) for pair in options.items() for word in pair),
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+        return json.loads(receipt.read_text()), (folder / "train_images.npy").stat().st_mtime_ns
+
+    return prepare
+
+
+def test_studies_share_prepared_data_and_each_has_a_receipt(prepare, tmp_path, digits):
+    receipt, written = prepare()
+    assert receipt["digest"] == digits[1]["digest"]
+    assert prepare() == (receipt, written)
+    assert prepare("other code")[1] > written
+
+
+def test_damaged_data_are_prepared_anew(prepare, tmp_path):
+    receipt, written = prepare()
+    path = tmp_path / "data/digits/test_labels.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    again, rewritten = prepare()
+    assert (again, rewritten > written) == (receipt, True)

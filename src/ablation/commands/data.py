@@ -2,12 +2,14 @@
 
 import argparse
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from ablation import datasets
 from ablation.commands import run
 from ablation.files import write_whole
+from ablation.locks import CannotLockError, hold, tell
 from ablation.sources import DataError
 
 
@@ -23,12 +25,17 @@ def prepared(folder: Path, made_with: str) -> dict[str, Any] | None:
 def main(arguments: argparse.Namespace) -> None:
     """Prepare the data for all studies that use them, and write the receipt of this one."""
     data, made = json.loads(arguments.spec), "prepared before"
-    manifest = prepared(arguments.folder, arguments.made_with)
-    if manifest is None:
-        images = datasets.load(data, arguments.downloads)
-        arrays, manifest = datasets.arrange(images, data)
-        manifest["made_with"], made = arguments.made_with, manifest["source"]
-        datasets.write(arguments.folder, arrays, manifest, images.files)
+    with ExitStack() as locked:
+        try:
+            locked.enter_context(hold(arguments.folder / "lock", what=f"the data {arguments.folder}"))
+        except CannotLockError as error:
+            tell(f"{error}: another study that prepares the same data meanwhile does so a second time")
+        manifest = prepared(arguments.folder, arguments.made_with)
+        if manifest is None:
+            images = datasets.load(data, arguments.downloads)
+            arrays, manifest = datasets.arrange(images, data)
+            manifest["made_with"], made = arguments.made_with, manifest["source"]
+            datasets.write(arguments.folder, arrays, manifest, images.files)
     with write_whole(arguments.receipt) as file:
         file.write(json.dumps(manifest, indent=1).encode())
     counts = ", ".join(f"{count} {part}" for part, count in manifest["counts"].items())
