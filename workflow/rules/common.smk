@@ -51,12 +51,18 @@ def read_plan():
         raise WorkflowError(str(error)) from None
 
 
-if workflow.is_main_process or not Path(f"{STARTED}/outline.json").exists():
-    PLAN = read_plan()
-    OUTLINE = Outline.of(PLAN, config["shard_size"])
-else:  # a job that the start has planned already
+def was_planned():
+    """Say whether this process works on a job that a start has planned; as a module, no start of ours has been there."""
+    own_start = workflow.modifier.is_main_snakefile() and not workflow.is_main_process
+    return own_start and Path(f"{STARTED}/outline.json").exists()
+
+
+if was_planned():
     PLAN = None
     OUTLINE = Outline.read(Path(f"{STARTED}/outline.json"))
+else:
+    PLAN = read_plan()
+    OUTLINE = Outline.of(PLAN, config["shard_size"])
 
 STUDY = f"{RESULTS}/{OUTLINE.name}"
 STATED = f"{STUDY}/plan/{OUTLINE.name}.stated.json"
