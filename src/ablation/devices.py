@@ -53,12 +53,12 @@ def given_by_scheduler(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 @contextmanager
-def pick_device(gpus: int) -> Iterator:
+def pick_device(gpus: bool | int) -> Iterator:
     """Hold a device while the block runs.
 
     Parameters
     ----------
-    gpus : int
+    gpus : bool or int
         0: the CPU. Else a GPU: the one that a scheduler gave, or the first that no other job on this machine holds.
 
     Yields

@@ -11,7 +11,6 @@ trains. A job on a cluster reads it, too, and finds the outline that the start w
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import asdict
@@ -30,6 +29,7 @@ if not Path(SOURCE).is_dir():
     )
 sys.path.insert(0, SOURCE)
 
+from ablation.devices import count_gpus
 from ablation.digests import digest, file_digest, source_digest
 from ablation.folders import fingerprint
 from ablation.locks import CannotLockError, LockHeldError, hold
@@ -71,6 +71,14 @@ ANSWERS = f"{STUDY}/plan/controls.json"
 RECEIPT = f"{STUDY}/data.json"
 DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
 DATA = f"data/{OUTLINE.data['name']}-{digest(DATA_SPEC)[:12]}"
+
+# A cluster's profile says what its jobs get; else the GPUs of this machine count.
+GPUS = config["gpus_per_job"] if "gpus_per_job" in config else count_gpus()
+
+if workflow.is_main_process and "gpus_per_job" not in config:
+    # Each GPU of this machine trains for one job at a time, unless --resources says otherwise.
+    if "gpu" not in workflow.global_resources:
+        workflow.register_resource("gpu", GPUS)
 
 
 wildcard_constraints:
@@ -215,15 +223,17 @@ def study_size(wildcards):
 
 
 def gpus(wildcards):
-    """Ask for a GPU where this machine has one; a profile for other machines sets the resource itself."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return int(visible not in ("", "-1"))
-    listed = (
-        shutil.which("nvidia-smi")
-        and subprocess.run(["nvidia-smi", "-L"], capture_output=True).stdout
-    )
-    return int(bool(listed))
+    """Ask for a GPU where there is one, on this machine or by the word of a cluster's profile."""
+    return min(1, GPUS)
+
+
+def growing(megabytes):
+    """Return a request for memory that doubles with each attempt: a job that was killed for its memory gets more."""
+
+    def memory(wildcards, attempt):
+        return megabytes * 2 ** (attempt - 1)
+
+    return memory
 
 
 def figure(name):

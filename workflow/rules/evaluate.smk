@@ -22,6 +22,9 @@ rule collect_records:
         f"{STUDY}/logs/collect_records.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=30,
     params:
         store=shared("store"),
         code=code_of("commands.collect"),
@@ -51,6 +54,9 @@ rule compare_variants:
         f"{STUDY}/logs/compare_variants.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=30,
     params:
         code=code_of("commands.compare"),
         src=source_folder,
@@ -84,6 +90,9 @@ rule write_tables:
         f"{STUDY}/logs/write_tables.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=30,
     params:
         size=study_size,
         code=code_of("commands.tables"),

@@ -65,6 +65,9 @@ if OUTLINE.controls:
             f"{STUDY}/logs/find_controls.log",
         conda:
             "../../environment.yml"
+        resources:
+            mem_mb=growing(2000),
+            runtime=30,
         params:
             code=network_code("commands.controls", "matching"),
             kept=shared("controls.json"),
@@ -97,6 +100,9 @@ rule plan_study:
     priority: 1  # the price is worth knowing before the training begins
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=30,
     params:
         size=study_size,
         code=network_code("commands.plan"),
@@ -127,6 +133,9 @@ rule list_layers:
         f"{STUDY}/logs/list_layers.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=30,
     params:
         size=study_size,
         code=network_code("commands.layers"),

@@ -24,6 +24,9 @@ rule draw_figures:
         f"{STUDY}/logs/draw_figures.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=30,
     params:
         size=study_size,
         code=code_of("commands.figures"),
@@ -64,6 +67,9 @@ rule write_report:
         f"{STUDY}/logs/write_report.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=30,
     params:
         size=study_size,
         code=report_code,
@@ -101,6 +107,7 @@ rule mirror_records:
         receipt=f"{STUDY}/mlflow.json",
     log:
         f"{STUDY}/logs/mirror_records.log",
+    localrule: True
     conda:
         "../../environment.yml"
     params:

@@ -26,14 +26,18 @@ rule train_shard:
     threads: 1
     resources:
         gpu=gpus,
-        mem_mb=2000,
+        gres="",
+        mem_mb=growing(2000),
+        runtime=240,
     params:
         code=training_code,
         data=shared(DATA),
         store=shared("store"),
         src=source_folder,
+    # A scheduler warns all processes of a job of its end: the training alone answers, once it has saved its state.
     shell:
         r"""
+        trap "" TERM
         PYTHONPATH={params.src:q} python -m ablation.commands.train \
             --spec {input.spec:q} \
             --answers {input.answers:q} \
@@ -41,5 +45,6 @@ rule train_shard:
             --store {params.store:q} \
             --threads {threads} \
             --gpus {resources.gpu} \
+            --gres "{resources.gres}" \
             --result {output.result:q} 2>&1 | tee {log:q} >&2
         """

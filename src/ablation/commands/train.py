@@ -1,9 +1,13 @@
 """Train the runs of one shard that the store does not have yet."""
 
 import argparse
+import io
 import json
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +23,33 @@ from ablation.texts import duration
 
 SAY_EVERY = 5.0  # seconds between two lines of progress
 SAVE_EVERY = 20.0  # seconds of training that a killed job loses at most, plus an epoch
+TRY_AGAIN = 75  # exit status: not done, and nothing is wrong (EX_TEMPFAIL of sysexits.h)
+
+
+class Stop:
+    """A scheduler's request to stop: the job's time is running out, or somebody cancelled it.
+
+    It is obeyed at once, but for what is `postponed`: a training, which saves its state at the end of the epoch.
+    """
+
+    def __init__(self):
+        self.asked, self.later = "", False
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = signal.Signals(number).name
+        if not self.later:
+            sys.exit(TRY_AGAIN)
+
+    @contextmanager
+    def postponed(self) -> Iterator[None]:
+        """Obey when the block has come to its end, unless it does so itself."""
+        self.later = True
+        yield
+        self.later = False
+        if self.asked:
+            sys.exit(TRY_AGAIN)
 
 
 class Progress:
@@ -48,12 +79,10 @@ class Progress:
         )
 
 
-def train_missing(arguments: argparse.Namespace, shard: dict, keys: list[str], manifest: dict, arrays: dict) -> None:
+def train_missing(
+    arguments: argparse.Namespace, shard: dict, keys: list[str], manifest: dict, arrays: dict, stop: Stop
+) -> None:
     """Train the runs whose records are missing. Torch is imported here: a shard that lacks nothing needs none."""
-    import io
-
-    import numpy as np
-    import safetensors.torch
     import torch
 
     from ablation import training
@@ -66,11 +95,11 @@ def train_missing(arguments: argparse.Namespace, shard: dict, keys: list[str], m
     missing = [(spec, key) for spec, key in zip(shard["runs"], keys, strict=True) if not store.has(key)]
     progress = Progress(shard["variant"], len(missing))
     classes = len(manifest["classes"])
-    with pick_device(arguments.gpus) as device:
+    with pick_device(arguments.gpus or "gpu" in arguments.gres) as device:
         parts = training.put_on_device(arrays, manifest, device)
         for progress.position, (spec, key) in enumerate(missing, 1):
             progress.seed = spec["seed"]
-            with store.claim(key) as running:
+            with store.claim(key) as running, stop.postponed():
                 if store.has(key):  # another job trained it while this one waited
                     continue
                 state = load_state(running.state, device)
@@ -82,14 +111,19 @@ def train_missing(arguments: argparse.Namespace, shard: dict, keys: list[str], m
                     nonlocal saved
                     running.write_curves(current.curves)
                     progress.epoch(current)
-                    if time.monotonic() - saved > SAVE_EVERY and not current.finished:
+                    if current.finished:
+                        return
+                    if stop.asked or time.monotonic() - saved > SAVE_EVERY:
                         running.write_state(partial(torch.save, current.state()))
                         saved = time.monotonic()
+                    if stop.asked:
+                        progress.say(
+                            f"stopped by {stop.asked}; the next start goes on after epoch {len(current.curves)}"
+                        )
+                        sys.exit(TRY_AGAIN)
 
                 start = starting_weights(store, spec["warm_start"], manifest["digest"]) if not state else None
                 result = training.train(spec, parts, classes, state, on_epoch, start)
-                correct = io.BytesIO()
-                np.save(correct, result.correct)
                 record = {
                     "variant": shard["variant"],
                     "seed": spec["seed"],
@@ -102,14 +136,24 @@ def train_missing(arguments: argparse.Namespace, shard: dict, keys: list[str], m
                     "environment": describe(device),
                     "curves": result.curves,
                 }
-                files = {CORRECT: correct.getvalue(), WEIGHTS: safetensors.torch.save(result.weights)}
-                if result.diagnostics:
-                    columns = {name: [row[name] for row in result.diagnostics] for name in result.diagnostics[0]}
-                    files[DIAGNOSTICS] = json.dumps(columns, separators=(",", ":")).encode()
-                store.write(key, record, files)
+                store.write(key, record, record_files(result))
             accuracy = result.metrics["test_accuracy"]
             score = f"test accuracy {100 * accuracy:.1f} %" if accuracy is not None else "no test accuracy"
             progress.say(f"{result.status} after {duration(result.timings['train_seconds'])}  {score}")
+
+
+def record_files(result) -> dict[str, bytes]:
+    """Return the files of a record beside `record.json`: correctness, weights and, where there are any, diagnostics."""
+    import numpy as np
+    import safetensors.torch
+
+    correct = io.BytesIO()
+    np.save(correct, result.correct)
+    files = {CORRECT: correct.getvalue(), WEIGHTS: safetensors.torch.save(result.weights)}
+    if result.diagnostics:
+        columns = {name: [row[name] for row in result.diagnostics] for name in result.diagnostics[0]}
+        files[DIAGNOSTICS] = json.dumps(columns, separators=(",", ":")).encode()
+    return files
 
 
 def starting_weights(store: Store, source: dict | None, data_digest: str):
@@ -138,6 +182,7 @@ def load_state(path: Path, device):
 
 def main(arguments: argparse.Namespace) -> None:
     """Train what is missing, then write the shard's result."""
+    stop = Stop()
     shard = json.loads(arguments.spec.read_text())
     if arguments.answers:
         shard = settle(shard, json.loads(arguments.answers.read_text()))
@@ -145,7 +190,7 @@ def main(arguments: argparse.Namespace) -> None:
     keys = [run_key(spec, manifest["digest"]) for spec in shard["runs"]]
     store = Store(arguments.store)
     if any(not store.has(key) for key in keys):
-        train_missing(arguments, shard, keys, manifest, arrays)
+        train_missing(arguments, shard, keys, manifest, arrays, stop)
     runs = []
     for spec, key in zip(shard["runs"], keys, strict=True):
         record = store.read(key)
@@ -162,5 +207,6 @@ if __name__ == "__main__":
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
     parser.add_argument("--threads", type=int, default=1, help="processor threads")
     parser.add_argument("--gpus", type=int, default=0, help="0: the CPU; 1: a GPU, the scheduler's or a free one")
+    parser.add_argument("--gres", default="", help="what else a scheduler was asked for: a GPU, if it names gpu")
     parser.add_argument("--result", type=Path, required=True, help="the shard's result file to write")
     run(main, parser)
