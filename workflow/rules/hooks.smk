@@ -7,6 +7,8 @@ GIVES: results/<study>/start/{outline,study}.json, which whoever works for this 
 
 from snakemake.settings.types import DeploymentMethod
 
+from ablation.cluster import ClusterError, check_cluster
+
 HELD = contextlib.ExitStack()  # for as long as this process lives
 
 
@@ -73,6 +75,24 @@ def lock_study():
         )
 
 
+def requests():
+    """Return by rule what one of its jobs asks the cluster for; nothing if all run on this machine."""
+    return {
+        job.rule.name: dict(job.resources.items())
+        for job in workflow.dag.needrun_jobs()
+        if not job.is_local
+    }
+
+
+def refuse_what_slurm_would():
+    """Say at the start what would fail each job in turn, or let them wait for ever."""
+    if workflow.executor_plugin.name == "slurm":
+        try:
+            check_cluster(requests(), config.get("profile"))
+        except ClusterError as error:
+            raise WorkflowError(str(error)) from None
+
+
 def rules_python():
     """Return the Python that rules run: that of their conda environment, if they have one, or that on the PATH."""
     if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
@@ -95,6 +115,7 @@ def accompany(command, output):
 
 
 onstart:
+    refuse_what_slurm_would()
     lock_study()
     Path(STARTED).mkdir(parents=True, exist_ok=True)
     Path(f"{STARTED}/study.json").write_text(PLAN.frozen())
