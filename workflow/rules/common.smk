@@ -8,12 +8,8 @@ Reading this needs what Snakemake itself needs and no more: the environment that
 trains. A job on a cluster reads it, too, and finds the outline that the start wrote instead of the study.
 """
 
-import contextlib
 import json
-import os
-import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -32,7 +28,6 @@ sys.path.insert(0, SOURCE)
 from ablation.devices import count_gpus
 from ablation.digests import digest, file_digest, source_digest
 from ablation.folders import fingerprint
-from ablation.locks import CannotLockError, LockHeldError, hold
 from ablation.outline import Outline
 from ablation.sources import SOURCES
 

@@ -5,9 +5,16 @@ NEEDS: common.smk
 GIVES: results/<study>/start/{outline,study}.json, which whoever works for this start reads
 """
 
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+
 from snakemake.settings.types import DeploymentMethod
 
 from ablation.cluster import ClusterError, check_cluster
+from ablation.locks import CannotLockError, LockHeldError, hold
 
 HELD = contextlib.ExitStack()  # for as long as this process lives
 
