@@ -12,6 +12,7 @@ from specs import make_spec
 from ablation.claims import claim_table, contrast_table
 from ablation.collection import epochs_to
 from ablation.controls import settle
+from ablation.figures import variant_label
 from ablation.initialisation import inherit
 from ablation.matching import answer, match
 from ablation.networks import build
@@ -264,3 +265,10 @@ def test_shifted_accuracy_is_that_of_shifted_images(parts):
                 moved = Part(shift(test.images, pixels, axis), test.labels)
                 by_hand.append((run.network.eval()(moved.images).argmax(1) == moved.labels).float().mean().item())
     assert run.result().metrics["shifted_accuracy"] == pytest.approx(sum(by_hand) / 4)
+
+
+def test_figures_say_what_a_control_is_as_large_as(read):
+    plan = settle_all(read())
+    assert variant_label(plan, "resnet-width.parameters_of_depth.20") == "width 15 (parameters of depth.20)"
+    assert variant_label(plan, "resnet-depth.20") == "depth 20"
+    assert variant_label(plan, "resnet") == "baseline"

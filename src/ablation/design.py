@@ -27,8 +27,8 @@ class Variant:
         The level of every factor it has: layers, arguments and recipe.
     changed : dict
         Those that differ from the baseline.
-    control : bool
-        Whether it was scaled to another variant's size; the id then names that variant in the place of the level.
+    named : dict
+        What stands in the id in a level's place, by factor: for a control of equal size, what it is as large as.
     """
 
     id: str
@@ -36,7 +36,12 @@ class Variant:
     builder: str
     levels: dict[str, Any] = field(hash=False)
     changed: dict[str, Any] = field(hash=False)
-    control: bool = False
+    named: dict[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def control(self) -> bool:
+        """Whether it was scaled to another variant's size."""
+        return bool(self.named)
 
     def architecture_spec(self) -> dict[str, Any]:
         """State all that determines the network, in plain data: what `ablation.networks.build` takes."""
@@ -115,7 +120,7 @@ class Design:
         changed = {f: level for f, level in sorted(changes.items()) if f in named or level != base[f]}
         parts = [architecture, *(f"{f}.{named.get(f) or level_text(level)}" for f, level in changed.items())]
         levels = {**base, **changed}
-        return Variant("-".join(parts), architecture, self.builder(architecture), levels, changed, bool(named))
+        return Variant("-".join(parts), architecture, self.builder(architecture), levels, changed, dict(named))
 
     def check_sense(self, key: tuple, architecture: str, levels: dict[str, Any], changed: dict[str, Any]) -> None:
         """Refuse a combination of levels that means nothing, with the reason."""

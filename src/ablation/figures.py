@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from ablation.levels import level_text
 from ablation.metrics import METRICS
 from ablation.plan import Plan
 from ablation.texts import count as count_text
@@ -29,11 +30,10 @@ def set_style() -> None:
 
 def variant_label(plan: Plan, variant: str) -> str:
     """Name a variant within its architecture: what it changes of the baseline."""
-    changed = plan.variants[variant].changed
-    if not changed:
-        return "baseline"
-    parts = variant.split("-", 1)[1].split("-")
-    return ", ".join(part.replace(".", " ", 1).replace("_", " ") for part in parts)
+    changed, named = plan.variants[variant].changed, plan.variants[variant].named
+    parts = [f"{factor} {level_text(level)}".replace("_", " ") for factor, level in changed.items()]
+    reasons = [f" ({named[factor].replace('_of_', ' of ')})" if factor in named else "" for factor in changed]
+    return ", ".join(part + reason for part, reason in zip(parts, reasons, strict=True)) or "baseline"
 
 
 def _seeds(runs: pd.DataFrame) -> str:
