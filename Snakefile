@@ -3,13 +3,11 @@ from snakemake.utils import min_version, validate
 min_version("9.0")
 
 
-configfile: f"{workflow.basedir}/config/config.yaml"
-
-
-# A working directory that is not the checkout may have its own.
-if exists("config/config.yaml"):
-
-    configfile: "config/config.yaml"
+# That of the working directory, if it has one; else that of the checkout.
+configfile:
+    "config/config.yaml"
+    if exists("config/config.yaml")
+    else f"{workflow.basedir}/config/config.yaml"
 
 
 validate(config, "workflow/schemas/config.schema.yaml")
