@@ -144,18 +144,3 @@ def test_summary_and_dry_run_make_nothing(workspace):
     assert "report.html" in workspace.run("--summary")
     workspace.run("--dry-run")
     assert not (workspace.path / "results").exists()
-
-
-@pytest.mark.parametrize(("gpus", "limit"), [(3, 3), (0, 0)])
-def test_a_machine_trains_on_each_of_its_gpus(workspace, tmp_path, gpus, limit):
-    shutil.rmtree(workspace.path / "results")
-    tool = tmp_path / "bin/nvidia-smi"
-    tool.parent.mkdir()
-    lines = "".join(f"echo 'GPU {n}: a stand-in (UUID: GPU-{n})'\n" for n in range(gpus))
-    tool.write_text(f"#!/bin/sh\n{lines}")
-    tool.chmod(0o755)
-    workspace.environment["PATH"] = f"{tool.parent}:{workspace.environment['PATH']}"
-    output = workspace.run("--until", "freeze_spec")
-    assert f'Provided resources: gpu=Resource("gpu", {limit})' in output
-    planned = workspace.run("--dry-run", "--quiet", "progress")
-    assert planned.count("gpu=1") == (5 if gpus else 0)

@@ -70,10 +70,9 @@ DATA = f"data/{OUTLINE.data['name']}-{digest(DATA_SPEC)[:12]}"
 # A cluster's profile says what its jobs get; else the GPUs of this machine count.
 GPUS = config["gpus_per_job"] if "gpus_per_job" in config else count_gpus()
 
-if workflow.is_main_process and "gpus_per_job" not in config:
-    # Each GPU of this machine trains for one job at a time, unless --resources says otherwise.
-    if "gpu" not in workflow.global_resources:
-        workflow.register_resource("gpu", GPUS)
+# Each GPU of this machine trains for one job at a time, unless --resources says otherwise.
+if GPUS and "gpus_per_job" not in config and "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", GPUS)
 
 
 wildcard_constraints:
