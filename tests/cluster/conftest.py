@@ -1,21 +1,14 @@
-"""A real Slurm of one node, and studies that run through it as a user would start them."""
+"""Studies that run through a real Slurm of one node, as a user would start them."""
 
-import importlib.util
-import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from oneslurm import lacking, start_slurm  # noqa: F401 (a fixture)
 from workspace import copy_project
-
-SLURM = Path(__file__).with_name("one_node_slurm.sh")
-NEEDED = ("munged", "slurmctld", "slurmd", "sbatch")
-SYSTEM_PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
 STUDY = """\
 title: {name}
@@ -31,16 +24,6 @@ smallest_effect: 0.01
 """
 
 
-def lacking():
-    """Say what a cluster lacks here; empty if nothing."""
-    missing = [command for command in NEEDED if not shutil.which(command, path=SYSTEM_PATH)]
-    if not importlib.util.find_spec("snakemake_executor_plugin_slurm"):
-        missing.append("snakemake-executor-plugin-slurm")
-    if os.geteuid():
-        missing.append("root, which its daemons run as")
-    return ", ".join(missing)
-
-
 def pytest_collection_modifyitems(items):
     reason = lacking()
     for item in items:
@@ -48,63 +31,6 @@ def pytest_collection_modifyitems(items):
             item.add_marker("cluster")
             if reason:
                 item.add_marker(pytest.mark.skip(reason=f"no cluster to test with; missing: {reason}"))
-
-
-def free_ports(count):
-    """Return the first of several ports in a row that nobody uses."""
-    for port in range(36817, 60000, count):
-        sockets = [socket.socket() for _ in range(count)]
-        try:
-            for offset, each in enumerate(sockets):
-                each.bind(("127.0.0.1", port + offset))
-        except OSError:
-            continue
-        finally:
-            for each in sockets:
-                each.close()
-        return port
-    raise RuntimeError("no free ports")
-
-
-class Slurm:
-    """A cluster of one node with two GPUs behind which there is nothing."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        own = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
-        self.environment = {
-            **own,
-            "PATH": f"{folder}/bin:{Path(sys.executable).parent}:{SYSTEM_PATH}",
-            "SLURM_CONF": f"{folder}/slurm.conf",
-        }
-
-    def control(self, verb):
-        settings = {"CPUS": "4", "GPUS": "2", "MEMORY": "64000", "PORT": str(free_ports(3))} if verb == "start" else {}
-        subprocess.run([SLURM, verb, self.folder], env={**self.environment, **settings}, check=True, timeout=60)
-
-    def ask(self, *command):
-        done = subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True, timeout=60)
-        return done.stdout
-
-    def jobs(self):
-        """Return all jobs that Slurm remembers, as tuples of number, state, memory and comment."""
-        lines = self.ask("squeue", "--all", "--states=all", "--noheader", "--format=%A %T %m %k").splitlines()
-        return sorted((int(job), state, memory, comment) for job, state, memory, comment in map(str.split, lines))
-
-    def last_job(self, of, state="RUNNING"):
-        """Return the newest job of a rule that is in a state, or None."""
-        found = [job for job, now, _, comment in self.jobs() if of in comment and now == state]
-        return found[-1] if found else None
-
-
-@pytest.fixture(scope="session")
-def slurm(tmp_path_factory):
-    slurm = Slurm(tmp_path_factory.mktemp("slurm"))
-    try:
-        slurm.control("start")
-        yield slurm
-    finally:
-        slurm.control("stop")
 
 
 class Start:
@@ -133,7 +59,7 @@ class Start:
         raise AssertionError(f"in vain; so far: {self.log.read_text()}")
 
 
-class Workspace:
+class ClusterWorkspace:
     """A copy of the project in a folder of its own."""
 
     def __init__(self, path, slurm):
@@ -168,7 +94,7 @@ class Workspace:
 def workspace(slurm, tmp_path):
     path = tmp_path / "project"
     copy_project(path)
-    workspace = Workspace(path, slurm)
+    workspace = ClusterWorkspace(path, slurm)
     yield workspace
     for start in workspace.started:
         if start.process.poll() is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import snakemake
+from oneslurm import start_slurm  # noqa: F401 (a fixture)
 
 HERE = Path(__file__).parent
 

@@ -1,5 +1,6 @@
 """`snakemake --use-conda`, run from an environment that has Snakemake and nothing else."""
 
+import importlib.metadata
 import json
 import os
 import re
@@ -8,6 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from oneslurm import lacking
+from snakemake import __version__ as snakemake_version
 from workspace import copy_project
 
 pytestmark = pytest.mark.conda
@@ -96,6 +99,32 @@ def test_the_workflow_can_be_put_in_a_container_and_in_an_archive(finished, envi
     )
     archived = {"Snakefile", "environment.yml", "src/ablation/training.py", "workflow/rules/train.smk"}
     assert archived <= set(re.findall("^archived (.*)$", output, re.MULTILINE))
+
+
+@pytest.mark.skipif(bool(lacking()), reason=f"no cluster to test with; missing: {lacking()}")
+def test_jobs_of_a_cluster_run_in_the_environment_too(finished, environment, conda, plain, slurm, tmp_path):
+    copy_project(tmp_path)
+    plugin = ["-m", "venv", "--system-site-packages", tmp_path / "env"]
+    subprocess.run([plain / "python", *plugin], check=True)
+    version = importlib.metadata.version("snakemake-executor-plugin-slurm")
+    packages = [f"snakemake=={snakemake_version}", f"snakemake-executor-plugin-slurm=={version}"]
+    subprocess.run([tmp_path / "env/bin/python", "-m", "pip", "install", "--quiet", *packages], check=True)
+    path = f"{tmp_path / 'env/bin'}:{slurm.folder}/bin:{(environment | conda)['PATH']}:/usr/sbin"
+    variables = environment | conda | {"PATH": path, "SLURM_CONF": slurm.environment["SLURM_CONF"]}
+    _, options, _ = finished
+    target = "results/miniature/shards/lenet/0.json"
+    profile = (
+        "--workflow-profile",
+        "profiles/slurm-cpu",
+        "--default-resources",
+        "slurm_partition=main",
+        *options,
+        target,
+    )
+    snakemake(tmp_path, variables, *profile)
+    record = next((tmp_path / "results/store").glob("??/*/record.json"))
+    assert json.loads(record.read_text())["status"] == "completed"
+    assert "rule_train_shard" in " ".join(comment for *_, comment in slurm.jobs())
 
 
 def test_an_environment_that_cannot_be_solved_is_an_error(environment, conda, tmp_path):
