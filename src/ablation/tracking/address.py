@@ -1,0 +1,136 @@
+"""Where the runs go: MLflow's own variables read, and what is secret in them kept out of all that is written."""
+
+import base64
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import unquote
+
+URI = "MLFLOW_TRACKING_URI"
+USERNAME, PASSWORD, TOKEN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"
+# Scheme, user and password, rest. A password that nobody percent-encoded may hold anything.
+PARTS = re.compile(r"^(?P<scheme>[\w+.-]+://)(?:(?P<user>[^:@/?#]*)(?::(?P<password>.*))?@)?(?P<rest>.*)$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Address:
+    """A tracking server or database.
+
+    Attributes
+    ----------
+    uri : str
+        What MLflow is given: of a server, without user and password, which it has from `environment`.
+    public : str
+        What people and files may see.
+    environment : dict of str to str
+        MLflow's variables that belong to `uri`.
+    secrets : tuple of str
+        Nothing that is written may contain one of them.
+    default : bool
+        Whether no variable named it, so that it lies beside the results.
+    """
+
+    uri: str
+    public: str
+    environment: dict[str, str]
+    secrets: tuple[str, ...]
+    default: bool = False
+
+    @classmethod
+    def of(cls, results: Path, environment: Mapping[str, str] = os.environ) -> "Address":
+        """Read MLflow's own variables; where they name no server, runs go to SQLite beside the results.
+
+        Parameters
+        ----------
+        results : Path
+            Folder of all results; it need not exist.
+        """
+        uri = environment.get(URI) or f"sqlite:///{results / 'mlflow.db'}"
+        parts = PARTS.match(uri)
+        user, password = (unquote(parts[name] or "") for name in ("user", "password")) if parts else ("", "")
+        public = f"{parts['scheme']}{parts['rest'].partition('?')[0]}" if parts else uri
+        known = {name: environment[name] for name in (USERNAME, PASSWORD, TOKEN) if environment.get(name)}
+        own = {name: value for name, value in ((USERNAME, user), (PASSWORD, password)) if user and value}
+        if parts and parts["scheme"] in ("http://", "https://"):
+            # MLflow prints the address of a server, and so does every error on the way there.
+            uri, known = f"{parts['scheme']}{parts['rest']}", known | own
+        hidden = [environment.get(PASSWORD), environment.get(TOKEN), password, parts["password"] if parts else None]
+        if PASSWORD in known:
+            pair = f"{known.get(USERNAME, '')}:{known[PASSWORD]}"
+            hidden.append(base64.b64encode(pair.encode()).decode())
+        secrets = sorted({secret for secret in hidden if secret}, key=len, reverse=True)
+        return cls(uri, public, {URI: uri, **known}, tuple(secrets), not environment.get(URI))
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a file of this machine, which the kernel's lock guards."""
+        return self.uri.startswith("sqlite:")
+
+    def redact(self, text: str) -> str:
+        """Take out of a text what nobody may read."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return re.sub(r"(?<=://)[^\s/@]+@", "***@", text)
+
+    def explain(self, error: Exception) -> str:
+        """Say in a sentence why MLflow could not be written."""
+        status = _status(error)
+        if status == 401:
+            return (
+                f"MLflow at {self.public} does not accept who we are: it wants a user and a password in {USERNAME} and "
+                f"{PASSWORD}, or a token in {TOKEN}."
+            )
+        if status == 403:
+            return f"MLflow at {self.public} knows us and does not let us write: {self.redact(str(error))}"
+        text = self.redact(str(error))
+        unreachable = re.search(r"(?:NewConnection|NameResolution)Error.*?\[Errno -?\d+\] ([^'\")]+)", text)
+        if unreachable:
+            return f"MLflow at {self.public} cannot be reached: {unreachable[1]}."
+        return f"MLflow at {self.public} could not be written: {text}"
+
+
+def refused(error: Exception) -> bool:
+    """Say whether a server answered that we may not: asking again will not help."""
+    return _status(error) in (401, 403)
+
+
+def _status(error: Exception) -> int | None:
+    """Return the HTTP status that an error of MLflow or of requests tells of."""
+    if hasattr(error, "get_http_status_code"):
+        return error.get_http_status_code()
+    return getattr(getattr(error, "response", None), "status_code", None)
+
+
+class Redacted:
+    """A stream without secrets, in the place of standard output and error: libraries print what they like."""
+
+    def __init__(self, stream: TextIO, address: Address):
+        self.stream, self.address = stream, address
+
+    def write(self, text: str) -> int:
+        """Write the text without what is secret in it."""
+        self.stream.write(self.address.redact(text))
+        return len(text)
+
+    def __getattr__(self, name: str):
+        return getattr(self.stream, name)
+
+
+def receipt_is_stale(receipt: Path, results: Path, environment: Mapping[str, str] = os.environ) -> bool:
+    """Say whether a study's receipt is of another place than the one that is to be written now.
+
+    Without `MLFLOW_TRACKING_URI`, the receipt of a server is left alone, and one of a file that is gone is stale.
+    """
+    try:
+        written = json.loads(receipt.read_text())["uri"]
+    except FileNotFoundError:
+        return False
+    except (ValueError, KeyError, TypeError):
+        return True
+    if environment.get(URI):
+        return written != Address.of(results, environment).public
+    return written.startswith("sqlite:") and not (results / "mlflow.db").exists()

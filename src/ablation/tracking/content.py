@@ -1,0 +1,86 @@
+"""What is sent: tags, parameters, metrics and files, from a plan and its records; knows nothing of MLflow."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ablation.figures import run_curves
+from ablation.levels import level_text
+from ablation.metrics import METRICS
+from ablation.plan import Plan
+from ablation.shards import PlannedRun
+from ablation.statistics import summarise
+
+CURVE_METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "lr", "seconds")
+LAST_OF_ROW = "seconds"  # every row has it, so that its steps tell which rows were sent
+
+
+def milliseconds(time: float) -> int:
+    """Return MLflow's form of a time."""
+    return round(1000 * time)
+
+
+def parameters(plan: Plan, variant: str) -> dict[str, str]:
+    """Return every level of a variant."""
+    return {factor: level_text(level) for factor, level in plan.variants[variant].levels.items()}
+
+
+def variant_tags(plan: Plan, variant: str) -> dict[str, Any]:
+    """Return the tags of a variant's run: the levels that differ from its baseline."""
+    chosen = plan.variants[variant]
+    levels = {f"factor.{factor}": level_text(level) for factor, level in chosen.changed.items()}
+    return {"level": "variant", "variant": variant, "architecture": chosen.architecture, **levels}
+
+
+def run_tags(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
+    """Return the tags of a run in training: the levels of all factors that the study varies."""
+    chosen = plan.variants[planned.variant]
+    levels = {f"factor.{f}": level_text(chosen.levels[f]) for f in plan.factors if f in chosen.levels}
+    identity = {"level": "run", "variant": planned.variant, "architecture": chosen.architecture, "seed": planned.seed}
+    return {**identity, "status": "training", **levels}
+
+
+def record_tags(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tags of a run that ended."""
+    environment = record["environment"]
+    known = {name: environment[name] for name in ("device", "torch", "threads")}
+    return {"status": record["status"], "mlflow.source.git.commit": environment["git"] or "unknown", **known}
+
+
+def curve_points(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, float, int, int]]:
+    """Return name, value, time and step of every point of some rows; a loss that is not finite has no point."""
+    return [
+        (name, row[name], milliseconds(row["time"]), row["epoch"])
+        for row in rows
+        for name in CURVE_METRICS
+        if row[name] is not None and math.isfinite(row[name])
+    ]
+
+
+def record_values(record: Mapping[str, Any]) -> dict[str, float]:
+    """Return the final metrics of a run.
+
+    The curves own their names: a last point of another kind would bend them.
+    """
+    values = {**record["metrics"], **record["sizes"], "images_per_second": record["timings"]["images_per_second"]}
+    return {f"final_{n}" if n in CURVE_METRICS else n: value for n, value in values.items() if value is not None}
+
+
+def variant_values(runs: pd.DataFrame) -> dict[str, float]:
+    """Summarise the rows of one variant in `runs.parquet`."""
+    summaries = {name: summarise(runs[name]) for name in METRICS if name in runs}
+    values = {f"{name}_mean": s.mean for name, s in summaries.items() if s.n}
+    values |= {f"{name}_sd": s.sd for name, s in summaries.items() if s.n > 1}
+    return values | {"runs": len(runs), "parameters": int(runs["parameters"].iloc[0])}
+
+
+def write_files(folder: Path, planned: PlannedRun, record: Mapping[str, Any]) -> None:
+    """Write the artifacts of a run into an empty folder."""
+    (folder / "spec.json").write_text(json.dumps(record["spec"], indent=1))
+    pd.DataFrame(record["curves"]).to_csv(folder / "curves.csv", index=False)
+    figure = run_curves(f"{planned.variant}, seed {planned.seed}", record["curves"])
+    figure.savefig(folder / "curves.png", dpi=110)

@@ -1,0 +1,194 @@
+"""Synthetic studies for the tests of the mirror, and the comparison of an experiment with the records."""
+
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from mlflow.entities import ViewType
+from mlflow.tracking import MlflowClient
+from test_studyfile import GOOD
+
+from ablation.collection import run_row
+from ablation.levels import level_text
+from ablation.shards import planned_runs
+from ablation.store import Store
+from ablation.studyfile import read_study
+from ablation.tracking.address import Address
+from ablation.tracking.lease import TAG, Lease
+from ablation.tracking.mirror import Mirror
+
+MANIFEST = {"digest": "d" * 32, "data": {"name": "digits"}, "counts": {"train": 3}}
+ROW = {"train_loss": 1.0, "train_accuracy": 0.4, "validation_loss": 1.1, "validation_accuracy": 0.3, "lr": 0.1}
+CURVES = [*ROW, "seconds"]
+
+
+def curves(epochs, begin=1.7e9):
+    return [{"epoch": e, **ROW, "train_loss": 1 / e, "seconds": 0.5, "time": begin + e} for e in range(1, epochs + 1)]
+
+
+def record(planned, status="completed", rows=None):
+    value = None if status == "diverged" else 0.5
+    metrics = {"test_accuracy": value, "train_loss": value, "train_seconds": 1.5}
+    environment = dict.fromkeys(("device", "processor", "threads", "torch", "python", "git"), "x")
+    return {
+        "variant": planned.variant,
+        "seed": planned.seed,
+        "spec": planned.spec,
+        "status": status,
+        "metrics": metrics,
+        "sizes": {"parameters": 10, "multiply_adds": 20},
+        "timings": {
+            "train_seconds": 1.5,
+            "evaluate_seconds": 1.0,
+            "diagnostics_seconds": 0.0,
+            "images_per_second": 9.0,
+        },
+        "environment": environment,
+        "curves": rows or curves(3),
+    }
+
+
+class Synthetic:
+    """A study of two variants and some seeds with its results folder; its trainings are made up.
+
+    Parameters
+    ----------
+    results : Path
+    name : str
+    seeds : int
+    """
+
+    def __init__(self, results: Path, name: str, seeds: int = 2):
+        results.mkdir(parents=True, exist_ok=True)
+        self.results, self.file = results, results / f"{name}.yaml"
+        text = GOOD.replace("seeds: 3", f"seeds: {seeds}").replace("[sigmoid, tanh], norm: [batch]", "[tanh]")
+        self.file.write_text(
+            text[: text.index("  resnet:")]
+            + text[text.index("grid:") : text.index("  - architectures: [resnet]")]
+            + text[text.index("seeds:") :]
+        )
+        self.plan = read_study(self.file)
+        self.store = Store(results / "store")
+        self.runs = planned_runs(self.plan, MANIFEST["digest"])
+        self.layers = results / "layers"
+        self.layers.mkdir(exist_ok=True)
+        for variant in self.plan.variants:
+            (self.layers / f"{variant}.md").write_text(f"# {variant}")
+        self.artifacts = [results / "tables" / "comparison.md", results / "report.html"]
+        self.artifacts[0].parent.mkdir(exist_ok=True)
+        for path in self.artifacts:
+            path.write_text(path.name)
+
+    def mirror(self, uri: str, lease: Lease | None = None) -> Mirror:
+        address = Address.of(self.results, {"MLFLOW_TRACKING_URI": uri})
+        place = str(self.results / "artifacts") if address.local else None
+        ledger = self.results / self.plan.name / "mlflow-ledger.json"
+        return Mirror(self.plan, self.runs, self.store, MANIFEST, address, place, ledger, lease)
+
+    def finish(self, planned, rows=None, status="completed"):
+        content = record(planned, status, rows)
+        self.store.write(planned.key, content, {"correct.npy": b"", "weights.safetensors": b""})
+
+    def finish_all(self, begin=1.7e9, epochs=3):
+        for position, planned in enumerate(self.runs):
+            self.finish(planned, curves(epochs, begin), "diverged" if position == 1 else "completed")
+
+    def train(self, jobs: int, epochs: int, pause: float) -> list[threading.Thread]:
+        """Start jobs that train all runs between them, with curves that grow in time."""
+
+        def job(mine):
+            generator = np.random.default_rng(0)
+            for planned in mine:
+                rows = []
+                with self.store.claim(planned.key) as running:
+                    for epoch in range(1, epochs + 1):
+                        time.sleep(pause)
+                        values = {name: float(generator.random()) for name in CURVES}
+                        rows.append({"epoch": epoch, **values, "time": time.time()})
+                        running.write_curves(rows)
+                    self.finish(planned, rows)
+
+        threads = [threading.Thread(target=job, args=(self.runs[n::jobs],)) for n in range(jobs)]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def table(self) -> pd.DataFrame:
+        rows = [run_row(self.plan, p.variant, p.key, self.store.read(p.key)) for p in self.runs]
+        return pd.DataFrame(rows)
+
+    def complete(self, mirror: Mirror) -> str:
+        mirror.sync()
+        return mirror.conclude(self.table(), self.artifacts, self.layers)
+
+
+def active_runs(client: MlflowClient, name: str) -> dict:
+    identity = client.get_experiment_by_name(name).experiment_id
+    return {run.info.run_id: run for run in client.search_runs([identity], "", ViewType.ACTIVE_ONLY, 1000)}
+
+
+def assert_is_the_study(study: Synthetic, client: MlflowClient, folder: Path) -> None:
+    """Compare all that an experiment shows with the records: nothing lost, nothing twice, nothing more."""
+    runs = active_runs(client, study.plan.name)
+    by_key = {run.data.tags["ablation.key"]: run for run in runs.values()}
+    assert len(by_key) == len(runs) == 1 + len(study.plan.variants) + len(study.runs)
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert TAG not in client.get_experiment_by_name(study.plan.name).tags
+    for planned in study.runs:
+        compare_run(study, client, planned, by_key[planned.key], folder)
+    levels = {level: [r for r in runs.values() if r.data.tags["level"] == level] for level in ("study", "variant")}
+    for run in levels["variant"]:
+        variant = run.data.tags["variant"]
+        assert points(client, run, "runs") == [(0, sum(p.variant == variant for p in study.runs))]
+        mean = [(0, 0.5)] if any(status(study, p) == "completed" for p in study.runs if p.variant == variant) else []
+        assert points(client, run, "test_accuracy_mean") == mean
+        assert run.data.tags["mlflow.parentRunId"] == levels["study"][0].info.run_id
+        assert files(client, run, folder) == {"layers.md": f"# {variant}"}
+        assert run.data.params == {f: level_text(v) for f, v in study.plan.variants[variant].levels.items()}
+    expected = {"tables/comparison.md": "comparison.md", "report.html": "report.html"}
+    assert files(client, levels["study"][0], folder) == expected
+
+
+def compare_run(study, client, planned, run, folder):
+    content = study.store.read(planned.key)
+    rows, end = content["curves"], round(1000 * content["curves"][-1]["time"])
+    expected = Counter((n, r["epoch"], round(1000 * r["time"]), r[n]) for r in rows for n in CURVES if r[n] is not None)
+    final = {**content["metrics"], **content["sizes"], "images_per_second": 9.0}
+    final["final_train_loss"] = final.pop("train_loss")
+    expected += Counter((name, len(rows), end, value) for name, value in final.items() if value is not None)
+    found = Counter(
+        (name, point.step, point.timestamp, point.value)
+        for name in run.data.metrics
+        for point in client.get_metric_history(run.info.run_id, name)
+    )
+    assert found == expected
+    levels = {factor: level_text(level) for factor, level in study.plan.variants[planned.variant].levels.items()}
+    assert run.data.params == {**levels, "seed": str(planned.seed)}
+    tags = {"level": "run", "seed": str(planned.seed), "status": content["status"], "variant": planned.variant}
+    assert tags.items() <= run.data.tags.items()
+    assert [i.dataset.digest for i in run.inputs.dataset_inputs] == [MANIFEST["digest"]]
+    assert run.info.end_time == end
+    artifacts = files(client, run, folder)
+    assert artifacts.keys() == {"spec.json", "curves.csv", "curves.png"}
+    assert pd.read_json(folder / run.info.run_id / "spec.json", typ="series")["seed"] == planned.seed
+    pd.testing.assert_frame_equal(pd.read_csv(folder / run.info.run_id / "curves.csv"), pd.DataFrame(rows))
+
+
+def status(study, planned):
+    return study.store.read(planned.key)["status"]
+
+
+def points(client, run, name):
+    return [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
+
+
+def files(client, run, folder):
+    """Return the text of a run's artifacts by path; that of a picture is None."""
+    target = folder / run.info.run_id
+    target.mkdir(parents=True, exist_ok=True)
+    client.download_artifacts(run.info.run_id, "", str(target))
+    found = [path for path in target.rglob("*") if path.is_file()]
+    return {str(p.relative_to(target)): None if p.suffix == ".png" else p.read_text() for p in found}
