@@ -12,7 +12,7 @@ usage() {
 ./do format                                 format everything
 ./do schema                                 write the JSON schema of study files
 ./do factors                                write docs/factors.md, the page of architectures and factors
-./do mlflow [PORT]                          look at the runs in the MLflow UI (port 5000)
+./do mlflow [PORT] [--results FOLDER]       look at the runs in the MLflow UI, on this machine alone (./do mlflow --help)
 ./do setup [GROUP ...]                      set up .venv and nothing more; with groups of pyproject.toml, such as slurm
 TEXT
 }
@@ -76,8 +76,6 @@ case $verb in
         ;;
     schema) exec python -m ablation.commands.schema ;;
     factors) exec python -m ablation.commands.factors ;;
-    mlflow)
-        exec mlflow ui --backend-store-uri "${MLFLOW_TRACKING_URI:-sqlite:///results/mlflow.db}" --port "${1:-5000}"
-        ;;
+    mlflow) exec python -m ablation.commands.ui "$@" ;;
     setup) echo "do: .venv is ready: . .venv/bin/activate" >&2 ;;
 esac

@@ -63,14 +63,16 @@ class Synthetic:
 
     def __init__(self, results: Path, name: str, seeds: int = 2):
         results.mkdir(parents=True, exist_ok=True)
-        self.results, self.file = results, results / f"{name}.yaml"
+        self.results, self.file = results, results / f"{name}.json"
+        stated = results / f"{name}.yaml"
         text = GOOD.replace("seeds: 3", f"seeds: {seeds}").replace("[sigmoid, tanh], norm: [batch]", "[tanh]")
-        self.file.write_text(
+        stated.write_text(
             text[: text.index("  resnet:")]
             + text[text.index("grid:") : text.index("  - architectures: [resnet]")]
             + text[text.index("seeds:") :]
         )
-        self.plan = read_study(self.file)
+        self.plan = read_study(stated)
+        self.file.write_text(self.plan.frozen())
         self.store = Store(results / "store")
         self.runs = planned_runs(self.plan, MANIFEST["digest"])
         self.layers = results / "layers"

@@ -35,16 +35,8 @@ class Commands:
 
     def _command(self, *more):
         module = [sys.executable, "-m", "ablation.commands.mirror"]
-        return [
-            *module,
-            "--study",
-            self.study.file,
-            "--manifest",
-            self.manifest,
-            "--store",
-            self.study.store.root,
-            *more,
-        ]
+        known = ["--study", self.study.file, "--answers", self.study.results / "controls.json"]
+        return [*module, *known, "--manifest", self.manifest, "--store", self.study.store.root, *more]
 
     @contextlib.contextmanager
     def following(self):

@@ -15,6 +15,7 @@ from snakemake.settings.types import DeploymentMethod
 
 from ablation.cluster import ClusterError, check_cluster
 from ablation.locks import CannotLockError, LockHeldError, hold
+from ablation.tracking.address import receipt_is_stale
 
 HELD = contextlib.ExitStack()  # for as long as this process lives
 
@@ -41,14 +42,12 @@ def withdraw_stale_results():
 
 
 def withdraw_stale_receipts():
-    """Remove the receipts of data and of a mirror's database that were deleted, so that Snakemake makes them anew."""
+    """Remove the receipts of data that were deleted and of a mirror that is elsewhere, so that Snakemake makes both anew."""
     if not Path(modified(f"{RESULTS}/{DATA}/manifest.json")).exists():
         Path(modified(RECEIPT)).unlink(missing_ok=True)
-    if (
-        "MLFLOW_TRACKING_URI" not in os.environ
-        and not Path(modified(f"{RESULTS}/mlflow.db")).exists()
-    ):
-        Path(modified(f"{STUDY}/mlflow.json")).unlink(missing_ok=True)
+    mirrored = Path(modified(f"{STUDY}/mlflow.json"))
+    if receipt_is_stale(mirrored, Path(modified(RESULTS))):
+        mirrored.unlink(missing_ok=True)
 
 
 def modified(path):
@@ -108,15 +107,13 @@ def rules_python():
     return shutil.which("python") or sys.executable
 
 
-def accompany(command, output):
+def accompany(*command):
     """Start a command of the package that follows the training and ends with this process."""
     arguments = ["--study", f"{STARTED}/study.json", "--manifest", RECEIPT]
     arguments += ["--answers", ANSWERS, "--store", f"{RESULTS}/store"]
     subprocess.Popen(
         [rules_python(), "-m", *command, *arguments, "--parent", str(os.getpid())],
         env={**os.environ, "PYTHONPATH": SOURCE},
-        stdout=output,
-        stderr=output,
         start_new_session=True,  # an interrupt is for the trainings; these end when this process does
     )
 
@@ -127,11 +124,11 @@ onstart:
     Path(STARTED).mkdir(parents=True, exist_ok=True)
     Path(f"{STARTED}/study.json").write_text(PLAN.frozen())
     Path(f"{STARTED}/outline.json").write_text(OUTLINE.text())
-    accompany(["ablation.commands.watch"], None)
+    accompany("ablation.commands.watch")
     # The mirror while it trains; the rule mirror_records completes it, whatever becomes of this process.
-    Path(f"{STUDY}/logs").mkdir(exist_ok=True)
-    with open(f"{STUDY}/logs/mirror_follow.log", "w") as output:
-        accompany(["ablation.commands.mirror", "--follow"], output)
+    log = f"{STUDY}/logs/mirror_follow.log"
+    Path(log).parent.mkdir(exist_ok=True)
+    accompany("ablation.commands.mirror", "--follow", "--log", log)
 
 
 def print_summary():
