@@ -1,7 +1,7 @@
 """One writer at a time: a lock of the kernel within a machine, and between machines a sign on the experiment."""
 
 import contextlib
-import fcntl
+import functools
 import json
 import socket
 import time
@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mlflow.tracking import MlflowClient
+
+from ablation.locks import CannotLockError, hold, tell
 
 TAG = "ablation.writer"
 BEAT = 30.0  # seconds between two signs of life
@@ -18,11 +20,16 @@ SETTLE = 1.0  # seconds after which two who took the sign at once see who has it
 
 @contextlib.contextmanager
 def one_writer(lock: Path) -> Iterator[None]:
-    """Wait until no other process of this machine mirrors; the lock is the kernel's and goes with the process."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with open(lock, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    """Wait until no other process of this machine mirrors; where nothing can be locked, that is said and not waited for."""
+    with contextlib.ExitStack() as locked:
+        try:
+            locked.enter_context(hold(lock, what="the mirror to MLflow"))
+        except CannotLockError as error:
+            tell_once(f"{error}: two processes of this machine may mirror at the same time, and send runs twice")
         yield
+
+
+tell_once = functools.cache(tell)
 
 
 class OtherWriterError(Exception):
