@@ -23,6 +23,7 @@ from ablation.tracking.mirror import Mirror
 MANIFEST = {"digest": "d" * 32, "data": {"name": "digits"}, "counts": {"train": 3}}
 ROW = {"train_loss": 1.0, "train_accuracy": 0.4, "validation_loss": 1.1, "validation_accuracy": 0.3, "lr": 0.1}
 CURVES = [*ROW, "seconds"]
+MLFLOWS = ("mlflow.parentRunId", "mlflow.runName", "mlflow.user", "superseded")
 
 
 def curves(epochs, begin=1.7e9):
@@ -169,8 +170,13 @@ def compare_run(study, client, planned, run, folder):
     assert found == expected
     levels = {factor: level_text(level) for factor, level in study.plan.variants[planned.variant].levels.items()}
     assert run.data.params == {**levels, "seed": str(planned.seed)}
-    tags = {"level": "run", "seed": str(planned.seed), "status": content["status"], "variant": planned.variant}
-    assert tags.items() <= run.data.tags.items()
+    variant = study.plan.variants[planned.variant]
+    tags = {f"factor.{factor}": levels[factor] for factor in study.plan.factors if factor in levels}
+    tags |= {"level": "run", "study": study.plan.name, "variant": planned.variant, "architecture": variant.architecture}
+    tags |= {"seed": str(planned.seed), "status": content["status"], "ablation.key": planned.key}
+    tags |= dict.fromkeys(("device", "torch", "threads", "mlflow.source.git.commit"), "x")
+    own = {tag: value for tag, value in run.data.tags.items() if tag not in MLFLOWS}
+    assert own == tags
     assert [i.dataset.digest for i in run.inputs.dataset_inputs] == [MANIFEST["digest"]]
     assert run.info.end_time == end
     artifacts = files(client, run, folder)

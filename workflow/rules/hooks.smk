@@ -135,7 +135,8 @@ def print_summary():
     """End a study on the terminal: the few columns that fit, and where the report lies."""
     summary = Path(f"{STUDY}/tables/summary.txt").read_text()
     print(f"\n{OUTLINE.title}\n\n{summary}", file=sys.stderr)
-    print(f"Report: {STUDY}/report.html    MLflow: ./do mlflow", file=sys.stderr)
+    where = "" if RESULTS == "results" else f" --results {RESULTS}"
+    print(f"Report: {STUDY}/report.html    MLflow: ./do mlflow{where}", file=sys.stderr)
 
 
 def report_is_whole():
