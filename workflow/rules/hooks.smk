@@ -15,7 +15,7 @@ from snakemake.settings.types import DeploymentMethod
 
 from ablation.cluster import ClusterError, check_cluster
 from ablation.locks import CannotLockError, LockHeldError, hold
-from ablation.tracking.address import receipt_is_stale
+from ablation.tracking.address import Address, receipt_is_stale
 
 HELD = contextlib.ExitStack()  # for as long as this process lives
 
@@ -135,8 +135,10 @@ def print_summary():
     """End a study on the terminal: the few columns that fit, and where the report lies."""
     summary = Path(f"{STUDY}/tables/summary.txt").read_text()
     print(f"\n{OUTLINE.title}\n\n{summary}", file=sys.stderr)
-    where = "" if RESULTS == "results" else f" --results {RESULTS}"
-    print(f"Report: {STUDY}/report.html    MLflow: ./do mlflow{where}", file=sys.stderr)
+    address = Address.of(Path(RESULTS))
+    folder = "" if RESULTS == "results" else f" --results {RESULTS}"
+    runs = f"./do mlflow{folder}" if address.default else address.public
+    print(f"Report: {STUDY}/report.html    MLflow: {runs}", file=sys.stderr)
 
 
 def report_is_whole():
