@@ -72,11 +72,11 @@ class ClusterWorkspace:
         (self.path / f"{name}.yaml").write_text(STUDY.format(name=name, epochs=epochs, grid=grid))
         return f"{name}.yaml"
 
-    def start(self, *options, study="miniature", profile="slurm-cpu", partition="main"):
+    def start(self, *options, study="miniature", profile="slurm-cpu", partition="main", default=()):
         """Start as the README says, only that a status is asked for sooner."""
         command = [sys.executable, "-m", "snakemake", "--workflow-profile", f"profiles/{profile}", *options]
         command += ["--slurm-init-seconds-before-status-checks", "2", "--config", f"study={study}"]
-        command += ["--default-resources", f"slurm_partition={partition}"]
+        command += ["--default-resources", f"slurm_partition={partition}", *default]
         log = self.path / f"start{len(self.started)}.log"
         self.started.append(Start(command, log, cwd=self.path, env=self.environment))
         return self.started[-1]
@@ -135,7 +135,7 @@ exit $code
     def read():
         """Return by job: the devices it saw, GPUs asked for, begin and end."""
         lines = re.findall(r"^(begin|end) (\d+) (\S*) ([\d.]+) (\d)$", log.read_text(), re.MULTILINE)
-        begun = {job: (devices, int(asked), float(at)) for what, job, devices, at, asked in lines if what == "begin"}
+        begun = {job: (devices, asked, float(at)) for what, job, devices, at, asked in lines if what == "begin"}
         ended = {job: float(at) for what, job, _, at, _ in lines if what == "end"}
         return {job: (*begun[job], ended[job]) for job in ended}
 

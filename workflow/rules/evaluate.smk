@@ -20,11 +20,9 @@ rule collect_records:
         diagnostics=f"{STUDY}/diagnostics.parquet",
     log:
         f"{STUDY}/logs/collect_records.log",
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=30,
     params:
         store=shared("store"),
         code=code_of("commands.collect"),
@@ -52,11 +50,9 @@ rule compare_variants:
         claims=f"{STUDY}/claims.csv",
     log:
         f"{STUDY}/logs/compare_variants.log",
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=30,
     params:
         code=code_of("commands.compare"),
         src=source_folder,
@@ -88,11 +84,9 @@ rule write_tables:
         summary=f"{STUDY}/tables/summary.txt",
     log:
         f"{STUDY}/logs/write_tables.log",
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=30,
     params:
         size=study_size,
         code=code_of("commands.tables"),

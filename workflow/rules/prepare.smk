@@ -63,11 +63,9 @@ if OUTLINE.controls:
             study=SETTLED,
         log:
             f"{STUDY}/logs/find_controls.log",
+        localrule: True
         conda:
             "../../environment.yml"
-        resources:
-            mem_mb=growing(2000),
-            runtime=30,
         params:
             code=network_code("commands.controls", "matching"),
             kept=shared("controls.json"),
@@ -98,11 +96,9 @@ rule plan_study:
     log:
         f"{STUDY}/logs/plan_study.log",
     priority: 1  # the price is worth knowing before the training begins
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=30,
     params:
         size=study_size,
         code=network_code("commands.plan"),
@@ -131,11 +127,9 @@ rule list_layers:
         pages=[f"{STUDY}/plan/layers/{variant}.md" for variant in OUTLINE.variants],
     log:
         f"{STUDY}/logs/list_layers.log",
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=30,
     params:
         size=study_size,
         code=network_code("commands.layers"),

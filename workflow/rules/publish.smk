@@ -22,11 +22,9 @@ rule draw_figures:
         png=[f"{STUDY}/figures/{name}.png" for name in OUTLINE.figures],
     log:
         f"{STUDY}/logs/draw_figures.log",
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=30,
     params:
         size=study_size,
         code=code_of("commands.figures"),
@@ -65,11 +63,9 @@ rule write_report:
         ),
     log:
         f"{STUDY}/logs/write_report.log",
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=30,
     params:
         size=study_size,
         code=report_code,

@@ -86,15 +86,12 @@ def train_missing(
     import torch
 
     from ablation import training
-    from ablation.environment import describe
-    from ablation.sizes import measure
 
     torch.set_num_threads(arguments.threads)
     training.be_deterministic()
     store = Store(arguments.store)
     missing = [(spec, key) for spec, key in zip(shard["runs"], keys, strict=True) if not store.has(key)]
     progress = Progress(shard["variant"], len(missing))
-    classes = len(manifest["classes"])
     with pick_device(arguments.gpus or "gpu" in arguments.gres) as device:
         parts = training.put_on_device(arrays, manifest, device)
         for progress.position, (spec, key) in enumerate(missing, 1):
@@ -123,37 +120,40 @@ def train_missing(
                         sys.exit(TRY_AGAIN)
 
                 start = starting_weights(store, spec["warm_start"], manifest["digest"]) if not state else None
-                result = training.train(spec, parts, classes, state, on_epoch, start)
-                record = {
-                    "variant": shard["variant"],
-                    "seed": spec["seed"],
-                    "spec": spec,
-                    "data": manifest["digest"],
-                    "status": result.status,
-                    "metrics": result.metrics,
-                    "sizes": measure(spec["architecture"], tuple(manifest["shape"]), classes),
-                    "timings": result.timings,
-                    "environment": describe(device),
-                    "curves": result.curves,
-                }
-                store.write(key, record, record_files(result))
+                result = training.train(spec, parts, len(manifest["classes"]), state, on_epoch, start)
+                write_record(store, key, shard["variant"], spec, manifest, result, device)
             accuracy = result.metrics["test_accuracy"]
             score = f"test accuracy {100 * accuracy:.1f} %" if accuracy is not None else "no test accuracy"
             progress.say(f"{result.status} after {duration(result.timings['train_seconds'])}  {score}")
 
 
-def record_files(result) -> dict[str, bytes]:
-    """Return the files of a record beside `record.json`: correctness, weights and, where there are any, diagnostics."""
+def write_record(store: Store, key: str, variant: str, spec: dict, manifest: dict, result, device) -> None:
+    """Write all that a run leaves behind."""
     import numpy as np
     import safetensors.torch
 
+    from ablation.environment import describe
+    from ablation.sizes import measure
+
+    record = {
+        "variant": variant,
+        "seed": spec["seed"],
+        "spec": spec,
+        "data": manifest["digest"],
+        "status": result.status,
+        "metrics": result.metrics,
+        "sizes": measure(spec["architecture"], tuple(manifest["shape"]), len(manifest["classes"])),
+        "timings": result.timings,
+        "environment": describe(device),
+        "curves": result.curves,
+    }
     correct = io.BytesIO()
     np.save(correct, result.correct)
     files = {CORRECT: correct.getvalue(), WEIGHTS: safetensors.torch.save(result.weights)}
     if result.diagnostics:
         columns = {name: [row[name] for row in result.diagnostics] for name in result.diagnostics[0]}
         files[DIAGNOSTICS] = json.dumps(columns, separators=(",", ":")).encode()
-    return files
+    store.write(key, record, files)
 
 
 def starting_weights(store: Store, source: dict | None, data_digest: str):
