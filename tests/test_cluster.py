@@ -1,5 +1,7 @@
 """What is said of a start on a cluster, on machines without one."""
 
+from pathlib import Path
+
 import pytest
 
 from ablation import cluster
@@ -12,6 +14,7 @@ cpu|up|infinite|(null)
 test|up|30:00|gpu:2
 old|down|1:00:00|(null)
 """
+ROOT = Path(__file__).parents[1]
 TRAIN = {"gpu": 1, "runtime": 240, "slurm_account": "lab", "slurm_partition": "gpu"}
 
 
@@ -166,3 +169,11 @@ def test_partitions_and_times_are_read():
         2880,
         2190.5,
     ]
+
+
+def test_the_profiles_differ_in_their_gpus_alone():
+    def settings(profile):
+        text = (ROOT / f"profiles/{profile}/config.yaml").read_text().replace(f"profiles/{profile}", "profiles/…")
+        return "\n".join(line.split(" #")[0] for line in text.splitlines() if not line.lstrip().startswith("#"))
+
+    assert settings("slurm") == settings("slurm-cpu")

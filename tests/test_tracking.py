@@ -1,5 +1,6 @@
 """The mirror, against a real SQLite store."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -301,3 +302,18 @@ def test_a_python_without_mlflow_says_that_runs_come_at_the_end(tmp_path):
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (0, "", 1)
     assert "only at its end, when the rule mirror_records sends them" in done.stderr
     assert "has no mlflow" in done.stderr
+
+
+def test_variants_that_come_out_the_same_share_a_record_and_have_a_run_each(study, uri):
+    first, twin = (
+        next(run for run in study.runs if (run.variant, run.seed) == (variant, 0)) for variant in study.plan.variants
+    )
+    study.runs[study.runs.index(twin)] = dataclasses.replace(twin, key=first.key)
+    study.finish_all()
+    assert study.mirror(uri).sync()
+    assert study.mirror(uri).sync()
+    found, _ = everything(uri, study)
+    seeds = sorted(
+        (run.data.tags["variant"], run.data.tags["seed"]) for run in found.values() if run.data.tags["level"] == "run"
+    )
+    assert seeds == sorted((run.variant, str(run.seed)) for run in study.runs)

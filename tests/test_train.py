@@ -27,9 +27,9 @@ class Job:
         (folder / "spec.json").write_text(json.dumps({"variant": "lenet", "runs": [spec]}))
         datasets.write(folder / "data", *prepared_digits())
 
-    def start(self):
+    def start(self, *more):
         command = [sys.executable, "-m", "ablation.commands.train", "--spec", "spec.json", "--data", "data"]
-        command += ["--store", "store", "--result", "result.json"]
+        command += ["--store", "store", "--result", "result.json", *more]
         # As in the rule, where the shell ignores what the training answers.
         return subprocess.Popen(
             ["sh", "-c", 'trap "" TERM; exec "$@"', "sh", *command],
@@ -64,6 +64,32 @@ def test_a_warned_training_saves_its_state_and_the_next_start_goes_on(tmp_path, 
     assert f"goes on after epoch {saved}" in said
     key = json.loads((tmp_path / "result.json").read_text())["runs"][0]["key"]
     assert len(Store(tmp_path / "store").read(key)["curves"]) == 60
+
+
+def test_data_that_another_study_has_prepared_anew_are_refused(tmp_path):
+    job = Job(tmp_path, 1)
+    (tmp_path / "receipt.json").write_text(json.dumps({"digest": "0" * 32}))
+    training = job.start("--receipt", "receipt.json")
+    said = training.communicate(timeout=60)[1]
+    assert training.returncode == 1
+    assert "expected 00000000000000000000000000000000, as receipt.json says" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "store").exists()
+
+
+def test_what_a_training_left_goes_when_a_warning_comes_with_its_record(tmp_path):
+    store, key = Store(tmp_path), "ab" * 16
+
+    def warned():
+        with store.claim(key) as running:
+            running.write_curves([{"epoch": 1}])
+            store.write(key, {}, {})
+            sys.exit(TRY_AGAIN)
+
+    with pytest.raises(SystemExit):
+        warned()
+    assert store.folder(key).is_dir()
+    assert store.running_curves(key) == []
 
 
 @pytest.fixture

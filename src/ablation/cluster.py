@@ -47,10 +47,13 @@ def check_cluster(requests: Mapping[str, Mapping[str, Any]], profile: str | None
     ClusterError
         With every reason that was found.
     """
+    if not requests:
+        return  # all that is left to do is done here
     if profile is None or not profile.startswith("slurm"):
         raise ClusterError(
             f"the jobs go to Slurm, but the settings are those of the profile {profile!r}, which is for one machine: "
-            f"start with --workflow-profile {PROFILES}. A profile given with --profile has the default one laid over it"
+            f"start with --workflow-profile {PROFILES}. A profile given with --profile has the default one laid over it, "
+            "and --configfile takes the place of the profile's own: name its machine.yaml there, too"
         )
     missing = [command for command in COMMANDS if not shutil.which(command)]
     if missing:

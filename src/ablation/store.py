@@ -189,9 +189,11 @@ class Store:
             except CannotLockError as error:
                 tell(f"{error}: the run goes on without; another job that wants it would train it a second time")
             folder.mkdir(parents=True, exist_ok=True)
-            yield Running(folder)
-            if self.folder(key).is_dir():
-                shutil.rmtree(folder, ignore_errors=True)
+            try:
+                yield Running(folder)
+            finally:  # a warning may end the process right after the record was written
+                if self.folder(key).is_dir():
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def running_curves(self, key: str) -> list[dict[str, Any]]:
         """Return the curves so far of a run in training; empty if it has not finished an epoch."""

@@ -7,6 +7,7 @@ GIVES: results/<study>/start/{outline,study}.json, which whoever works for this 
 
 import contextlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -41,10 +42,21 @@ def withdraw_stale_results():
             path.unlink()
 
 
+def read_digest(manifest):
+    """Return the digest that a manifest of data states; None if there is none."""
+    try:
+        return json.loads(manifest.read_text())["digest"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def withdraw_stale_receipts():
-    """Remove the receipts of data that were deleted and of a mirror that is elsewhere, so that Snakemake makes both anew."""
-    if not Path(modified(f"{RESULTS}/{DATA}/manifest.json")).exists():
-        Path(modified(RECEIPT)).unlink(missing_ok=True)
+    """Remove the receipts of data that are gone or others, and of a mirror elsewhere, so that Snakemake makes both anew."""
+    receipt, manifest = (
+        Path(modified(path)) for path in (RECEIPT, f"{RESULTS}/{DATA}/manifest.json")
+    )
+    if read_digest(receipt) != read_digest(manifest):
+        receipt.unlink(missing_ok=True)
     mirrored = Path(modified(f"{STUDY}/mlflow.json"))
     if receipt_is_stale(mirrored, Path(modified(RESULTS))):
         mirrored.unlink(missing_ok=True)
@@ -102,8 +114,12 @@ def refuse_what_slurm_would():
 def rules_python():
     """Return the Python that rules run: that of their conda environment, if they have one, or that on the PATH."""
     if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
-        environment, *_ = workflow.dag.conda_envs.values()  # every rule names the same
-        return str(Path(environment.address) / "bin/python")
+        for (
+            environment
+        ) in workflow.dag.conda_envs.values():  # every rule names the same
+            python = Path(environment.address) / "bin/python"
+            if python.exists():  # not if it lies in a container
+                return str(python)
     return shutil.which("python") or sys.executable
 
 
@@ -136,8 +152,10 @@ def print_summary():
     summary = Path(f"{STUDY}/tables/summary.txt").read_text()
     print(f"\n{OUTLINE.title}\n\n{summary}", file=sys.stderr)
     address = Address.of(Path(RESULTS))
-    folder = "" if RESULTS == "results" else f" --results {RESULTS}"
-    runs = f"./do mlflow{folder}" if address.default else address.public
+    here = Path.cwd() == CHECKOUT and RESULTS == "results"
+    command = [f"{CHECKOUT}/do", "mlflow", "--results", str(Path(RESULTS).resolve())]
+    command = "./do mlflow" if here else shlex.join(command)
+    runs = command if address.default else address.public
     print(f"Report: {STUDY}/report.html    MLflow: {runs}", file=sys.stderr)
 
 

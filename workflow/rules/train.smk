@@ -37,11 +37,12 @@ rule train_shard:
     # A scheduler warns all processes of a job of its end: the training alone answers, once it has saved its state.
     shell:
         r"""
-        trap "" TERM
+        trap "" TERM USR1
         PYTHONPATH={params.src:q} python -m ablation.commands.train \
             --spec {input.spec:q} \
             --answers {input.answers:q} \
             --data {params.data:q} \
+            --receipt {input.receipt:q} \
             --store {params.store:q} \
             --threads {threads} \
             --gpus {resources.gpu} \

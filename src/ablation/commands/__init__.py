@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from ablation.sources import DataError
+from ablation.study import StudyError
 from ablation.studyfile import StudyFileError
 
 
@@ -12,5 +13,5 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
     """Parse the command line, run, and say what is wrong with the input in a sentence instead of a traceback."""
     try:
         main(parser.parse_args())
-    except (StudyFileError, DataError) as error:
+    except (StudyFileError, StudyError, DataError) as error:
         sys.exit(str(error))

@@ -160,7 +160,7 @@ def main(arguments: argparse.Namespace) -> None:
         if missing:
             print(
                 "MLflow shows the runs of this study only at its end, when the rule mirror_records sends them: "
-                f"the Python that runs Snakemake has no {missing}.",
+                f"{sys.executable} has no {missing}.",
                 file=sys.stderr,
             )
             return

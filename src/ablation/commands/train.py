@@ -18,6 +18,7 @@ from ablation.devices import pick_device
 from ablation.files import write_whole
 from ablation.metrics import METRICS
 from ablation.shards import run_key
+from ablation.sources import DataError
 from ablation.store import CORRECT, DIAGNOSTICS, LATE, WEIGHTS, Store
 from ablation.texts import duration
 
@@ -107,17 +108,14 @@ def train_missing(
                 def on_epoch(current: training.Run, running=running) -> None:
                     nonlocal saved
                     running.write_curves(current.curves)
-                    progress.epoch(current)
-                    if current.finished:
-                        return
-                    if stop.asked or time.monotonic() - saved > SAVE_EVERY:
+                    warned = "" if current.finished else stop.asked
+                    if warned or (time.monotonic() - saved > SAVE_EVERY and not current.finished):
                         running.write_state(partial(torch.save, current.state()))
                         saved = time.monotonic()
-                    if stop.asked:
-                        progress.say(
-                            f"stopped by {stop.asked}; the next start goes on after epoch {len(current.curves)}"
-                        )
+                    if warned:
+                        progress.say(f"stopped by {warned}; the next start goes on after epoch {len(current.curves)}")
                         sys.exit(TRY_AGAIN)
+                    progress.epoch(current)  # after the state: who reads the log may be gone
 
                 start = starting_weights(store, spec["warm_start"], manifest["digest"]) if not state else None
                 result = training.train(spec, parts, len(manifest["classes"]), state, on_epoch, start)
@@ -187,6 +185,12 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.answers:
         shard = settle(shard, json.loads(arguments.answers.read_text()))
     arrays, manifest = datasets.read(arguments.data)
+    expected = json.loads(arguments.receipt.read_text())["digest"] if arguments.receipt else manifest["digest"]
+    if manifest["digest"] != expected:
+        raise DataError(
+            f"{arguments.data}: found data of the digest {manifest['digest']}, expected {expected}, as {arguments.receipt} "
+            "says: another study has prepared them anew with other code. Start again to prepare them for this one"
+        )
     keys = [run_key(spec, manifest["digest"]) for spec in shard["runs"]]
     store = Store(arguments.store)
     if any(not store.has(key) for key in keys):
@@ -204,6 +208,7 @@ if __name__ == "__main__":
     parser.add_argument("--spec", type=Path, required=True, help="the shard's frozen spec (JSON)")
     parser.add_argument("--answers", type=Path, nargs="?", help="sizes that the spec leaves open, by question (JSON)")
     parser.add_argument("--data", type=Path, required=True, help="folder of the prepared data")
+    parser.add_argument("--receipt", type=Path, help="manifest of the data that the study was planned with")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
     parser.add_argument("--threads", type=int, default=1, help="processor threads")
     parser.add_argument("--gpus", type=int, default=0, help="0: the CPU; 1: a GPU, the scheduler's or a free one")

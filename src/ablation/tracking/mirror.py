@@ -80,7 +80,15 @@ class Mirror:
         self.ledger = Ledger(ledger, address.public)
         self.study_key = f"study:{plan.name}"
         self.variant_keys = {name: f"variant:{name}:{digest(v.levels)}" for name, v in plan.variants.items()}
-        self.wanted = {planned.key for planned in runs} | {self.study_key, *self.variant_keys.values()}
+        # Two variants may come out the same, such as a control of the baseline's own size: a record, and a run for each.
+        first = {planned.key: planned.variant for planned in reversed(runs)}
+        self.marks = {
+            (planned.variant, planned.seed): planned.key
+            if first[planned.key] == planned.variant
+            else f"{planned.key}:{planned.variant}"
+            for planned in runs
+        }
+        self.wanted = set(self.marks.values()) | {self.study_key, *self.variant_keys.values()}
         self.values: dict[str, dict[str, float]] = {}  # by key, the latest metrics that the experiment has
         self.client: MlflowClient | None = None
         self.experiment: Experiment | None = None
@@ -154,7 +162,12 @@ class Mirror:
         parent, tags = self._variant_run(planned.variant), run_tags(self.plan, planned)
         params = {**parameters(self.plan, planned.variant), "seed": planned.seed}
         start = milliseconds(rows[0]["time"] - rows[0]["seconds"])
-        return self._run(planned.key, f"seed {planned.seed} of {planned.variant}", parent["id"], tags, params, start)
+        name = f"seed {planned.seed} of {planned.variant}"
+        return self._run(self._mark(planned), name, parent["id"], tags, params, start)
+
+    def _mark(self, planned: PlannedRun) -> str:
+        """Return what a run is found again by."""
+        return self.marks[planned.variant, planned.seed]
 
     def _send_curves(self, entry: dict, rows: list[dict[str, Any]]) -> None:
         for start in range(entry["epochs"], len(rows), ROWS):
@@ -169,7 +182,7 @@ class Mirror:
             return sum(self._sync_run(planned) for planned in self.runs) == len(self.runs)
 
     def _sync_run(self, planned: PlannedRun) -> bool:
-        if self.ledger.runs.get(planned.key, {}).get("done"):
+        if self.ledger.runs.get(self._mark(planned), {}).get("done"):
             return True
         if self.store.folder(planned.key).is_dir():
             self._hold(self.experiment)
@@ -181,7 +194,7 @@ class Mirror:
             self._finish(planned, record)
             return True
         rows = self.store.running_curves(planned.key)
-        entry = self.ledger.runs.get(planned.key, {"epochs": 0})
+        entry = self.ledger.runs.get(self._mark(planned), {"epochs": 0})
         went_on = bool(rows and entry.get("paused") and rows[-1]["time"] > entry["paused"])
         if len(rows) > entry["epochs"] or went_on:
             self._hold(self.experiment)
@@ -213,7 +226,7 @@ class Mirror:
         """Mark the runs that stopped half-way, so that none looks as if it still trained."""
         with self._pass():
             for planned in self.runs:
-                entry = self.ledger.runs.get(planned.key)
+                entry = self.ledger.runs.get(self._mark(planned))
                 if entry and not entry["done"] and not entry.get("paused"):
                     self.client.set_terminated(entry["id"], "KILLED")
                     entry["paused"] = time.time()
