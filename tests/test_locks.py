@@ -91,8 +91,8 @@ def test_a_child_that_lives_on_does_not_keep_the_lock(path):
             time.sleep(60)
             os._exit(0)
     try:
-        with hold(path, what="it", wait=False):
-            pass
+        with hold(path, what="it", wait=False) as position:
+            assert position == 0
     finally:
         os.kill(child, 9)
         os.waitpid(child, 0)
