@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SLURM = ROOT / "tests/cluster/one_node_slurm.sh"
-PORTS = 38817
+PORT = 38817
 PROFILE = ["--workflow-profile", "profiles/slurm-cpu"]
 PARTITION = ["--default-resources", "slurm_partition=main"]
 SLOW = ["--slurm-init-seconds-before-status-checks", "40"]  # as the plugin does by itself
@@ -61,7 +61,7 @@ def run(options: list[str], project: Path, environment: dict[str, str]) -> tuple
         process = subprocess.Popen(
             [sys.executable, "-m", "snakemake", *options, "--config", "study=miniature"],
             cwd=project,
-            env={**environment, "PYTHONPATH": str(project / "src")},
+            env=environment,
             stdout=log,
             stderr=log,
         )
@@ -77,7 +77,16 @@ def run(options: list[str], project: Path, environment: dict[str, str]) -> tuple
 def test_table(folder: Path) -> list[str]:
     """Run the tests of the cluster and list each with its seconds."""
     report = folder / "tests.xml"
-    command = [sys.executable, "-m", "pytest", "-q", str(ROOT / "tests/cluster"), f"--junitxml={report}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-m",
+        "cluster",
+        str(ROOT / "tests/cluster"),
+        f"--junitxml={report}",
+    ]
     subprocess.run([*command, f"--basetemp={folder / 'tests'}"], cwd=ROOT, check=True, stdout=sys.stderr)
     rows: dict[str, list[float]] = {}
     for case in xml.parse(report).iter("testcase"):
@@ -91,8 +100,9 @@ def main() -> None:
         folder = Path(name)
         slurm = folder / "slurm"
         path = f"{slurm}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin"
-        environment = {**os.environ, "PATH": path, "SLURM_CONF": f"{slurm}/slurm.conf", "PORT": str(PORTS)}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment = {**os.environ, "PATH": path, "SLURM_CONF": f"{slurm}/slurm.conf", "PORT": str(PORT)}
+        for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH"):
+            environment.pop(name, None)
         rows, lines = {}, []
         subprocess.run([SLURM, "start", slurm], env=environment, check=True)
         try:

@@ -59,7 +59,7 @@ def test_a_job_without_the_gpu_that_it_was_given_says_what_it_saw(workspace):
 
 def test_a_training_goes_on_after_scancel_and_at_the_end_of_its_time(workspace):
     slurm, study = workspace.slurm, workspace.study("long", 700)
-    start = workspace.start("--until", "train_shard", study=study)
+    start = workspace.start("--until", "train_shard", "--set-resources", "train_shard:runtime=60", study=study)
     start.until(lambda: workspace.curves() > 20)
     first = slurm.last_job("train_shard")
     slurm.ask("scancel", str(first))
@@ -67,7 +67,7 @@ def test_a_training_goes_on_after_scancel_and_at_the_end_of_its_time(workspace):
     saved = workspace.curves()
     second = start.until(lambda: slurm.last_job("train_shard"))
     start.until(lambda: workspace.curves() > saved + 20)
-    # The profile asks for a warning 120 seconds before the end, so it comes now.
+    # The warning comes 120 seconds before the end: now.
     slurm.ask("scontrol", "update", f"JobId={second}", "EndTime=now+100")
     start.until(lambda: slurm.last_job("train_shard") not in (None, second))
     assert slurm.last_job("train_shard", "FAILED") == second, "it left by itself, before its time was over"

@@ -111,6 +111,15 @@ def refuse_what_slurm_would():
             raise WorkflowError(str(error)) from None
 
 
+def ask_for_a_warning():
+    """Have Slurm tell trainings to save their state, so many seconds before their time ends.
+
+    The plugin's way, slurm_extra in the profile, would be lost with any --set-resources of the command line.
+    """
+    if workflow.executor_plugin.name == "slurm":
+        os.environ.setdefault("SBATCH_SIGNAL", "TERM@120")
+
+
 def rules_python():
     """Return the Python that rules run: that of their conda environment, if they have one, or that on the PATH."""
     if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
@@ -136,6 +145,7 @@ def accompany(*command):
 
 onstart:
     refuse_what_slurm_would()
+    ask_for_a_warning()
     lock_study()
     Path(STARTED).mkdir(parents=True, exist_ok=True)
     Path(f"{STARTED}/study.json").write_text(PLAN.frozen())
