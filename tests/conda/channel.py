@@ -13,7 +13,13 @@ import time
 import zipfile
 from pathlib import Path
 
-LEFT_OUT = ("test", "tests", "idle_test", "site-packages", "__pycache__", "config-*", "ensurepip", "*.pyc")
+LEFT_OUT = ("test", "tests", "idle_test", "*-packages", "__pycache__", "config-*", "ensurepip", "*.pyc")
+# Debian's Python neither looks into site-packages, where conda puts pip, nor lets pip install anything.
+DEBIAN = ("EXTERNALLY-MANAGED", "sitecustomize.py")
+LOOK_THERE = """\
+import site, sys
+site.addsitedir("{}/lib/python{}.{}/site-packages".format(sys.prefix, *sys.version_info))
+"""
 
 
 def digest(content):
@@ -64,11 +70,13 @@ def pack_python(channel):
     library = "python{}.{}".format(*sys.version_info)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "root"
-        ignored = shutil.ignore_patterns(*LEFT_OUT)
+        ignored = shutil.ignore_patterns(*LEFT_OUT, *DEBIAN)
         shutil.copytree(prefix / "lib" / library, root / "lib" / library, symlinks=True, ignore=ignored)
         (root / "lib" / library / "site-packages").mkdir()
         (root / "lib" / library / "site-packages/README.txt").write_text("\n")
-        shutil.copytree(prefix / "include" / library, root / "include" / library, symlinks=True)
+        (root / "lib" / library / "sitecustomize.py").write_text(LOOK_THERE)
+        if (prefix / "include" / library).is_dir():
+            shutil.copytree(prefix / "include" / library, root / "include" / library, symlinks=True)
         (root / "bin").mkdir()
         shutil.copy2(prefix / "bin" / library, root / "bin" / library)
         for name in ("python", "python3"):
