@@ -1,6 +1,6 @@
 from snakemake.utils import min_version, validate
 
-min_version("9.0")
+min_version("9.19")
 
 
 # That of the working directory, if it has one; else that of the checkout.
