@@ -115,7 +115,7 @@ def main() -> None:
         for text, (seconds, jobs, load) in rows.items():
             lines.append(f"| {text} | {jobs} | {seconds:.0f} | {seconds / first:.1f} | {load:.1f} |")
         tests = test_table(folder)
-    slurm_version = subprocess.run(["sbatch", "--version"], capture_output=True, text=True).stdout.strip()
+    slurm_version = subprocess.run(["slurmctld", "-V"], capture_output=True, text=True, env=environment).stdout.strip()
     processor = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line)
     text = f"""# What was run on a cluster
 
