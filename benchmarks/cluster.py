@@ -101,8 +101,8 @@ def main() -> None:
         slurm = folder / "slurm"
         path = f"{slurm}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin"
         environment = {**os.environ, "PATH": path, "SLURM_CONF": f"{slurm}/slurm.conf", "PORT": str(PORT)}
-        for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH"):
-            environment.pop(name, None)
+        for hidden in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH"):
+            environment.pop(hidden, None)
         rows, lines = {}, []
         subprocess.run([SLURM, "start", slurm], env=environment, check=True)
         try:
@@ -133,10 +133,10 @@ What the tests of `tests/cluster` prove there, with the seconds they took:
 |---|---:|---:|
 {chr(10).join(tests)}
 
-Measured by `benchmarks/cluster.py` on {os.cpu_count()} cores of {processor.split(": ")[1]}, which others used at the same
-time (the load counts them); {slurm_version} with one node and stand-in GPUs, Snakemake {version("snakemake")},
-snakemake-executor-plugin-slurm {version("snakemake-executor-plugin-slurm")}, Python {sys.version.split()[0]}. There was no
-real cluster and no real GPU.
+Measured by `benchmarks/cluster.py` on {os.cpu_count()} cores of {processor.split(": ")[1]}. Others used them at the same
+time, and not evenly: the load counts all that wanted to run, and a way with less of it had more of the machine. With
+{slurm_version}, one node and stand-in GPUs; Snakemake {version("snakemake")}, snakemake-executor-plugin-slurm
+{version("snakemake-executor-plugin-slurm")}, Python {sys.version.split()[0]}. There was no real cluster and no real GPU.
 """
     Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
 
