@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from workspace import COLLECT, STUDY
 
+pytestmark = pytest.mark.ways
+
 MODULE = """\
 module study:
     snakefile:

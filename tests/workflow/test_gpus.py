@@ -5,6 +5,8 @@ import sys
 import pytest
 from workspace import STUDY
 
+pytestmark = pytest.mark.ways
+
 NVIDIA_SMI = """\
 #!/bin/sh
 echo "GPU 0: Stand-in (UUID: GPU-0)"
