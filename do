@@ -57,7 +57,7 @@ case $verb in
         case ${1:-} in '' | -*) ;; *) study=$1; shift ;; esac
         exec snakemake --cores all --config "study=$study" "$@"
         ;;
-    show) exec python -m ablation.commands.show "$@" ;;
+    show) exec python -m ablation show "$@" ;;
     test)
         # All of them on all cores; a single file is faster in one process.
         if [ $# -eq 0 ]; then set -- --numprocesses auto --dist worksteal; fi
@@ -74,8 +74,8 @@ case $verb in
         ruff format .
         snakefmt Snakefile workflow
         ;;
-    schema) exec python -m ablation.commands.schema ;;
-    factors) exec python -m ablation.commands.factors ;;
-    mlflow) exec python -m ablation.commands.ui "$@" ;;
+    schema) exec python -m ablation schema ;;
+    factors) exec python -m ablation factors ;;
+    mlflow) exec python -m ablation ui "$@" ;;
     setup) echo "do: .venv is ready: . .venv/bin/activate" >&2 ;;
 esac

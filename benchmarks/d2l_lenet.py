@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from scipy import stats
 
-from ablation.statistics import summarise, welch
+from ablation.statistics.estimates import summarise, welch
 
 HERE = Path(__file__).parent
 RUNS = HERE.parent / "results/d2l_lenet/runs.parquet"

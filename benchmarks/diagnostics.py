@@ -10,10 +10,11 @@ from pathlib import Path
 
 import torch
 
-from ablation import datasets, training
-from ablation.architectures import CATALOGUE
-from ablation.environment import describe
-from ablation.study import Data, Recipe
+from ablation.catalogue.architectures import CATALOGUE
+from ablation.data import datasets
+from ablation.records.environment import describe
+from ablation.study.schema import Data, Recipe
+from ablation.training import run as training
 
 EPOCHS, CHOSEN = 10, (0, 1, 10)
 DIGITS = Data(name="digits").model_dump()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ablation.statistics import summarise, welch
-from ablation.studyfile import read_frozen
+from ablation.statistics.estimates import summarise, welch
+from ablation.study.studyfile import read_frozen
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results/resnet20_short"

@@ -2,7 +2,7 @@ import pytest
 import torch
 from specs import prepared_digits
 
-from ablation import training
+from ablation.training import run as training
 
 torch.set_num_threads(1)  # the tests themselves run side by side
 

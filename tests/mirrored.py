@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
-from test_studyfile import GOOD
+from specs import GOOD
 
-from ablation.collection import run_row
-from ablation.levels import level_text
-from ablation.shards import planned_runs
-from ablation.store import Store
-from ablation.studyfile import read_study
+from ablation.analysis.collection import run_row
+from ablation.jobs.shards import planned_runs
+from ablation.records.store import Store
+from ablation.study.levels import level_text
+from ablation.study.studyfile import read_study
 from ablation.tracking.address import Address
 from ablation.tracking.lease import TAG, Lease
 from ablation.tracking.mirror import Mirror

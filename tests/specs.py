@@ -2,10 +2,10 @@
 
 import functools
 
-from ablation import datasets
-from ablation.architectures import CATALOGUE
-from ablation.networks import build
-from ablation.study import Data, Recipe
+from ablation.catalogue.architectures import CATALOGUE
+from ablation.data import datasets
+from ablation.networks.build import build
+from ablation.study.schema import Data, Recipe
 
 DIGITS = Data(name="digits").model_dump()
 
@@ -83,3 +83,25 @@ def small_network(name, side=16, **levels):
 @functools.cache
 def prepared_digits():
     return datasets.prepare(DIGITS)
+
+
+# A study file that is right.
+GOOD = """\
+title: A title
+question: A question?
+data: {name: digits}
+recipe: {epochs: 3, batch_size: 64, lr: 1e-1}
+architectures:
+  lenet: {baseline: {activation: relu}}
+  resnet: {builder: resnet_cifar, baseline: {depth: 8, width: 8}}
+grid:
+  - architectures: [lenet]
+    factors: {activation: [sigmoid, tanh], norm: [batch]}
+  - architectures: [resnet]
+    factors: {residual: [none], lr: [0.01]}
+seeds: 3
+smallest_effect: 0.01
+"""
+
+# What the mistakes of the notes keep from learning, which is just what is wrong with them.
+UNTRAINED = {("residual", "shortcut_only"): (".branch", ".projection."), ("dense_layer", "detached"): ("head.dense",)}

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from packaging.markers import Marker, default_environment
 
-from ablation.studyfile import read_study
+from ablation.study.studyfile import read_study
 
 ROOT = Path(__file__).parents[1]
 
@@ -62,8 +62,8 @@ def without_the_heavy(code, *arguments):
 def test_planning_needs_what_snakemake_needs_and_no_more():
     code = (
         "from pathlib import Path\n"
-        "from ablation.outline import Outline\n"
-        "from ablation.studyfile import read_study\n"
+        "from ablation.jobs.outline import Outline\n"
+        "from ablation.study.studyfile import read_study\n"
         "for path in Path('config/studies').glob('*.yaml'): print(Outline.of(read_study(path), 5).runs)"
     )
     done = without_the_heavy(code)

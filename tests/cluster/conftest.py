@@ -117,7 +117,7 @@ def gpu_jobs(workspace):
     (folder / "python").write_text(
         f"""#!/bin/bash
 note() {{ echo "$1 $SLURM_JOB_ID $CUDA_VISIBLE_DEVICES $(date +%s.%N) ${{asked[*]}}" >> {log}; }}
-[[ "$*" == *ablation.commands.train* ]] || exec {sys.executable} "$@"
+[[ "$*" == *"ablation train"* ]] || exec {sys.executable} "$@"
 given=("$@") asked=()
 for n in "${{!given[@]}}"; do
     case ${{given[n]}} in --gpus) asked+=("${{given[n + 1]}}"); given[n + 1]=0 ;; --gres) given[n + 1]= ;; esac

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 import torch
 
-from ablation import datasets, training
-from ablation.store import Store
-from ablation.studyfile import read_study
+from ablation.data import datasets
+from ablation.records.store import Store
+from ablation.study.studyfile import read_study
+from ablation.training import run as training
 
 
 def test_the_miniature_study_runs_through_the_profile(workspace):

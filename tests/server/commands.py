@@ -34,7 +34,7 @@ class Commands:
         self.log, self.receipt = study.results / "follow.log", study.results / "mlflow.json"
 
     def _command(self, *more):
-        module = [sys.executable, "-m", "ablation.commands.mirror"]
+        module = [sys.executable, "-m", "ablation", "mirror"]
         known = ["--study", self.study.file, "--answers", self.study.results / "controls.json"]
         return [*module, *known, "--manifest", self.manifest, "--store", self.study.store.root, *more]
 

@@ -3,7 +3,7 @@ import shutil
 import pytest
 from workspace import Workspace, copy_project
 
-from ablation.locks import hold
+from ablation.support.locks import hold
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ def followers(folder):
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if b"ablation.commands" in (process / "cmdline").read_bytes() and (process / "cwd").readlink() == folder:
+            if b"-m\0ablation\0" in (process / "cmdline").read_bytes() and (process / "cwd").readlink() == folder:
                 found.append(process.name)
         except OSError:
             continue

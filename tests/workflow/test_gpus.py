@@ -15,7 +15,7 @@ echo "GPU 1: Stand-in (UUID: GPU-1)"
 # Behind the stand-ins there is nothing: it notes when a training begins and ends, and takes the GPU out of its command.
 NOTING_PYTHON = """\
 #!/bin/bash
-[[ "$*" == *ablation.commands.train* ]] || exec {python} "$@"
+[[ "$*" == *"ablation train"* ]] || exec {python} "$@"
 [[ "$*" == *"--gpus 1"* ]] || exit 3
 echo begin >> noted.txt
 {python} "$@" --gpus 0

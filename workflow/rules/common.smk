@@ -25,11 +25,11 @@ if not Path(SOURCE).is_dir():
     )
 sys.path.insert(0, SOURCE)
 
-from ablation.devices import count_gpus
-from ablation.digests import digest, file_digest, source_digest
-from ablation.folders import fingerprint
-from ablation.outline import Outline
-from ablation.sources import SOURCES
+from ablation.jobs.devices import count_gpus
+from ablation.support.digests import digest, file_digest, source_digest
+from ablation.data.folders import fingerprint
+from ablation.jobs.outline import Outline
+from ablation.catalogue.sources import SOURCES
 
 RESULTS = config["results"].rstrip("/")
 STARTED = f"{RESULTS}/{Path(config['study']).stem}/start"  # the study as it was when the last start began
@@ -37,7 +37,12 @@ STARTED = f"{RESULTS}/{Path(config['study']).stem}/start"  # the study as it was
 
 def read_plan():
     """Read, validate and expand the study; what is wrong with it is said in its own words."""
-    from ablation.studyfile import STUDIES, StudyFileError, locate_study, read_study
+    from ablation.study.studyfile import (
+        STUDIES,
+        StudyFileError,
+        locate_study,
+        read_study,
+    )
 
     folders = dict.fromkeys([STUDIES, CHECKOUT / STUDIES])
     try:
@@ -141,7 +146,7 @@ def frozen_study(wildcards):
 @planned
 def frozen_spec(wildcards):
     """Return the spec of a shard; its file is rewritten only when this text changes."""
-    from ablation.shards import shard_spec
+    from ablation.jobs.shards import shard_spec
 
     return shard_spec(PLAN, wildcards.variant, OUTLINE.shards[int(wildcards.shard)])
 
@@ -160,7 +165,7 @@ def open_sizes(wildcards):
 @planned
 def training_code(wildcards):
     """Return the digest of the modules that train a variant: editing one of them makes its shards stale."""
-    from ablation.shards import code_digest
+    from ablation.jobs.shards import code_digest
 
     return code_digest(PLAN.variants[wildcards.variant].architecture_spec())
 
@@ -171,7 +176,7 @@ def data_origin(wildcards):
     reader = SOURCES[OUTLINE.data["name"]].reader.split(":")[0]
     folder = OUTLINE.data["folder"]
     images = fingerprint(Path(folder)) if folder else None
-    return digest([source_digest(["ablation.datasets", reader]), images])
+    return digest([source_digest(["ablation.data.datasets", reader]), images])
 
 
 def code_of(*modules):
@@ -203,8 +208,8 @@ def network_code(*modules):
 @planned
 def report_code(wildcards):
     """Return the digest of the modules that write the report, and of its template."""
-    template = Path(SOURCE) / "ablation/templates/report.html"
-    return digest([source_digest(["ablation.commands.report"]), file_digest(template)])
+    template = Path(SOURCE) / "ablation/report/templates/report.html"
+    return digest([source_digest(["ablation.cli.report"]), file_digest(template)])
 
 
 def study_size(wildcards):

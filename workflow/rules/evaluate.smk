@@ -25,11 +25,11 @@ rule collect_records:
         "../../environment.yml"
     params:
         store=shared("store"),
-        code=code_of("commands.collect"),
+        code=code_of("cli.collect"),
         src=source_folder,
     shell:
         r"""
-        PYTHONPATH={params.src:q} python -m ablation.commands.collect \
+        PYTHONPATH={params.src:q} python -m ablation collect \
             --study {input.study:q} \
             --store {params.store:q} \
             --shards {input.shards:q} \
@@ -54,11 +54,11 @@ rule compare_variants:
     conda:
         "../../environment.yml"
     params:
-        code=code_of("commands.compare"),
+        code=code_of("cli.compare"),
         src=source_folder,
     shell:
         r"""
-        PYTHONPATH={params.src:q} python -m ablation.commands.compare \
+        PYTHONPATH={params.src:q} python -m ablation compare \
             --study {input.study:q} \
             --runs {input.runs:q} \
             --contrasts {output.contrasts:q} \
@@ -89,11 +89,11 @@ rule write_tables:
         "../../environment.yml"
     params:
         size=study_size,
-        code=code_of("commands.tables"),
+        code=code_of("cli.tables"),
         src=source_folder,
     shell:
         r"""
-        PYTHONPATH={params.src:q} python -m ablation.commands.tables \
+        PYTHONPATH={params.src:q} python -m ablation tables \
             --study {input.study:q} \
             --runs {input.runs:q} \
             --contrasts {input.contrasts:q} \

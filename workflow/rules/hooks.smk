@@ -14,8 +14,8 @@ import sys
 
 from snakemake.settings.types import DeploymentMethod
 
-from ablation.cluster import ClusterError, check_cluster
-from ablation.locks import CannotLockError, LockHeldError, hold
+from ablation.jobs.cluster import ClusterError, check_cluster
+from ablation.support.locks import CannotLockError, LockHeldError, hold
 from ablation.tracking.address import Address, receipt_is_stale
 
 HELD = contextlib.ExitStack()  # for as long as this process lives
@@ -23,8 +23,8 @@ HELD = contextlib.ExitStack()  # for as long as this process lives
 
 def withdraw_stale_results():
     """Remove result files that speak of records which are not in the store, so that Snakemake sees what is missing."""
-    from ablation.shards import claimed_keys
-    from ablation.store import Store
+    from ablation.jobs.shards import claimed_keys
+    from ablation.records.store import Store
 
     store = Store(Path(modified(f"{RESULTS}/store")))
     for path in map(Path, map(modified, shard_results(None))):
@@ -137,7 +137,15 @@ def accompany(*command):
     arguments = ["--study", f"{STARTED}/study.json", "--manifest", RECEIPT]
     arguments += ["--answers", ANSWERS, "--store", f"{RESULTS}/store"]
     subprocess.Popen(
-        [rules_python(), "-m", *command, *arguments, "--parent", str(os.getpid())],
+        [
+            rules_python(),
+            "-m",
+            "ablation",
+            *command,
+            *arguments,
+            "--parent",
+            str(os.getpid()),
+        ],
         env={**os.environ, "PYTHONPATH": SOURCE},
         start_new_session=True,  # an interrupt is for the trainings; these end when this process does
     )
@@ -150,11 +158,11 @@ onstart:
     Path(STARTED).mkdir(parents=True, exist_ok=True)
     Path(f"{STARTED}/study.json").write_text(PLAN.frozen())
     Path(f"{STARTED}/outline.json").write_text(OUTLINE.text())
-    accompany("ablation.commands.watch")
+    accompany("watch")
     # The mirror while it trains; the rule mirror_records completes it, whatever becomes of this process.
     log = f"{STUDY}/logs/mirror_follow.log"
     Path(log).parent.mkdir(exist_ok=True)
-    accompany("ablation.commands.mirror", "--follow", "--log", log)
+    accompany("mirror", "--follow", "--log", log)
 
 
 def print_summary():

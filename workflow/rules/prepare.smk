@@ -27,7 +27,7 @@ rule prepare_data:
         src=source_folder,
     shell:
         r"""
-        PYTHONPATH={params.src:q} python -m ablation.commands.data \
+        PYTHONPATH={params.src:q} python -m ablation data \
             --spec {params.spec:q} \
             --made-with {params.origin:q} \
             --downloads {params.downloads:q} \
@@ -67,12 +67,12 @@ if OUTLINE.controls:
         conda:
             "../../environment.yml"
         params:
-            code=network_code("commands.controls", "matching"),
+            code=network_code("cli.controls", "networks.matching"),
             kept=shared("controls.json"),
             src=source_folder,
         shell:
             r"""
-            PYTHONPATH={params.src:q} python -m ablation.commands.controls \
+            PYTHONPATH={params.src:q} python -m ablation controls \
                 --study {input.study:q} \
                 --manifest {input.manifest:q} \
                 --kept {params.kept:q} \
@@ -101,11 +101,11 @@ rule plan_study:
         "../../environment.yml"
     params:
         size=study_size,
-        code=network_code("commands.plan"),
+        code=network_code("cli.plan"),
         src=source_folder,
     shell:
         r"""
-        PYTHONPATH={params.src:q} python -m ablation.commands.plan \
+        PYTHONPATH={params.src:q} python -m ablation plan \
             --study {input.study:q} \
             --manifest {input.manifest:q} \
             --variants {output.variants:q} 2>&1 | tee {log:q} >&2
@@ -132,11 +132,11 @@ rule list_layers:
         "../../environment.yml"
     params:
         size=study_size,
-        code=network_code("commands.layers"),
+        code=network_code("cli.layers"),
         src=source_folder,
     shell:
         r"""
-        PYTHONPATH={params.src:q} python -m ablation.commands.layers \
+        PYTHONPATH={params.src:q} python -m ablation layers \
             --study {input.study:q} \
             --manifest {input.manifest:q} \
             --layers {output.layers:q} \

@@ -27,11 +27,11 @@ rule draw_figures:
         "../../environment.yml"
     params:
         size=study_size,
-        code=code_of("commands.figures"),
+        code=code_of("cli.figures"),
         src=source_folder,
     shell:
         r"""
-        PYTHONPATH={params.src:q} python -m ablation.commands.figures \
+        PYTHONPATH={params.src:q} python -m ablation figures \
             --study {input.study:q} \
             --runs {input.runs:q} \
             --curves {input.curves:q} \
@@ -72,7 +72,7 @@ rule write_report:
         src=source_folder,
     shell:
         r"""
-        PYTHONPATH={params.src:q} python -m ablation.commands.report \
+        PYTHONPATH={params.src:q} python -m ablation report \
             --study {input.study:q} \
             --manifest {input.manifest:q} \
             --runs {input.runs:q} \
@@ -108,11 +108,11 @@ rule mirror_records:
         "../../environment.yml"
     params:
         store=shared("store"),
-        code=code_of("commands.mirror"),
+        code=code_of("cli.mirror"),
         src=source_folder,
     shell:
         r"""
-        PYTHONPATH={params.src:q} python -m ablation.commands.mirror \
+        PYTHONPATH={params.src:q} python -m ablation mirror \
             --study {input.study:q} \
             --manifest {input.manifest:q} \
             --store {params.store:q} \

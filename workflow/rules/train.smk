@@ -38,7 +38,7 @@ rule train_shard:
     shell:
         r"""
         trap "" TERM USR1
-        PYTHONPATH={params.src:q} python -m ablation.commands.train \
+        PYTHONPATH={params.src:q} python -m ablation train \
             --spec {input.spec:q} \
             --answers {input.answers:q} \
             --data {params.data:q} \

@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from ablation.figures import run_curves
-from ablation.levels import level_text
-from ablation.metrics import METRICS
-from ablation.plan import Plan
-from ablation.shards import PlannedRun
-from ablation.statistics import summarise
+from ablation.catalogue.metrics import METRICS
+from ablation.jobs.shards import PlannedRun
+from ablation.report.figures.results import run_curves
+from ablation.statistics.estimates import summarise
+from ablation.study.levels import level_text
+from ablation.study.plan import Plan
 
 CURVE_METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "lr", "seconds")
 LAST_OF_ROW = "seconds"  # every row has it, so that its steps tell which rows were sent

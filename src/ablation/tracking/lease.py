@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlflow.tracking import MlflowClient
 
-from ablation.locks import CannotLockError, hold, tell
+from ablation.support.locks import CannotLockError, hold, tell
 
 TAG = "ablation.writer"
 BEAT = 30.0  # seconds between two signs of life

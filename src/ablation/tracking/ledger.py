@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ablation.files import write_whole
+from ablation.support.files import write_whole
 from ablation.tracking.content import LAST_OF_ROW
 
 if TYPE_CHECKING:

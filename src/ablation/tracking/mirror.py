@@ -21,10 +21,10 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
-from ablation.digests import digest
-from ablation.plan import Plan
-from ablation.shards import PlannedRun
-from ablation.store import DamagedRecordError, Store
+from ablation.jobs.shards import PlannedRun
+from ablation.records.store import DamagedRecordError, Store
+from ablation.study.plan import Plan
+from ablation.support.digests import digest
 from ablation.tracking.address import Address
 from ablation.tracking.content import (
     CURVE_METRICS,

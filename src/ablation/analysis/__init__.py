@@ -1,0 +1,1 @@
+"""What the records say: tables of runs, contrasts and claims."""

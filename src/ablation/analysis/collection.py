@@ -1,0 +1,123 @@
+"""Records gathered into tables: a row a run, a row a run and epoch, a bit a test image, a row a diagnosed number."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ablation.catalogue.metrics import METRICS
+from ablation.records.store import CORRECT, DIAGNOSTICS, LATE, DamagedRecordError, Store
+from ablation.study.levels import level_text
+from ablation.study.plan import Plan
+
+# Columns of `diagnostics.parquet`, which a study without diagnostics has, too.
+DIAGNOSTIC_COLUMNS = {
+    "variant": str,
+    "seed": "int64",
+    "epoch": "int64",
+    "layer": str,
+    "depth": "int64",
+    "kind": str,
+    "quantity": str,
+    "value": float,
+}
+
+
+def epochs_to(threshold: float | None, curves: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return the first epoch whose training accuracy reaches a threshold; None if none does, or without a threshold."""
+    if threshold is None:
+        return None
+    return next((row["epoch"] for row in curves if (row["train_accuracy"] or 0) >= threshold), None)
+
+
+def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> dict[str, Any]:
+    """Flatten a record into a row of `runs.parquet`."""
+    variant = plan.variants[variant_id]
+    levels = {
+        factor: level_text(variant.levels[factor]) if factor in variant.levels else None for factor in plan.factors
+    }
+    return {
+        "variant": variant_id,
+        "architecture": variant.architecture,
+        "baseline": not variant.changed,
+        **levels,
+        "seed": record["seed"],
+        "key": key,
+        "status": record["status"],
+        **record["metrics"],
+        "epochs_to_threshold": epochs_to(plan.study.threshold, record["curves"]),
+        **record["sizes"],
+        "epochs": len(record["curves"]),
+        "training_seconds": record["timings"]["train_seconds"],
+        "evaluate_seconds": record["timings"]["evaluate_seconds"],
+        "diagnostics_seconds": record["timings"]["diagnostics_seconds"],
+        "images_per_second": record["timings"]["images_per_second"],
+        **{name: record["environment"][name] for name in ("device", "processor", "threads", "torch", "python", "git")},
+    }
+
+
+def diagnostic_rows(variant: str, folder: Path, record: dict[str, Any]) -> pd.DataFrame:
+    """Read what a run's diagnoses measured into rows of `diagnostics.parquet`; none if it had no diagnosis."""
+    columns = json.loads((folder / DIAGNOSTICS).read_bytes()) if DIAGNOSTICS in record["files"] else {}
+    rows = pd.DataFrame(columns, columns=list(DIAGNOSTIC_COLUMNS))
+    return rows.assign(variant=variant, seed=record["seed"]).astype(DIAGNOSTIC_COLUMNS)
+
+
+def collect(
+    plan: Plan, store: Store, claimed: Sequence[tuple[str, str]]
+) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray, pd.DataFrame]:
+    """Gather records.
+
+    Parameters
+    ----------
+    plan : Plan
+    store : Store
+    claimed : sequence of (str, str)
+        Variant and key of every run.
+
+    Returns
+    -------
+    runs : pandas.DataFrame
+        A row a run, in the order of the study's variants and then of seeds.
+    curves : pandas.DataFrame
+        A row a run and epoch.
+    examples : numpy.ndarray
+        bool (runs, test images): whether the run named that image right; rows as in `runs`.
+    diagnostics : pandas.DataFrame
+        A row a run, epoch, layer and quantity, ordered as `runs`; empty if the study has no diagnostics.
+
+    Raises
+    ------
+    DamagedRecordError
+        If records are missing or damaged, naming all of them; the damaged ones are set aside.
+    """
+    order = {variant: position for position, variant in enumerate(plan.variants)}
+    rows, curves, examples, diagnostics, broken = [], [], [], [], []
+    for variant, key in claimed:
+        try:
+            record = store.read(key, patience=0 if broken else LATE)
+        except KeyError:
+            broken.append(f"{variant}: record {key} is missing")
+            continue
+        except DamagedRecordError as error:
+            broken.append(f"{variant}: {error}; set aside as {store.set_aside(key, str(error))}")
+            continue
+        rows.append(run_row(plan, variant, key, record))
+        curves += [{"variant": variant, "seed": record["seed"], **row} for row in record["curves"]]
+        examples.append(np.load(store.folder(key) / CORRECT))
+        diagnostics.append(diagnostic_rows(variant, store.folder(key), record))
+    if broken:
+        raise DamagedRecordError("\n".join([*broken, "start again: these runs, and no others, will be trained anew"]))
+    position = sorted(range(len(rows)), key=lambda i: (order[rows[i]["variant"]], rows[i]["seed"]))
+    runs = pd.DataFrame([rows[i] for i in position])
+    # A column of which every value is missing would have no type.
+    metrics = [name for name, metric in METRICS.items() if name in runs and not metric.exact]
+    runs[metrics] = runs[metrics].astype(float)
+    curve_rows = pd.DataFrame(curves).sort_values(["variant", "seed", "epoch"], ignore_index=True)
+    numbers = curve_rows.columns.difference(["variant", "seed", "epoch"])
+    curve_rows[numbers] = curve_rows[numbers].astype(float)
+    diagnosed = pd.concat([diagnostics[i] for i in position], ignore_index=True)
+    return runs, curve_rows, np.stack([examples[i] for i in position]), diagnosed

@@ -1,0 +1,124 @@
+"""What the runs say of contrasts and claims."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from ablation.catalogue.metrics import METRICS
+from ablation.statistics.estimates import Effect, summarise, welch
+from ablation.study.plan import Contrast, Plan
+
+AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL = "as claimed", "opposite", "open", "no interval"
+
+
+def observe(effect: Effect, direction: str) -> str:
+    """Say on which side of zero an interval lies: as claimed, opposite, open where it holds zero; or that there is none."""
+    if math.isnan(effect.low):
+        return NO_INTERVAL
+    sign = 1 if direction == "greater" else -1
+    bounds = sorted((sign * effect.low, sign * effect.high))
+    return AS_CLAIMED if bounds[0] > 0 else OPPOSITE if bounds[1] < 0 else OPEN
+
+
+def _values(runs: pd.DataFrame, variant: str, metric: str) -> np.ndarray:
+    return runs.loc[runs["variant"] == variant, metric].to_numpy(dtype=float)
+
+
+def _size_ratio(runs: pd.DataFrame, contrast: Contrast) -> float:
+    """Return how large a control is against its variant: widths are whole numbers, so it is rarely just as large."""
+    if not contrast.matched:
+        return math.nan
+    sizes = [_values(runs, name, contrast.matched)[0] for name in (contrast.reference, contrast.variant)]
+    return sizes[0] / sizes[1]
+
+
+def _row(runs: pd.DataFrame, contrast: Contrast, metric: str) -> dict:
+    variant, reference = (_values(runs, name, metric) for name in (contrast.variant, contrast.reference))
+    effect = welch(variant, reference)
+    if METRICS[metric].exact:  # counted: there is nothing to be unsure of
+        effect = Effect(effect.effect, effect.effect, effect.effect, math.nan)
+    return {
+        "variant": contrast.variant,
+        "reference": contrast.reference,
+        "factors": " ".join(contrast.factors),
+        "matched": contrast.matched,
+        "size_ratio": _size_ratio(runs, contrast),
+        "metric": metric,
+        "n_variant": summarise(variant).n,
+        "n_reference": summarise(reference).n,
+        "effect": effect.effect,
+        "low": effect.low,
+        "high": effect.high,
+        "df": effect.df,
+    }
+
+
+def contrast_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
+    """Estimate every contrast of a study on every metric.
+
+    Parameters
+    ----------
+    plan : Plan
+    runs : pandas.DataFrame
+        A row a run (`runs.parquet`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a contrast and metric, in the metric's recorded unit; intervals of 95 % over seeds.
+    """
+    return pd.DataFrame(
+        [_row(runs, contrast, metric) for metric in plan.study.metrics for contrast in plan.contrasts],
+        columns=[
+            "variant",
+            "reference",
+            "factors",
+            "matched",
+            "size_ratio",
+            "metric",
+            "n_variant",
+            "n_reference",
+            "effect",
+            "low",
+            "high",
+            "df",
+        ],
+    )
+
+
+def claim_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
+    """Estimate the contrasts of every claim and say on which side of zero they lie.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a claim and contrast; ``observed`` reads `AS_CLAIMED`, `OPPOSITE`, `OPEN` or `NO_INTERVAL`.
+    """
+    rows = []
+    for name, contrast in plan.claims:
+        claim = plan.study.claims[name]
+        row = _row(runs, contrast, claim.metric)
+        effect = Effect(row["effect"], row["low"], row["high"], row["df"])
+        rows.append(
+            {
+                "claim": name,
+                "architecture": plan.variants[contrast.variant].architecture,
+                **row,
+                "direction": claim.direction,
+                "observed": observe(effect, claim.direction),
+            }
+        )
+    columns = [
+        "claim",
+        "architecture",
+        "variant",
+        "reference",
+        "factors",
+        "matched",
+        "size_ratio",
+        "metric",
+        "n_variant",
+        "n_reference",
+    ]
+    return pd.DataFrame(rows, columns=[*columns, "effect", "low", "high", "df", "direction", "observed"])

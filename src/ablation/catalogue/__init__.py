@@ -1,0 +1,1 @@
+"""What a study may name. Imports no torch."""

@@ -1,0 +1,41 @@
+"""Gather the records of a study: a row a run, a row a run and epoch, a bit a test image, a row a diagnosed number."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ablation.analysis.collection import collect
+from ablation.records.store import DamagedRecordError, Store
+from ablation.study.studyfile import read_frozen
+from ablation.support.files import write_whole
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Read and check every record of the shards; write the tables."""
+    plan = read_frozen(arguments.study)
+    shards = [json.loads(path.read_text()) for path in arguments.shards]
+    claimed = [(shard["variant"], one["key"]) for shard in shards for one in shard["runs"]]
+    try:
+        runs, curves, examples, diagnostics = collect(plan, Store(arguments.store), claimed)
+    except DamagedRecordError as error:
+        sys.exit(str(error))
+    runs.to_parquet(arguments.runs, index=False)
+    curves.to_parquet(arguments.curves, index=False)
+    diagnostics.to_parquet(arguments.diagnostics, index=False)
+    with write_whole(arguments.examples) as file:
+        np.save(file, examples)
+    print(f"{len(runs)} runs, {len(curves)} epochs, {examples.shape[1]} test images")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
+    parser.add_argument("--store", type=Path, required=True, help="folder of the store")
+    parser.add_argument("--shards", type=Path, nargs="+", required=True, help="result files of all shards")
+    parser.add_argument("--runs", type=Path, required=True, help="table of runs to write (Parquet)")
+    parser.add_argument("--curves", type=Path, required=True, help="table of epochs to write (Parquet)")
+    parser.add_argument("--examples", type=Path, required=True, help="correctness to write (NumPy): runs x test images")
+    parser.add_argument("--diagnostics", type=Path, required=True, help="table of diagnosed numbers to write (Parquet)")

@@ -1,0 +1,52 @@
+"""Read a data set, split it, and write it as arrays with a digest, unless it lies there already."""
+
+import argparse
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from ablation.catalogue.sources import DataError
+from ablation.data import datasets
+from ablation.support.files import write_whole
+from ablation.support.locks import CannotLockError, hold, tell
+
+
+def prepared(folder: Path, made_with: str) -> dict[str, Any] | None:
+    """Return the manifest of data that were prepared just so and are whole; None if there are none."""
+    try:
+        manifest = datasets.read(folder)[1]
+    except DataError:
+        return None
+    return manifest if manifest.get("made_with") == made_with else None
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Prepare the data for all studies that use them, and write the receipt of this one."""
+    data, made = json.loads(arguments.spec), "prepared before"
+    with ExitStack() as locked:
+        try:
+            locked.enter_context(hold(arguments.folder / "lock", what=f"the data {arguments.folder}"))
+        except CannotLockError as error:
+            tell(f"{error}: another study that prepares the same data meanwhile does so a second time")
+        manifest = prepared(arguments.folder, arguments.made_with)
+        if manifest is None:
+            images = datasets.load(data, arguments.downloads)
+            arrays, manifest = datasets.arrange(images, data)
+            manifest["made_with"], made = arguments.made_with, manifest["source"]
+            datasets.write(arguments.folder, arrays, manifest, images.files)
+    with write_whole(arguments.receipt) as file:
+        file.write(json.dumps(manifest, indent=1).encode())
+    counts = ", ".join(f"{count} {part}" for part, count in manifest["counts"].items())
+    print(f"{data['name']} ({made}): {counts}; digest {manifest['digest']}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("--spec", required=True, help="the part `data` of a study, as JSON")
+    parser.add_argument(
+        "--made-with", default="", help="what else determines the data: a digest of code and own images"
+    )
+    parser.add_argument("--downloads", type=Path, default=datasets.DOWNLOADS, help="where fetched files are kept")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the arrays, which studies share")
+    parser.add_argument("--receipt", type=Path, required=True, help="the manifest of the data, to write for this study")

@@ -1,0 +1,61 @@
+"""The one entry point of the command line: ``python -m ablation VERB``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ablation.catalogue.sources import DataError
+from ablation.study.schema import StudyError
+from ablation.study.studyfile import StudyFileError
+
+# Each verb is the module of its name in this folder: `add_arguments(parser)` and `main(arguments)`.
+VERBS = {
+    "show": "show what a variant is, layer by layer",
+    "ui": "look at the runs in the MLflow UI",
+    "factors": "write the page of architectures and factors",
+    "schema": "write the JSON schema of study files",
+    "data": "prepare the data of a study",
+    "controls": "find the controls of equal size of a study",
+    "plan": "write the variants of a study with their sizes",
+    "layers": "write the layer tables of a study",
+    "train": "train the runs of a shard",
+    "watch": "say how far the training of a study is",
+    "collect": "gather the records of a study into tables",
+    "compare": "estimate the contrasts of a study and of its claims",
+    "tables": "write the comparison tables of a study",
+    "figures": "draw the figures of a study",
+    "report": "write the report of a study",
+    "mirror": "mirror the records of a study to MLflow",
+}
+
+
+def run(words: Sequence[str] | None = None) -> None:
+    """Run a verb; what is wrong with the input is said in a sentence instead of a traceback.
+
+    Parameters
+    ----------
+    words : sequence of str, optional
+        The verb and its arguments; without them, those of the process.
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    verb = words[0] if words and words[0] in VERBS else None
+    parser = argparse.ArgumentParser(prog="ablation", description="Ablation studies of convolutional networks.")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    for name, text in VERBS.items():
+        # Only the verb that is called is imported: some need torch, or what the environment of Snakemake lacks.
+        module = import_module(f"ablation.cli.{name}") if name == verb else None
+        one = verbs.add_parser(
+            name,
+            help=text,
+            description=module.__doc__ if module else text,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if module:
+            module.add_arguments(one)
+            one.set_defaults(main=module.main)
+    arguments = parser.parse_args(words)
+    try:
+        arguments.main(arguments)
+    except (StudyFileError, StudyError, DataError) as error:
+        sys.exit(str(error))

@@ -1,0 +1,39 @@
+"""Write what every variant is, layer by layer: one table for all, and a page of Markdown each."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from ablation.networks.layertable import describe, shape_text, to_record
+from ablation.study.studyfile import read_frozen
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Trace every variant without computing anything."""
+    from ablation.networks.sizes import inspect
+
+    plan = read_frozen(arguments.study)
+    manifest = json.loads(arguments.manifest.read_text())
+    shape, classes = tuple(manifest["shape"]), len(manifest["classes"])
+    tables, rows = {}, []
+    for variant in plan.variants.values():
+        tables[variant.id] = inspect(variant.architecture_spec(), shape, classes)
+        rows += [{"variant": variant.id, **to_record(layer)} for layer in tables[variant.id]]
+    pd.DataFrame(rows).to_csv(arguments.layers, index=False)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for variant in plan.variants.values():
+        baseline = tables[variant.architecture] if variant.changed else None
+        title = f"{variant.id} ({shape_text(shape)}, {classes} classes)"
+        text = describe(title, tables[variant.id], baseline, variant.architecture, markdown=True)
+        (arguments.folder / f"{variant.id}.md").write_text(text, encoding="utf-8")
+    print(f"layers: {len(rows)} of {len(tables)} variants")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
+    parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
+    parser.add_argument("--layers", type=Path, required=True, help="table to write (CSV)")
+    parser.add_argument("--folder", type=Path, required=True, help="folder of the pages to write (Markdown)")

@@ -1,0 +1,1 @@
+"""What a machine does for a study: shards of runs, devices, the cluster."""

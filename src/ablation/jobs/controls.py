@@ -1,0 +1,55 @@
+"""The controls of equal size of a study: their values found, and kept for the studies that come."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ablation.networks.matching import match
+from ablation.study.controls import Question
+from ablation.support.digests import digest, source_digest
+from ablation.support.files import write_whole
+
+
+def answer(
+    questions: Mapping[str, Question], input_shape: tuple[int, int, int], classes: int, kept: Path | None = None
+) -> dict[str, int]:
+    """Find the values of a study's controls.
+
+    Parameters
+    ----------
+    questions : mapping of str to Question
+        As `ablation.study.plan.Plan.questions` lists them.
+    input_shape : tuple of int
+        Channels, height and width in pixels.
+    classes : int
+    kept : Path, optional
+        What was found before, by any study; what is new joins it. The file may be missing, and deleted at any time.
+
+    Returns
+    -------
+    dict of str to int
+        By key of the question.
+    """
+    known = _read(kept)
+    answers = {}
+    for key, question in questions.items():
+        builders = {spec["builder"].split(":")[0] for spec in (question.variant, question.scaled)}
+        code = source_digest(["ablation.networks.matching", *sorted(builders)])
+        asked = digest([key, input_shape, classes, code])
+        if asked not in known:
+            known[asked] = match(
+                question.variant, question.scaled, question.quantity, question.by, input_shape, classes
+            )
+            if kept:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                with write_whole(kept) as file:
+                    file.write(json.dumps(_read(kept) | known).encode())
+        answers[key] = known[asked]
+    return answers
+
+
+def _read(kept: Path | None) -> dict[str, int]:
+    try:
+        return json.loads(kept.read_text()) if kept else {}
+    except (OSError, ValueError):  # not there, or damaged: what it said is found anew
+        return {}

@@ -1,0 +1,22 @@
+"""Sizes of a network: parameters and multiply-adds, counted without computing anything."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from ablation.networks.build import build
+from ablation.networks.layertable import Layer, totals
+from ablation.networks.tracing import layer_table
+
+
+def inspect(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> list[Layer]:
+    """List the layers of the network of a spec."""
+    with torch.device("meta"):
+        network = build(architecture, input_shape, classes)
+    return layer_table(network, input_shape)
+
+
+def measure(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> dict[str, int]:
+    """Return the ``parameters`` and ``multiply_adds`` (one image, forward) of the network of a spec."""
+    return totals(inspect(architecture, input_shape, classes))

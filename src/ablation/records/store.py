@@ -1,0 +1,204 @@
+"""The store: all records, each keyed by its spec, written whole or not at all, and never changed afterwards.
+
+A record is a folder ``<root>/<first two digits of key>/<key>`` with `record.json` (spec, status, curves, metrics, sizes,
+timings, environment and the digests of the other files), `correct.npy`, `weights.safetensors` and, where the study asked
+for it, `diagnostics.json` (by column). Under ``.running`` lie the runs in training: their curves as they grow, and the
+state to go on from; under ``.damaged`` what was set aside.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from ablation.support.digests import digest, file_digest
+from ablation.support.files import aside_name, is_listed, sync_folder, write_whole
+from ablation.support.locks import CannotLockError, hold, tell
+
+ROOT = Path("results/store")
+RECORD, CORRECT, WEIGHTS, DIAGNOSTICS = "record.json", "correct.npy", "weights.safetensors", "diagnostics.json"
+CURVES, STATE = "curves.jsonl", "state.pt"
+# Seconds that a record of another machine may be listed late: so long NFS remembers by default that a name was missing.
+LATE = 60.0
+
+
+class DamagedRecordError(Exception):
+    """A record that is not what was written; the message says which file of which record."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """The place of a run in training, held by one process at a time."""
+
+    folder: Path
+
+    @property
+    def state(self) -> Path:
+        """Where the state to go on from lies; it may not exist."""
+        return self.folder / STATE
+
+    def write_curves(self, rows: list[Mapping[str, Any]]) -> None:
+        """Show the curves so far to whoever looks."""
+        with self._write(CURVES) as file:
+            file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
+
+    def write_state(self, save: Callable[[BinaryIO], None]) -> None:
+        """Save the state to go on from; `save` writes it to a file."""
+        with self._write(STATE) as file:
+            save(file)
+
+    def _write(self, name: str) -> contextlib.AbstractContextManager[BinaryIO]:
+        # Where nothing can be locked, another process may have ended the same run and cleared the place.
+        self.folder.mkdir(exist_ok=True)
+        return write_whole(self.folder / name)
+
+
+class Store:
+    """All records under one folder.
+
+    Parameters
+    ----------
+    root : Path
+        Made when the first record comes.
+    """
+
+    def __init__(self, root: Path = ROOT):
+        self.root = Path(root)
+
+    def folder(self, key: str) -> Path:
+        """Return the folder of a record, which may not exist."""
+        return self.root / key[:2] / key
+
+    def has(self, key: str) -> bool:
+        """Say whether a record is there and looks untouched; one that is damaged is set aside and said to be missing.
+
+        The digests are recomputed only if a file changed after the record was sealed: asked of every record at every
+        start, the question has to be cheap. `read` recomputes them always.
+        """
+        folder = self.folder(key)
+        if not is_listed(folder):
+            return False
+        try:
+            record = self._record(key)
+            sealed = (folder / RECORD).stat().st_mtime_ns
+            if any((folder / name).stat().st_mtime_ns > sealed for name in record["files"]):
+                self.verify(key)
+        except (DamagedRecordError, FileNotFoundError) as error:
+            self.set_aside(key, str(error))
+            return False
+        return True
+
+    def read(self, key: str, patience: float = 0.0) -> dict[str, Any]:
+        """Return a record's `record.json` after checking every file of the record.
+
+        Parameters
+        ----------
+        key : str
+        patience : float
+            Seconds to wait for a record that another machine has written: it may be listed here late.
+
+        Raises
+        ------
+        KeyError
+            If there is no such record.
+        DamagedRecordError
+            If it is not what was written.
+        """
+        if not is_listed(self.folder(key), patience):
+            raise KeyError(key)
+        return self.verify(key)
+
+    def verify(self, key: str) -> dict[str, Any]:
+        """Recompute all digests of a record; raises DamagedRecordError."""
+        record = self._record(key)
+        for name, expected in record["files"].items():
+            path = self.folder(key) / name
+            if not path.is_file() or file_digest(path) != expected:
+                raise DamagedRecordError(f"record {key}: {name} is missing or damaged")
+        return record
+
+    def _record(self, key: str) -> dict[str, Any]:
+        path = self.folder(key) / RECORD
+        try:
+            record = json.loads(path.read_bytes())
+            seal = record.pop("seal")
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DamagedRecordError(f"record {key}: {RECORD} cannot be read ({error})") from None
+        if seal != digest(record) or record["key"] != key:
+            raise DamagedRecordError(f"record {key}: {RECORD} is not what was written")
+        return record
+
+    def write(self, key: str, record: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+        """Add a record; one that is there already stays as it is.
+
+        Parameters
+        ----------
+        key : str
+        record : mapping
+            Plain data for `record.json`.
+        files : mapping of str to bytes
+            The other files by name.
+        """
+        aside = self.root / aside_name(f"writing-{key}")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        for name, content in files.items():
+            with write_whole(aside / name) as file:
+                file.write(content)
+        content = {**record, "key": key, "files": {name: file_digest(aside / name) for name in files}}
+        # Last of all, so that any later change of another file shows in its time.
+        with write_whole(aside / RECORD) as file:
+            file.write(json.dumps({**content, "seal": digest(content)}, indent=1).encode())
+        target = self.folder(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.rename(aside, target)
+            sync_folder(target.parent)
+        except OSError:
+            if not target.is_dir():
+                raise
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def set_aside(self, key: str, why: str) -> Path:
+        """Move a damaged record out of the way, keep it for whoever wants to look, and return where it lies."""
+        target = self.root / ".damaged" / f"{key}-{time.time_ns()}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.folder(key), target)
+            (target / "why.txt").write_text(why + "\n")
+        return target
+
+    @contextlib.contextmanager
+    def claim(self, key: str) -> Iterator[Running]:
+        """Hold the place of a run in training; another process that wants it waits, and then finds the record.
+
+        What was left there is kept to go on from; once the record is written, the place is cleared. Where nothing can be
+        locked, two processes may train the same run: each writes whole files, and the first record stays.
+        """
+        folder = self.root / ".running" / key
+        # The lock file outlives the place, so that all who wait hold the same one.
+        lock = hold(self.root / ".running" / "locks" / key, what=f"run {key}")
+        with contextlib.ExitStack() as locked:
+            try:
+                locked.enter_context(lock)
+            except CannotLockError as error:
+                tell(f"{error}: the run goes on without; another job that wants it would train it a second time")
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                yield Running(folder)
+            finally:  # a warning may end the process right after the record was written
+                if self.folder(key).is_dir():
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def running_curves(self, key: str) -> list[dict[str, Any]]:
+        """Return the curves so far of a run in training; empty if it has not finished an epoch."""
+        try:
+            lines = (self.root / ".running" / key / CURVES).read_text().splitlines()
+        except OSError:
+            return []
+        return [json.loads(line) for line in lines]

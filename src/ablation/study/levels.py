@@ -1,0 +1,106 @@
+"""Levels of factors: which there are, how they are written, and the reading of one from a study."""
+
+import ast
+import re
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from ablation.catalogue.architectures import CATALOGUE
+from ablation.study.schema import Problem, Recipe, nearest
+
+
+@cache
+def layer_levels() -> dict[str, tuple[str, ...]]:
+    """List the levels of every layer factor.
+
+    Read from the source of `ablation.networks.kit.LEVELS`, so that a level is one line there: importing it would import
+    torch, and every start of Snakemake and of every job would pay seconds for it.
+    """
+    tree = ast.parse(Path(__file__).parents[1].joinpath("networks/kit.py").read_text(encoding="utf-8"))
+    table = next(
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "LEVELS"
+    )
+    return {
+        factor.value: tuple(level.value for level in levels.keys)
+        for factor, levels in zip(table.keys, table.values, strict=True)
+    }
+
+
+def level_text(level: Any) -> str:
+    """Write a level as it stands in a variant's id."""
+    if isinstance(level, tuple | list):
+        return "_".join(map(level_text, level))
+    if isinstance(level, bool):
+        return str(level).lower()
+    if isinstance(level, float):
+        return format(Decimal(repr(level)), "f")  # 0.00001, not 1e-05
+    return re.sub(r"[^A-Za-z0-9_.+]", "_", str(level))
+
+
+@cache
+def recipe_entry(name: str) -> TypeAdapter:
+    """Return what checks one entry of a recipe by itself."""
+    entry = Recipe.model_fields[name]
+    return TypeAdapter(Annotated[entry.annotation, entry], config=ConfigDict(strict=True, allow_inf_nan=False))
+
+
+def read_level(key: tuple, architecture: str, builder: str, factor: str, level: Any) -> Any:
+    """Return a level in its own type.
+
+    Parameters
+    ----------
+    key : tuple
+        Where it stands in the study.
+    architecture, builder : str
+        Names in the study and in the catalogue.
+    factor : str
+    level : object
+        As the study states it.
+
+    Raises
+    ------
+    Problem
+        If the architecture has no such factor, or the factor no such level, with what is allowed.
+    """
+    entry = CATALOGUE[builder]
+    if factor in entry.lacks:
+        raise Problem(key, f"{architecture!r} ({builder}) cannot have the factor {factor}: {entry.lacks[factor]}")
+    if factor in entry.layers:
+        allowed = [name for name in layer_levels()[factor] if f"{factor}.{name}" not in entry.without]
+        if level in layer_levels()[factor] and level not in allowed:
+            raise Problem(key, f"{builder} cannot have {factor} {level}: {entry.without[f'{factor}.{level}']}")
+        if level not in allowed:
+            raise Problem(
+                key,
+                f"found {level!r}, expected a level of {factor}: {', '.join(allowed)}{nearest(level, allowed)}",
+            )
+        return level
+    if factor in entry.arguments:
+        kind = type(entry.arguments[factor])
+        if kind is float and type(level) is int:
+            level = float(level)
+        if type(level) is not kind or (kind is int and level < 1) or (kind is float and level < 0):
+            wanted = {int: "a whole number of 1 or more", float: "a number of 0 or more", bool: "true or false"}
+            raise Problem(key, f"found {level!r}, expected {wanted.get(kind, 'text')}")
+        choices = entry.choices.get(factor)
+        if choices and level not in choices:
+            raise Problem(key, f"found {level!r}, expected one of {', '.join(map(str, choices))}")
+        return level
+    if factor in Recipe.model_fields:
+        # Alone: whether the entries of a recipe fit together is a question to the whole variant.
+        try:
+            return recipe_entry(factor).validate_python(level)
+        except ValidationError as error:
+            raise Problem(key, f"found {level!r}: {error.errors()[0]['msg']}") from None
+    allowed = [*entry.layers, *entry.arguments, *Recipe.model_fields]
+    raise Problem(
+        key,
+        f"architecture {architecture!r} ({builder}) has no factor {factor!r}; "
+        f"it has {', '.join([*entry.layers, *entry.arguments])} and the entries of the recipe{nearest(factor, allowed)}",
+    )

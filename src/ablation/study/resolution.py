@@ -1,0 +1,172 @@
+"""The design of a study: its architectures with their baselines, and the variants that changes make of them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from ablation.catalogue.architectures import CATALOGUE, idle
+from ablation.catalogue.sources import input_shape
+from ablation.study.levels import level_text, read_level
+from ablation.study.schema import NAME, Problem, Recipe, Study, StudyError, nearest
+
+
+@dataclass(frozen=True)
+class Variant:
+    """An architecture with a level for each factor.
+
+    Attributes
+    ----------
+    id : str
+        Readable and stable: the architecture, then what differs from its baseline, by factor.
+    architecture : str
+        The architecture's name in the study.
+    levels : dict
+        The level of every factor it has: layers, arguments and recipe.
+    changed : dict
+        Those that differ from the baseline.
+    named : dict
+        What stands in the id in a level's place, by factor: for a control of equal size, what it is as large as.
+    """
+
+    id: str
+    architecture: str
+    builder: str
+    levels: dict[str, Any] = field(hash=False)
+    changed: dict[str, Any] = field(hash=False)
+    named: dict[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def control(self) -> bool:
+        """Whether it was scaled to another variant's size."""
+        return bool(self.named)
+
+    def architecture_spec(self) -> dict[str, Any]:
+        """State all that determines the network, in plain data: what `ablation.networks.build.build` takes."""
+        entry = CATALOGUE[self.builder]
+        return {
+            "builder": entry.builder,
+            "layers": {factor: self.levels[factor] for factor in entry.layers},
+            "arguments": {factor: self.levels[factor] for factor in entry.arguments},
+        }
+
+
+class Design:
+    """The architectures of a study, and all that was found wrong with it so far.
+
+    Parameters
+    ----------
+    study : Study
+
+    Attributes
+    ----------
+    baselines : dict of str to dict
+        The reference level of every factor, by architecture.
+    problems : list of Problem
+        What was found wrong; whoever reads on in spite of it gets more of them together.
+    """
+
+    def __init__(self, study: Study):
+        self.study = study
+        shape = input_shape(study.data.model_dump())
+        self._side = study.data.side or (shape[1] if shape else None)  # pixels; None where only the data know
+        self.problems: list[Problem] = []
+        self.baselines = self._resolve_architectures()
+
+    def stop_if_wrong(self) -> None:
+        """Raise the StudyError of all problems, if there are any."""
+        if self.problems:
+            raise StudyError(self.problems)
+
+    def refuse(self, key: tuple, message: str) -> None:
+        """Note a problem."""
+        self.problems.append(Problem(key, message))
+
+    def choose(self, key: tuple, found: Any, allowed: Iterable[str], what: str) -> bool:
+        """Note a problem unless `found` is allowed."""
+        allowed = list(allowed)
+        if found in allowed:
+            return True
+        self.refuse(key, f"found {found!r}, expected {what}: {', '.join(allowed)}{nearest(found, allowed)}")
+        return False
+
+    def builder(self, architecture: str) -> str:
+        """Return the name in the catalogue of an architecture of the study."""
+        return self.study.architectures[architecture].builder or architecture
+
+    def level(self, key: tuple, architecture: str, factor: str, level: Any) -> Any:
+        """Return a level of an architecture in its own type, or raise the Problem with it."""
+        return read_level(key, architecture, self.builder(architecture), factor, level)
+
+    def levels(self, key: tuple, architecture: str, stated: Mapping[str, Any]) -> dict[str, Any]:
+        """Return levels in their own types; those that are none are noted and left out."""
+        levels = {}
+        for factor, level in stated.items():
+            try:
+                levels[factor] = self.level((*key, factor), architecture, factor, level)
+            except Problem as problem:
+                self.problems.append(problem)
+        return levels
+
+    def variant(self, architecture: str, changes: Mapping[str, Any], named: Mapping[str, str] | None = None) -> Variant:
+        """Return what changes make of an architecture.
+
+        A change to the baseline's own level is none, except of a control, whose id must not depend on what is found:
+        `named` says by factor what stands there in the level's place.
+        """
+        base, named = self.baselines[architecture], named or {}
+        changed = {f: level for f, level in sorted(changes.items()) if f in named or level != base[f]}
+        parts = [architecture, *(f"{f}.{named.get(f) or level_text(level)}" for f, level in changed.items())]
+        levels = {**base, **changed}
+        return Variant("-".join(parts), architecture, self.builder(architecture), levels, changed, dict(named))
+
+    def check_sense(self, key: tuple, architecture: str, levels: dict[str, Any], changed: dict[str, Any]) -> None:
+        """Refuse a combination of levels that means nothing, with the reason."""
+        entry = CATALOGUE[self.builder(architecture)]
+        mine = {factor: levels[factor] for factor in (*entry.layers, *entry.arguments)}
+        reason = entry.refuse(mine)
+        if reason:
+            self.refuse(key, f"found { ({f: levels[f] for f in entry.arguments}) }: {reason}")
+        least = entry.stem_side if mine.get("stem") == "published" else entry.smallest_side
+        if self._side and self._side < least:
+            stem = " with its published stem" if least > entry.smallest_side else ""
+            self.refuse(
+                key, f"found inputs of {self._side} pixels, expected {least} or more for {architecture!r}{stem}"
+            )
+        for factor, why in idle(mine, self._side).items():
+            if factor in changed:
+                self.refuse(key, f"{factor}: {changed[factor]!r} would change nothing: {why}")
+        try:
+            recipe = Recipe.model_validate({entry: levels[entry] for entry in Recipe.model_fields})
+        except ValidationError as error:
+            self.refuse(key, f"found {changed or levels}: {error.errors()[0]['msg']}")
+            return
+        shift = max(map(int, re.findall(r"translate([0-9]+)", recipe.augmentation)), default=0)
+        if self._side and self._side <= shift:
+            wanted = f"a translation by less than the {self._side} pixels of an image, which its mirror fills"
+            self.refuse(key, f"found the augmentation {recipe.augmentation!r}, expected {wanted}")
+        for entry, why in recipe.without_effect().items():
+            if entry in changed:
+                self.refuse(key, f"{entry}: {changed[entry]!r} would change nothing: {why}")
+
+    def _resolve_architectures(self) -> dict[str, dict[str, Any]]:
+        baselines = {}
+        for name, stated in self.study.architectures.items():
+            key = ("architectures", name)
+            if not re.match(NAME, name):
+                self.refuse(key, f"found the name {name!r}, expected letters, digits and _ only")
+            elif self.choose(
+                (*key, "builder") if stated.builder else key, stated.builder or name, CATALOGUE, "an architecture"
+            ):
+                entry = CATALOGUE[stated.builder or name]
+                levels = {**entry.layers, **entry.arguments, **self.study.recipe.model_dump()}
+                for factor, level in stated.baseline.items():
+                    try:
+                        levels[factor] = self.level((*key, "baseline", factor), name, factor, level)
+                    except Problem as problem:
+                        self.problems.append(problem)
+                self.check_sense((*key, "baseline"), name, levels, {})
+                baselines[name] = levels
+        return baselines

@@ -1,0 +1,314 @@
+"""What a study is: the models of its file."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from ablation.catalogue.architectures import CATALOGUE
+from ablation.catalogue.metrics import METRICS
+from ablation.catalogue.sources import SOURCES
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_]*$"
+# What `ablation.training.recipe` can do to a training image, and what may follow the name: pixels or per cent.
+AUGMENTATIONS = {
+    "crop": "[1-9][0-9]*",
+    "translate": "[1-9][0-9]*",
+    "flip": "",
+    "cutout": "[1-9][0-9]*",
+    "colour": "(100|[1-9][0-9]?)",
+}
+_ONE = "(" + "|".join(name + amount for name, amount in AUGMENTATIONS.items()) + ")"
+AUGMENTATION = rf"^(none|{_ONE}(\+{_ONE})*)$"
+
+
+def nearest(word: Any, allowed: Iterable[str]) -> str:
+    """Say which allowed word was probably meant; empty when none is near."""
+    match = difflib.get_close_matches(str(word), list(allowed), n=1, cutoff=0.6)
+    return f"; did you mean {match[0]!r}?" if match else ""
+
+
+class Strict(BaseModel):
+    """A mapping in a study file: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _refuse_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "expected a number")
+    return value
+
+
+def _know_augmentation(text: str) -> str:
+    if not re.fullmatch(AUGMENTATION, text):
+        forms = "crop4, translate4, flip, cutout8 or colour20, with any pixels or per cent up to 100"
+        raise PydanticCustomError("augmentation", f"none, or parts joined by +, each like {forms}")
+    return text
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Number = Annotated[float, BeforeValidator(_refuse_bool)]
+Whole = Annotated[int, BeforeValidator(_refuse_bool)]
+Share = Annotated[Number, Field(ge=0, lt=1)]
+
+
+class Data(Strict):
+    """Which images, and how they are split."""
+
+    name: str = Field(description=f"The data set: {', '.join(SOURCES)}.")
+    folder: str | None = Field(
+        None,
+        min_length=1,
+        description="Data set `folder`: where its images lie, as <folder>/<class>/… or <folder>/{train,test}/<class>/…; "
+        "relative to the project.",
+    )
+    side: Whole | None = Field(
+        None, ge=8, description="Resize every image to a square of so many pixels (bilinear). Without it, none is."
+    )
+    fraction: Number = Field(
+        1.0, gt=0, le=1, description="Share of the training images, class by class, that the study uses."
+    )
+    per_class: Whole | None = Field(
+        None, ge=1, description="Instead of a fraction: how many training images of each class the study uses."
+    )
+    validation: Number = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="Share of the training images in use, class by class, that choices are made on; 0: none, train on all.",
+    )
+    test: Number = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="Share of the images, class by class, kept for the test: only for data sets without a test set.",
+    )
+    standardised: bool = Field(
+        True,
+        description="Whether pixels are standardised by each channel's mean and deviation over the training images; if "
+        "not, the network sees shades from 0 to 1.",
+    )
+    split_seed: Whole = Field(0, ge=0, description="Names the draw of the split; the same for every seed of the study.")
+
+    @model_validator(mode="after")
+    def know_the_name(self) -> "Data":
+        """Refuse a data set that nobody can read."""
+        if self.name not in SOURCES:
+            raise PydanticCustomError("name", "unknown data set", {"key": "name", "allowed": list(SOURCES)})
+        return self
+
+    @model_validator(mode="after")
+    def fit_together(self) -> "Data":
+        """Refuse entries that contradict each other."""
+        if self.name == "folder" and self.folder is None:
+            raise PydanticCustomError("folder", "folder is missing: the data set 'folder' needs to know where it lies")
+        if self.name != "folder" and self.folder is not None:
+            raise PydanticCustomError(
+                "folder", f"folder belongs to the data set 'folder', and the name is {self.name!r}"
+            )
+        if self.per_class is not None and self.fraction < 1:
+            raise PydanticCustomError("per_class", "found fraction and per_class, expected one of them")
+        return self
+
+
+class Recipe(Strict):
+    """How every variant is trained, unless one of these entries is a factor."""
+
+    epochs: Whole = Field(gt=0, description="Passes over the training images.")
+    batch_size: Whole = Field(gt=0, description="Images a step; the last step of an epoch may have fewer.")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="The optimiser.")
+    lr: Number = Field(gt=0, description="Learning rate at its highest.")
+    momentum: Number = Field(0.0, ge=0, lt=1, description="Momentum of SGD.")
+    nesterov: bool = Field(False, description="Whether the momentum of SGD is Nesterov's.")
+    betas: Annotated[tuple[Share, Share], BeforeValidator(_as_tuple)] = Field(
+        (0.9, 0.999), description="Decay rates of Adam's two moments."
+    )
+    weight_decay: Number = Field(0.0, ge=0, description="L2 penalty on all parameters (adamw: decoupled decay).")
+    label_smoothing: Number = Field(0.0, ge=0, lt=1, description="Share of the target spread over all classes.")
+    schedule: Literal["constant", "step", "cosine", "linear"] = Field(
+        "constant", description="How the learning rate falls, step by step, after the warm-up."
+    )
+    milestones: Annotated[tuple[Number, ...], BeforeValidator(_as_tuple)] = Field(
+        (0.5, 0.75), description="Schedule `step`: where the rate falls, as shares of all epochs."
+    )
+    gamma: Number = Field(0.1, gt=0, lt=1, description="Schedule `step`: what the rate is multiplied with there.")
+    warm_start: str = Field(
+        "none",
+        description="Variant of this study whose trained weights, of the same seed, the run starts from wherever names "
+        "and shapes agree. Or: none.",
+    )
+    warmup_epochs: Number = Field(0.0, ge=0, description="Epochs in which the rate rises linearly from zero.")
+    augmentation: Annotated[str, AfterValidator(_know_augmentation)] = Field(
+        "none",
+        description="What happens to each training image, joined by +: crop4 (pad by 4 pixels of the mean colour, crop at "
+        "random, which shifts it by up to 4), translate4 (the same, padded with the image's mirror), flip (mirror every "
+        "other one), cutout8 (grey out a square of 8 pixels), colour20 (change brightness, contrast and saturation by up "
+        "to 20 per cent). Or: none.",
+        json_schema_extra={"pattern": AUGMENTATION},
+    )
+
+    @model_validator(mode="after")
+    def fit_together(self) -> "Recipe":
+        """Refuse entries that contradict each other."""
+        if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
+            raise PydanticCustomError("nesterov", "nesterov needs the optimizer sgd with a momentum above 0")
+        if self.warmup_epochs > self.epochs:
+            raise PydanticCustomError("warmup", "warmup_epochs must not exceed epochs")
+        if any(not 0 < milestone < 1 for milestone in self.milestones):
+            raise PydanticCustomError("milestones", "milestones are shares of all epochs, between 0 and 1")
+        return self
+
+    def without_effect(self) -> dict[str, str]:
+        """Name the entries that change nothing under this recipe, each with the reason."""
+        idle = {}
+        if self.optimizer == "sgd":
+            idle["betas"] = "betas belong to adam and adamw, and the optimizer is sgd"
+        else:
+            idle["momentum"] = f"momentum belongs to sgd, and the optimizer is {self.optimizer}"
+        if self.schedule != "step":
+            for entry in ("milestones", "gamma"):
+                idle[entry] = f"{entry} belongs to the schedule step, and the schedule is {self.schedule}"
+        return idle
+
+
+class StudyArchitecture(Strict):
+    """An architecture of the study: a builder with its baseline."""
+
+    builder: str | None = Field(
+        None, description=f"Name in the catalogue ({', '.join(CATALOGUE)}); without it, the architecture's own name."
+    )
+    baseline: dict[str, Any] = Field(
+        {}, description="Reference level of each factor; what is left out has the catalogue's reference level."
+    )
+
+
+class Block(Strict):
+    """A part of the grid: factors with their levels, or variants listed one by one."""
+
+    architectures: list[str] | None = Field(None, min_length=1, description="Which architectures; without it, all.")
+    factors: dict[str, list[Any]] = Field({}, description="Factor: its levels. The baseline's level may be among them.")
+    design: Literal["one_at_a_time", "full_factorial"] = Field(
+        "one_at_a_time", description="Change one factor of the baseline at a time, or combine all levels."
+    )
+    exclude: list[dict[str, Any]] = Field(
+        [], description="Combinations to leave out: each mapping names levels; a variant with all of them is dropped."
+    )
+    variants: list[dict[str, Any]] = Field(
+        [], description="Instead of factors: a mapping a variant, naming the levels that differ from the baseline."
+    )
+
+    match: Literal["parameters", "multiply_adds"] | None = Field(
+        None,
+        description="Give each variant a control of equal size: its baseline, with `by` scaled until they agree.",
+    )
+    by: str = Field("width", description="The argument that is scaled for `match`.")
+
+    @model_validator(mode="after")
+    def ask_for_something(self) -> "Block":
+        """Refuse a block that states neither factors nor variants, or both."""
+        if bool(self.factors) == bool(self.variants):
+            raise PydanticCustomError("block", "a part of the grid states either factors or variants")
+        return self
+
+
+class Claim(Strict):
+    """A statement from a source, as a contrast, a metric and a direction."""
+
+    statement: str = Field(description="What the source says.")
+    source: str = Field(description="Who says it: paper and section, or notes.")
+    architectures: list[str] | None = Field(
+        None, min_length=1, description="Where it is tested; without it, wherever the study has the contrast."
+    )
+    factor: str = Field(
+        description="The factor that the statement is about; `architecture`, if it compares two architectures of the study."
+    )
+    level: Any = Field(description="The level that is said to differ …")
+    against: Any = Field(description="… from this level.")
+    given: dict[str, Any] = Field({}, description="Levels of other factors, on both sides.")
+    metric: str = Field(description="The metric that it is said to change.")
+    match: Literal["parameters", "multiply_adds"] | None = Field(
+        None, description="Scale the side `against` until it is as large as that of `level`."
+    )
+    by: str = Field("width", description="The argument that is scaled for `match`.")
+    direction: Literal["greater", "less"] = Field(description="Which way, for `level` minus `against`.")
+
+
+def _as_seeds(seeds: Any) -> Any:
+    if type(seeds) is int and seeds > 0:
+        return tuple(range(seeds))
+    if isinstance(seeds, list) and seeds:
+        return tuple(seeds)
+    raise PydanticCustomError("seeds", "a whole number of 1 or more, or a list of whole numbers")
+
+
+Seeds = Annotated[
+    tuple[Annotated[Whole, Field(ge=0)], ...],
+    BeforeValidator(_as_seeds),
+]
+
+
+class Study(Strict):
+    """A study: a question with its grid."""
+
+    title: str = Field(description="The study's name for people.")
+    question: str = Field(description="What it asks, in a sentence or two.")
+    data: Data = Field(description="The data set and its split.")
+    recipe: Recipe = Field(description="How the variants are trained.")
+    architectures: dict[str, StudyArchitecture] = Field(
+        min_length=1, description="The architectures by name; a name is the first part of its variants' ids."
+    )
+    grid: list[Block] = Field(
+        [], description="What is varied. The baseline of every architecture is always part of the study."
+    )
+    seeds: Seeds = Field(
+        description="The replicates of every variant: how many, or a list of numbers.",
+        json_schema_extra={"anyOf": [{"type": "integer", "minimum": 1}, {"type": "array"}], "type": None},
+    )
+    metrics: list[str] = Field(
+        ["test_accuracy"],
+        min_length=1,
+        description=f"What is compared, the most important first: {', '.join(METRICS)}.",
+    )
+    diagnostics: Annotated[tuple[Annotated[Whole, Field(ge=0)], ...], BeforeValidator(_as_tuple)] = Field(
+        (),
+        description="The epochs after which gradients, saturation, updates and drift are measured layer by layer; "
+        "0 is before training. Without it, none.",
+    )
+    smallest_effect: Number = Field(
+        gt=0, description="Smallest effect of interest on the first metric, in its own unit (0.01 accuracy is a point)."
+    )
+    threshold: Number | None = Field(
+        None, gt=0, lt=1, description="Training accuracy that the metric epochs_to_threshold waits for."
+    )
+    claims: dict[str, Claim] = Field({}, description="The statements to test, by name.")
+
+
+class Problem(Exception):
+    """One mistake in a study.
+
+    Attributes
+    ----------
+    key : tuple
+        Where: keys and positions from the top of the file.
+    message : str
+        What was found and what was expected.
+    """
+
+    def __init__(self, key: tuple, message: str):
+        super().__init__(message)
+        self.key, self.message = tuple(key), message
+
+
+class StudyError(ValueError):
+    """All mistakes found in a study; `problems` lists them."""
+
+    def __init__(self, problems: list[Problem]):
+        super().__init__("; ".join(f"{'.'.join(map(str, p.key))}: {p.message}" for p in problems))
+        self.problems = problems

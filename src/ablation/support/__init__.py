@@ -1,0 +1,1 @@
+"""What every room uses: files, locks, digests, random streams, formatting."""

@@ -1,0 +1,146 @@
+"""Optimiser, learning-rate schedule and augmentation from a recipe."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+Augmentation = Callable[[torch.Tensor, int, torch.Generator], torch.Tensor]
+
+
+def make_optimizer(parameters: Iterable[torch.nn.Parameter], recipe: Mapping[str, Any]) -> torch.optim.Optimizer:
+    """Make the optimiser of a recipe; `learning_rate` says its rate at each step."""
+    common = {"lr": recipe["lr"], "weight_decay": recipe["weight_decay"], "fused": True}
+    if recipe["optimizer"] == "sgd":
+        return torch.optim.SGD(parameters, momentum=recipe["momentum"], nesterov=recipe["nesterov"], **common)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe["optimizer"]]
+    return kind(parameters, betas=tuple(recipe["betas"]), **common)
+
+
+def learning_rate(recipe: Mapping[str, Any], step: int, steps_per_epoch: int) -> float:
+    """Return the learning rate of a step.
+
+    Parameters
+    ----------
+    recipe : mapping
+        The part ``recipe`` of a run's spec.
+    step : int
+        From 0, over all epochs.
+    steps_per_epoch : int
+
+    Returns
+    -------
+    float
+        It rises linearly to ``lr`` over the warm-up, then falls by the schedule: ``step`` multiplies by ``gamma`` at
+        each milestone, ``cosine`` (Loshchilov and Hutter 2017, equation 5, one cycle) and ``linear`` go to zero.
+    """
+    total, warmup = recipe["epochs"] * steps_per_epoch, recipe["warmup_epochs"] * steps_per_epoch
+    if step < warmup:
+        return recipe["lr"] * (step + 1) / (warmup + 1)
+    done = (step - warmup) / max(1, total - warmup)
+    factor = {
+        "constant": lambda: 1.0,
+        "step": lambda: recipe["gamma"] ** sum(step >= milestone * total for milestone in recipe["milestones"]),
+        "cosine": lambda: (1 + math.cos(math.pi * done)) / 2,
+        "linear": lambda: 1 - done,
+    }[recipe["schedule"]]()
+    return recipe["lr"] * factor
+
+
+def crop(images: torch.Tensor, pixels: int, generator: torch.Generator) -> torch.Tensor:
+    """Pad each image by `pixels` on every side with the mean colour and crop it back at random (He et al. 2015, 4.2)."""
+    return _cut(functional.pad(images, (pixels,) * 4), images.shape, pixels, generator)
+
+
+def translate(images: torch.Tensor, pixels: int, generator: torch.Generator) -> torch.Tensor:
+    """Pad each image by `pixels` on every side with its own mirror and crop it back at random (Jordan 2024).
+
+    As in airbench (arXiv:2404.00498): it shifts as `crop` does, with the same draws, but no edge of a foreign colour
+    comes in. The mirror leaves out the outermost row or column itself, so `pixels` is less than the side of the image.
+    """
+    return _cut(functional.pad(images, (pixels,) * 4, mode="reflect"), images.shape, pixels, generator)
+
+
+def _cut(padded: torch.Tensor, shape: torch.Size, pixels: int, generator: torch.Generator) -> torch.Tensor:
+    """Cut a window of `shape` out of each image that is padded by `pixels`, with its own draw of the place."""
+    count, channels, height, width = shape
+    device = padded.device
+    top, left = torch.randint(0, 2 * pixels + 1, (2, count, 1), generator=generator, device=device)
+    rows = top + torch.arange(height, device=device)
+    columns = left + torch.arange(width, device=device)
+    image = torch.arange(count, device=device)[:, None, None, None]
+    channel = torch.arange(channels, device=device)[None, :, None, None]
+    return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+def flip(images: torch.Tensor, _: int, generator: torch.Generator) -> torch.Tensor:
+    """Mirror each image left to right with probability one half."""
+    mirrored = torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device) < 0.5
+    return torch.where(mirrored, images.flip(-1), images)
+
+
+def cutout(images: torch.Tensor, pixels: int, generator: torch.Generator) -> torch.Tensor:
+    """Set a square of `pixels` a side, centred anywhere, to the mean colour (DeVries and Taylor 2017)."""
+    count, _, height, width = images.shape
+    centre = torch.rand(2, count, 1, generator=generator, device=images.device)
+
+    def inside(centre: torch.Tensor, side: int) -> torch.Tensor:
+        start = (centre * side).floor() - pixels // 2
+        place = torch.arange(side, device=images.device)
+        return (place >= start) & (place < start + pixels)
+
+    square = inside(centre[0], height)[:, None, :, None] & inside(centre[1], width)[:, None, None, :]
+    return images.masked_fill(square, 0)
+
+
+def colour(images: torch.Tensor, percent: int, generator: torch.Generator) -> torch.Tensor:
+    """Change brightness, contrast and saturation of each image, in this order, by up to `percent` per cent each.
+
+    After torchvision's ``ColorJitter``, but on normalised images, which know no black and no white: with three draws
+    from the uniform distribution between -percent / 100 and +percent / 100,
+
+    - brightness adds the first to every pixel (the unit is a standard deviation of the training pixels),
+    - contrast multiplies the distance of every pixel from the mean of its channel over the image by 1 + the second,
+    - saturation multiplies the distance of every pixel from its mean over the channels by 1 + the third, which leaves
+      images of one channel as they are.
+
+    Nothing is cut off at the ends of the scale.
+    """
+    draws = torch.rand(3, len(images), 1, 1, 1, generator=generator, device=images.device)
+    brightness, contrast, saturation = (2 * draws - 1) * (percent / 100)
+    middle = images.mean((2, 3), keepdim=True)
+    images = images + brightness + contrast * (images - middle)
+    return images + saturation * (images - images.mean(1, keepdim=True))
+
+
+# The names that `ablation.study.schema.AUGMENTATIONS` allows.
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "crop": crop,
+    "translate": translate,
+    "flip": flip,
+    "cutout": cutout,
+    "colour": colour,
+}
+
+
+def make_augmentation(text: str) -> Callable[[torch.Tensor, torch.Generator], torch.Tensor]:
+    """Make the augmentation that a recipe names, such as ``crop4+flip``.
+
+    Returns
+    -------
+    callable
+        Maps normalised images (batch, channels, height, width), of which zero is the mean colour, and a generator on
+        their device to images of the same shape; every image has its own draw.
+    """
+    named = [] if text == "none" else [re.fullmatch(r"([a-z]+)([0-9]*)", part).groups() for part in text.split("+")]
+    steps = [(AUGMENTATIONS[name], int(amount or 0)) for name, amount in named]
+
+    def augment(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        for step, amount in steps:
+            images = step(images, amount, generator)
+        return images
+
+    return augment

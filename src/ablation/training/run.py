@@ -1,0 +1,425 @@
+"""Training one run: from a spec and images to curves, metrics and weights. Knows neither Snakemake nor MLflow."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.modules.dropout import _DropoutNd
+
+from ablation.networks.build import build
+from ablation.networks.initialisation import inherit, initialise
+from ablation.networks.kit import LEVELS
+from ablation.support.randomness import stream, stream_seed
+from ablation.training.diagnostics import PROBE, Probe, gradient_ratio
+from ablation.training.recipe import learning_rate, make_augmentation, make_optimizer
+
+EVALUATION_BATCH = 1024
+EVALUATION_PIXELS = 2**22  # of a channel, in one batch: 1024 images of 64 pixels a side, or 83 of 224
+AUXILIARY = 0.3  # weight of auxiliary losses: Szegedy et al. 2015, section 5
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images (n, channels, height, width), normalised, and labels (n,), both on the device of training."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a training leaves behind.
+
+    Attributes
+    ----------
+    status : str
+        ``completed``; ``stuck`` if the training accuracy ended no better than naming the commonest class; ``diverged``
+        if the loss became infinite or no number.
+    curves : list of dict
+        A row an epoch: epoch (from 1), train and validation loss (nats) and accuracy (share; None without validation
+        images), learning rate of the epoch's last step, seconds, and the time of its end (seconds since 1970).
+    metrics : dict of str to float or None
+        The final metrics; None where a diverged run has none, and for a part without images.
+    correct : numpy.ndarray
+        bool (test images,); all False for a diverged run.
+    weights : dict of str to torch.Tensor
+        The network's state, on the CPU.
+    timings : dict of str to float
+        Seconds of training (without evaluation), of evaluation, of diagnostics, and training images a second.
+    diagnostics : list of dict
+        Rows as `ablation.training.diagnostics.Probe.measure` returns them, with None for what is not finite.
+    """
+
+    status: str
+    curves: list[dict[str, float | None]]
+    metrics: dict[str, float | None]
+    correct: np.ndarray
+    weights: dict[str, torch.Tensor]
+    timings: dict[str, float]
+    diagnostics: list[dict[str, Any]]
+
+
+def be_deterministic() -> None:
+    """Make one machine compute the same bits every time."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def put_on_device(
+    arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any], device: torch.device
+) -> dict[str, Part]:
+    """Standardise the images by the training images' mean and deviation, if the study says so, and keep them on the device.
+
+    Parameters
+    ----------
+    arrays, manifest
+        As `ablation.data.datasets.read` returns them.
+    device : torch.device
+
+    Returns
+    -------
+    dict of str to Part
+        ``train``, ``validation`` and ``test``.
+    """
+    channels = len(manifest["mean"])
+    scale = (
+        (manifest["mean"], manifest["std"])
+        if manifest["data"]["standardised"]
+        else ([0.0] * channels, [1.0] * channels)
+    )
+    mean, std = (torch.tensor(values, device=device)[:, None, None] for values in scale)
+    return {
+        part: Part(
+            # In place: large images exist once as floating point numbers, not four times.
+            torch.tensor(arrays[f"{part}_images"], device=device).float().div_(255).sub_(mean).div_(std),
+            torch.tensor(arrays[f"{part}_labels"], device=device),
+        )
+        for part in ("train", "validation", "test")
+    }
+
+
+def objective(
+    outputs: torch.Tensor | tuple[torch.Tensor, ...], labels: torch.Tensor, recipe: Mapping[str, Any]
+) -> torch.Tensor:
+    """Return the loss that training minimises.
+
+    Parameters
+    ----------
+    outputs : torch.Tensor or tuple of torch.Tensor
+        Logits (n, classes); or, of a network with auxiliary classifiers in training mode, the main one's and then theirs.
+    labels : torch.Tensor
+        (n,).
+    recipe : mapping
+        Its ``label_smoothing`` counts.
+
+    Returns
+    -------
+    torch.Tensor
+        Mean cross-entropy in nats, plus `AUXILIARY` times that of each auxiliary classifier.
+    """
+    main, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
+    smoothing = recipe["label_smoothing"]
+    loss = functional.cross_entropy(main, labels, label_smoothing=smoothing)
+    for logits in auxiliary:
+        loss = loss + AUXILIARY * functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    return loss
+
+
+@torch.no_grad()
+def evaluate(network: nn.Module, part: Part) -> tuple[float | None, np.ndarray]:
+    """Evaluate in evaluation mode.
+
+    Returns
+    -------
+    loss : float or None
+        Mean cross-entropy in nats, without label smoothing; None for a part without images.
+    correct : numpy.ndarray
+        bool (n,).
+    """
+    if not len(part.labels):
+        return None, np.zeros(0, bool)
+    network.eval()
+    size = max(1, min(EVALUATION_BATCH, EVALUATION_PIXELS // part.images[0, 0].numel()))
+    batches = zip(part.images.split(size), part.labels.split(size), strict=True)
+    losses, hits = [], []
+    for images, labels in batches:
+        logits = network(images)
+        losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
+        hits.append(logits.argmax(1) == labels)
+    return torch.stack(losses).sum().item() / len(part.labels), torch.cat(hits).cpu().numpy()
+
+
+def shift(images: torch.Tensor, pixels: int, axis: int) -> torch.Tensor:
+    """Shift images (n, channels, height, width) along an axis; what comes in is zero, the mean colour or black."""
+    shifted = images.roll(pixels, axis)
+    shifted.narrow(axis, 0 if pixels > 0 else images.shape[axis] + pixels, abs(pixels)).zero_()
+    return shifted
+
+
+def accuracy(correct: np.ndarray) -> float | None:
+    """Return the share that is correct; None of nothing."""
+    return float(correct.mean()) if correct.size else None
+
+
+def number(value: float | None) -> float | None:
+    """Return a number as it is, and None in the place of one that is infinite or NaN."""
+    return value if value is None or math.isfinite(value) else None
+
+
+class Run:
+    """One run in training; `epoch` by `epoch`, it can stop after any and go on from its `state`.
+
+    Parameters
+    ----------
+    spec : mapping
+        As `ablation.study.plan.Plan.spec` states it.
+    parts : dict of str to Part
+    classes : int
+    start : mapping of str to torch.Tensor, optional
+        Weights of another network to start from.
+    """
+
+    def __init__(
+        self,
+        spec: Mapping[str, Any],
+        parts: Mapping[str, Part],
+        classes: int,
+        start: Mapping[str, torch.Tensor] | None = None,
+    ):
+        self.parts, self.recipe, self.seed = parts, spec["recipe"], spec["seed"]
+        images = parts["train"].images
+        network = build(spec["architecture"], tuple(images.shape[1:]), classes)
+        initialise(network, self.seed, LEVELS["initialisation"][spec["architecture"]["layers"]["initialisation"]])
+        if start is not None:
+            inherit(network, start)
+        self.network = network.to(images.device)
+        self.optimizer = make_optimizer(self.network.parameters(), self.recipe)
+        self.augment = make_augmentation(self.recipe["augmentation"])
+        # Dropout draws from torch's global stream, which is named anew at each step; without dropout nobody draws.
+        self.draws = any(isinstance(layer, _DropoutNd) and layer.p > 0 for layer in self.network.modules())
+        self.curves: list[dict[str, float | None]] = []
+        self.shifted = spec["shifted"]  # to see the test images four times more is not for everyone
+        self.chosen = frozenset(spec["diagnostics"])  # the epochs to diagnose
+        self.probe = self._make_probe() if self.chosen else None
+        self.diagnosed: list[dict[str, Any]] = []
+        self.seconds = {"train": 0.0, "evaluate": 0.0, "diagnostics": 0.0}
+
+    def _make_probe(self) -> Probe:
+        """Choose the training images that every diagnosis looks at, and how it sees them: without augmentation."""
+        train = self.parts["train"]
+        chosen = torch.randperm(len(train.labels), generator=stream(self.seed, "probe"))[:PROBE].to(train.labels.device)
+        return Probe(
+            self.network,
+            train.images[chosen],
+            train.labels[chosen],
+            partial(objective, recipe=self.recipe),
+            stream_seed(self.seed, "diagnostics"),
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done or the run has diverged."""
+        return len(self.curves) == self.recipe["epochs"] or self.diverged
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the last epoch's losses are not finite."""
+        return bool(self.curves) and not all(
+            self.curves[-1][loss] == number(self.curves[-1][loss]) for loss in ("train_loss", "validation_loss")
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on after this epoch, bit for bit."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "curves": self.curves,
+            "diagnosed": self.diagnosed,
+            "seconds": self.seconds,
+        }
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go back to where `state` was taken."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.curves, self.diagnosed = list(state["curves"]), list(state["diagnosed"])
+        self.seconds = dict(state["seconds"])
+
+    def epoch(self) -> dict[str, float | None]:
+        """Train one epoch, evaluate on the validation images, and return the new row of the curves.
+
+        The diagnosis of the network before training belongs to the first epoch, so that a run is resumed after both.
+        """
+        epoch, train = len(self.curves), self.parts["train"]
+        if epoch == 0:
+            self._diagnose(0)
+        if epoch + 1 in self.chosen:
+            with self._diagnosing():
+                self.probe.remember()
+        start = time.perf_counter()
+        train_loss, train_accuracy, rate = self._pass(epoch, train)
+        trained = time.perf_counter()
+        validation_loss, correct = evaluate(self.network, self.parts["validation"])
+        done = time.perf_counter()
+        self.seconds["train"] += trained - start
+        self.seconds["evaluate"] += done - trained
+        row = {
+            "epoch": epoch + 1,
+            "train_loss": train_loss,
+            "train_accuracy": train_accuracy,
+            "validation_loss": validation_loss,
+            "validation_accuracy": accuracy(correct),
+            "lr": rate,
+            "seconds": done - start,
+            "time": time.time(),
+        }
+        self.curves.append(row)
+        if not self.diverged:  # of a network without numbers there is nothing to measure
+            self._diagnose(epoch + 1)
+        return row
+
+    def _diagnose(self, epoch: int) -> None:
+        if epoch in self.chosen:
+            with self._diagnosing():
+                self.diagnosed += self.probe.measure(epoch)
+
+    @contextmanager
+    def _diagnosing(self) -> Iterator[None]:
+        """Count the seconds apart from those of training."""
+        start = time.perf_counter()
+        yield
+        self.seconds["diagnostics"] += time.perf_counter() - start
+
+    def _pass(self, epoch: int, train: Part) -> tuple[float, float, float]:
+        """Take the steps of an epoch; the host waits for the device once, at the end."""
+        count, size, device = len(train.labels), self.recipe["batch_size"], train.labels.device
+        order = torch.randperm(count, generator=stream(self.seed, "order", epoch)).to(device)
+        augmentation = stream(self.seed, "augmentation", epoch, device=device)
+        batches = order.split(size)
+        if len(batches) > 1 and len(batches[-1]) == 1:
+            batches = batches[:-1]  # one image has no batch statistics
+        self.network.train()
+        loss_sum = torch.zeros((), device=device)
+        hits = torch.zeros((), dtype=torch.long, device=device)
+        rate = 0.0
+        for position, batch in enumerate(batches):
+            step = epoch * len(batches) + position
+            rate = learning_rate(self.recipe, step, len(batches))
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            if self.draws:
+                torch.manual_seed(stream_seed(self.seed, "dropout", step))
+            images, labels = self.augment(train.images[batch], augmentation), train.labels[batch]
+            self.optimizer.zero_grad()
+            outputs = self.network(images)
+            logits = outputs[0] if isinstance(outputs, tuple) else outputs
+            loss = objective(outputs, labels, self.recipe)
+            loss.backward()
+            self.optimizer.step()
+            loss_sum += loss.detach() * len(batch)
+            hits += (logits.detach().argmax(1) == labels).sum()
+        seen = sum(len(batch) for batch in batches)
+        return loss_sum.item() / seen, hits.item() / seen, rate
+
+    def result(self) -> Result:
+        """Evaluate the trained network on all parts: the only time that the test images are read."""
+        start = time.perf_counter()
+        metrics: dict[str, float | None] = {"train_seconds": self.seconds["train"]}
+        correct = {}
+        for name, part in self.parts.items():
+            loss, correct[name] = evaluate(self.network, part)
+            metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = loss, accuracy(correct[name])
+        if self.shifted:
+            metrics["shifted_accuracy"] = self._shifted_accuracy()
+        metrics["generalisation_gap"] = metrics["train_accuracy"] - metrics["test_accuracy"]
+        metrics["gradient_ratio"] = gradient_ratio(self.diagnosed)
+        status = self._status(metrics["train_accuracy"])
+        if status == "diverged" or any(
+            metrics[f"{name}_loss"] != number(metrics[f"{name}_loss"]) for name in self.parts
+        ):
+            status = "diverged"
+            metrics = dict.fromkeys(metrics)
+            correct["test"] = np.zeros_like(correct["test"])
+        seconds = self.seconds["evaluate"] + time.perf_counter() - start
+        seen = len(self.curves) * len(self.parts["train"].labels)
+        return Result(
+            status,
+            [{key: number(value) for key, value in row.items()} for row in self.curves],
+            metrics,
+            correct["test"],
+            # Copies: tied layers share their weights, and each name has to have its own.
+            {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()},
+            {
+                "train_seconds": self.seconds["train"],
+                "evaluate_seconds": seconds,
+                "diagnostics_seconds": self.seconds["diagnostics"],
+                "images_per_second": seen / self.seconds["train"],
+            },
+            [{**row, "value": number(row["value"])} for row in self.diagnosed],
+        )
+
+    def _shifted_accuracy(self) -> float:
+        """Return the mean test accuracy on images shifted by an eighth of their side, each way in turn."""
+        test = self.parts["test"]
+        pixels = max(1, test.images.shape[-1] // 8)
+        accuracies = []
+        for axis in (2, 3):
+            for way in (pixels, -pixels):
+                _, correct = evaluate(self.network, Part(shift(test.images, way, axis), test.labels))
+                accuracies.append(accuracy(correct))
+        return float(np.mean(accuracies))
+
+    def _status(self, train_accuracy: float) -> str:
+        if self.diverged:
+            return "diverged"
+        labels = self.parts["train"].labels
+        chance = labels.bincount().max().item() / len(labels)
+        # Within two standard errors of a share: better than that is learning, however little.
+        noise = 2 * math.sqrt(chance * (1 - chance) / len(labels))
+        return "stuck" if train_accuracy <= chance + noise else "completed"
+
+
+def train(
+    spec: Mapping[str, Any],
+    parts: Mapping[str, Part],
+    classes: int,
+    state: Mapping[str, Any] | None = None,
+    on_epoch: Callable[[Run], None] = lambda run: None,
+    start: Mapping[str, torch.Tensor] | None = None,
+) -> Result:
+    """Train a run to its end.
+
+    Parameters
+    ----------
+    spec : mapping
+        As `ablation.study.plan.Plan.spec` states it.
+    parts : dict of str to Part
+    classes : int
+    state : mapping, optional
+        Where an interrupted training of the same spec stopped.
+    on_epoch : callable
+        Called with the run after each epoch.
+    start : mapping of str to torch.Tensor, optional
+        Weights of another network to start from.
+
+    Returns
+    -------
+    Result
+    """
+    run = Run(spec, parts, classes, start)
+    if state:
+        run.resume(state)
+    while not run.finished:
+        run.epoch()
+        on_epoch(run)
+    return run.result()

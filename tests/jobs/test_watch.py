@@ -1,0 +1,29 @@
+from ablation.cli.watch import Watch
+from ablation.records.store import Store
+
+KEYS = ["ab" * 16, "cd" * 16]
+FILES = {"correct.npy": b"", "weights.safetensors": b""}
+
+
+def test_progress_counts_runs_and_epochs_and_says_what_is_left(tmp_path):
+    store = Store(tmp_path)
+    watch = Watch(dict.fromkeys(KEYS, 4), store)
+    assert watch.line(0.0) == "", "nothing has begun"
+    with store.claim(KEYS[0]) as running:
+        running.write_curves([{"epoch": 1}, {"epoch": 2}])
+        assert watch.line(10.0) == "0 of 2 runs done, 1 in training  25 % of all epochs, about 30 s left"
+        store.write(KEYS[0], {}, FILES)
+    assert watch.line(20.0) == "1 of 2 runs done, 0 in training  50 % of all epochs, about 20 s left"
+    assert watch.line(20.0) == "", "nothing is new"
+    store.write(KEYS[1], {}, FILES)
+    assert watch.line(40.0) == "", "the end is said by others"
+
+
+def test_what_was_done_before_does_not_count_as_speed(tmp_path):
+    store = Store(tmp_path)
+    store.write(KEYS[0], {}, FILES)
+    watch = Watch(dict.fromkeys(KEYS, 4), store)
+    assert watch.line(0.0) == "1 of 2 runs done, 0 in training"
+    with store.claim(KEYS[1]) as running:
+        running.write_curves([{"epoch": 1}])
+        assert watch.line(10.0).endswith("62 % of all epochs, about 30 s left")

@@ -1,0 +1,293 @@
+"""Every architecture with every level of every factor, from the catalogue: an addition is tested by itself."""
+
+import functools
+import inspect
+import pkgutil
+import subprocess
+import sys
+from dataclasses import fields
+
+import pytest
+import torch
+from specs import GIVEN, OTHER, SMALL, UNTRAINED, make_spec, small_network
+from torch import nn
+
+from ablation.catalogue.architectures import CATALOGUE, idle
+from ablation.networks.build import build
+from ablation.networks.initialisation import initialise
+from ablation.networks.kit import LEVELS, Layers
+from ablation.networks.norms import LocalResponseNorm
+from ablation.study.levels import layer_levels
+from ablation.study.schema import Recipe
+
+SIDE = 16  # pixels: at 8, some networks end in maps of one pixel, on which the heads are the same
+
+
+def other_values(name, argument, reference):
+    """List the values of an argument to try: its choices, the other truth, or what conftest.OTHER says."""
+    if isinstance(reference, bool):
+        return (not reference,)
+    return CATALOGUE[name].choices.get(argument) or (OTHER[name][argument],)
+
+
+LAYER_CASES = [
+    (name, factor, level)
+    for name, entry in CATALOGUE.items()
+    for factor, reference in entry.layers.items()
+    for level in LEVELS[factor]
+    if level != SMALL[name].get(factor, reference) and f"{factor}.{level}" not in entry.without
+]
+ARGUMENT_CASES = [
+    (name, factor, level)
+    for name, entry in CATALOGUE.items()
+    for factor, reference in entry.arguments.items()
+    for level in other_values(name, factor, reference)
+    if level != SMALL[name].get(factor, reference)
+    and not (level == "published" and entry.stem_side > SIDE)
+    and factor not in idle({**entry.layers, **entry.arguments, **SMALL[name], factor: level}, SIDE)
+]
+
+
+def levels_of(name, factor, level):
+    """Return the small form's levels beside those with one changed; what the level needs holds on both sides."""
+    given = {**SMALL[name], **GIVEN.get((name, factor), {})}
+    if factor == "norm_placement" and {**CATALOGUE[name].layers, **given}["norm"] == "none":
+        given["norm"] = "batch"
+    if factor == "dropped":
+        given["dropout"] = 0.5
+    return given, {**given, factor: level}
+
+
+def initialised(name, seed=0, **levels):
+    network = small_network(name, **levels)
+    chosen = {**CATALOGUE[name].layers, **levels}
+    initialise(network, seed, LEVELS["initialisation"][chosen["initialisation"]])
+    return network
+
+
+def images():
+    return torch.randn(8, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+
+
+def logits(network, training):
+    torch.manual_seed(0)  # dropout
+    out = network.train(training)(images())
+    return out if isinstance(out, tuple) else (out,)
+
+
+def trained_names(network):
+    """Return the names of the parameters that a gradient reaches."""
+    sum(out.square().sum() for out in logits(network, True)).backward()
+    return {key for key, parameter in network.named_parameters() if parameter.grad is not None}
+
+
+def test_levels_are_read_without_importing_torch():
+    assert layer_levels() == {factor: tuple(levels) for factor, levels in LEVELS.items()}
+    code = "import sys, ablation.study.studyfile, ablation.jobs.shards; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_catalogue_states_what_the_builder_takes(name):
+    entry = CATALOGUE[name]
+    signature = inspect.signature(pkgutil.resolve_name(entry.builder))
+    assert {p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY} == set(entry.arguments)
+    assert set(entry.layers) <= {f.name for f in fields(Layers)} | {"initialisation"}
+    assert all(level in LEVELS[factor] for factor, level in entry.layers.items())
+    assert all(entry.arguments[factor] in choices for factor, choices in entry.choices.items())
+    assert entry.refuse({**entry.layers, **entry.arguments}) is None
+    assert name in SMALL, "tests build every architecture in a small form: say which in conftest.SMALL"
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_layer_factor_is_there_or_missing_with_a_reason(name):
+    entry = CATALOGUE[name]
+    assert not set(entry.layers) & set(entry.lacks)
+    assert set(entry.layers) | set(entry.lacks) == set(LEVELS)
+    assert all(len(reason) > 10 for reason in [*entry.lacks.values(), *entry.without.values()])
+    for level in entry.without:
+        factor, _, name = level.partition(".")
+        assert factor in entry.layers
+        assert name in LEVELS[factor]
+
+
+def test_factor_names_do_not_collide_with_the_recipe():
+    for entry in CATALOGUE.values():
+        names = [*entry.layers, *entry.arguments, *Recipe.model_fields]
+        assert len(names) == len(set(names))
+
+
+def test_small_stems_begin_where_the_catalogue_says():
+    from ablation.catalogue.architectures import SMALL_SIDE
+    from ablation.networks import scaling
+
+    assert scaling.SMALL_SIDE == SMALL_SIDE
+    assert all(entry.stem_side <= SMALL_SIDE for entry in CATALOGUE.values())
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 28, 28), (2, 64, 64), (1, 80, 80)])
+def test_every_architecture_takes_any_input(name, shape):
+    network = build(make_spec(name, **SMALL[name])["architecture"], shape, 7)
+    assert network.eval()(torch.randn(2, *shape)).shape == (2, 7)
+
+
+@functools.lru_cache(maxsize=32)
+def behaviour(name, levels):
+    """Build and initialise a network; return its parameters, those that learn, and its outputs in both modes."""
+    network = initialised(name, **dict(levels))
+    start = {key: parameter.detach().clone() for key, parameter in network.named_parameters()}
+    outputs = [*logits(network, True), *logits(network, False)]
+    return start, trained_names(network), outputs
+
+
+@pytest.mark.parametrize(("name", "factor", "level"), LAYER_CASES + ARGUMENT_CASES)
+def test_level_changes_what_it_says_and_nothing_else(name, factor, level):
+    given, changed = levels_of(name, factor, level)
+    assert not idle({**CATALOGUE[name].layers, **CATALOGUE[name].arguments, **changed}).get(factor)
+    baseline, trained_before, outputs_before = behaviour(name, tuple(given.items()))
+    variant, trained, outputs = behaviour(name, tuple(changed.items()))
+
+    assert all(out.shape == (8, 10) and torch.isfinite(out).all() for out in outputs)
+    untrained = UNTRAINED.get((factor, level), ())
+    assert set(variant) - trained == {key for key in variant if any(part in key for part in untrained)}
+
+    same = len(outputs) == len(outputs_before) and all(map(torch.equal, outputs, outputs_before))
+    assert not (same and trained == trained_before), "a level that changes nothing is a bug"
+
+    if factor != "initialisation":
+        shared = {layer for layer in shapes(baseline) if shapes(baseline)[layer] == shapes(variant).get(layer)}
+        both = [key for key in baseline if key in variant and key.rpartition(".")[0] in shared]
+        assert all(torch.equal(baseline[key], variant[key]) for key in both)
+        if factor in CATALOGUE[name].layers:
+            elsewhere = {"residual": "join.", "head": "head."}.get(factor, "nowhere")
+            weights = {key for key in baseline if baseline[key].dim() > 1 and elsewhere not in key}
+            assert all(key in variant and baseline[key].shape == variant[key].shape for key in weights)
+
+
+def shapes(parameters):
+    """Return the shape of each layer's weights: a layer is shared where they agree, for they bound its bias, too."""
+    return {key.rpartition(".")[0]: value.shape for key, value in parameters.items() if value.dim() > 1}
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_initialisation_levels_give_the_initial_weights_they_name(name):
+    weights = {
+        level: torch.cat([p.flatten() for p in initialised(name, **SMALL[name], initialisation=level).parameters()])
+        for level in LEVELS["initialisation"]
+        if f"initialisation.{level}" not in CATALOGUE[name].without
+    }
+    levels = list(weights)
+    assert not any(torch.equal(weights[a], weights[b]) for i, a in enumerate(levels) for b in levels[:i])
+
+
+@pytest.mark.parametrize("std", [0.001, 0.01, 0.1])
+def test_gaussian_has_its_standard_deviation(std):
+    network = initialised("vgg", depth=11, width=8, hidden=512, initialisation=f"gaussian{std}")
+    dense = network.head.dense2.linear
+    assert dense.weight.std().item() == pytest.approx(std, rel=0.02)
+    assert not dense.bias.any()
+
+
+def test_half_zero_leaves_half_of_the_dense_weights_at_zero():
+    weight = initialised("vgg", depth=11, width=8, hidden=512, initialisation="half_zero").head.dense2.linear.weight
+    assert (weight == 0).float().mean().item() == pytest.approx(0.5, abs=0.01)
+    assert weight[weight != 0].abs().min() >= 5
+    assert weight.abs().max() <= 10
+
+
+@pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if "norm" in entry.layers])
+@pytest.mark.parametrize("level", LEVELS["norm"])
+def test_biases_follow_the_norm(name, level):
+    network = small_network(name, **{**SMALL[name], "norm": level, "norm_placement": "before"})
+    kinds = nn.modules.batchnorm._BatchNorm | nn.GroupNorm | LocalResponseNorm
+    assert any(isinstance(m, kinds) for m in network.modules()) == (level != "none")
+    biased = [m.bias is not None for m in network.modules() if isinstance(m, nn.Conv2d)]
+    if level in ("none", "lrn") or name in ("vgg", "vgg_plan"):
+        assert all(biased)
+    elif name == "alexnet":  # two convolutions are normalised, of five
+        assert biased == [False, False, True, True, True]
+    elif name == "inception_resnet":  # the projections of its blocks have no norm
+        assert biased.count(True) == 3
+    else:
+        assert not any(biased)
+
+
+def test_a_norm_after_the_activation_gives_the_bias_back():
+    network = small_network("nin", **SMALL["nin"], norm="batch", norm_placement="after")
+    assert all(m.bias is not None for m in network.modules() if isinstance(m, nn.Conv2d))
+    names = [key for key, _ in network.block1.conv.named_children()]
+    assert names == ["conv", "activation", "norm"]
+
+
+def test_none_leaves_no_projection():
+    joined = small_network("resnet_cifar", residual="projection")
+    plain = small_network("resnet_cifar", residual="none")
+    assert [key for key, _ in joined.named_parameters() if "projection" in key]
+    assert not [key for key, _ in plain.named_parameters() if "join" in key]
+
+
+def test_tied_layers_are_one_and_their_gradients_add_up():
+    free, tied = (initialised("vgg_plan", **{**SMALL["vgg_plan"], "plan": "3x1", "tied": t}) for t in (False, True))
+    assert tied.conv1_2.conv is tied.conv1_3.conv
+    with torch.no_grad():
+        free.conv1_3.conv.weight.copy_(free.conv1_2.conv.weight)
+        free.conv1_3.conv.bias.copy_(free.conv1_2.conv.bias)
+    for network in (free, tied):
+        network.eval()(images()).square().sum().backward()
+    both = free.conv1_2.conv.weight.grad + free.conv1_3.conv.weight.grad
+    torch.testing.assert_close(tied.conv1_2.conv.weight.grad, both)
+
+
+def test_an_auxiliary_classifier_joins_in_training_alone():
+    network = small_network("googlenet", width=8, blocks="2-4-1", auxiliary=True)
+    assert len(network.train()(images())) == 3
+    assert network.eval()(images()).shape == (8, 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "levels", "reason"),
+    [
+        ("vgg", {"dropout": 1.0}, "dropout must be below 1"),
+        ("vgg", {"depth": 11, "kernel": 7}, "stack of 3 3x3 convolutions, which depth 11 does not have"),
+        ("vgg", {"depth": 11, "tied": True}, "tied needs a stage of three convolutions"),
+        ("vgg_plan", {"plan": "1x1 2"}, "plan must name stages"),
+        ("vgg_plan", {"plan": "0x1"}, "plan must name stages"),
+        ("resnet_cifar", {"depth": 21}, "depth must be 6n + 2"),
+        ("resnet_cifar", {"depth": 2}, "depth must be 6n + 2"),
+        ("resnet_cifar", {"depth": 14, "bottleneck": True}, "depth must be 9n + 2"),
+        ("densenet_cifar", {"depth": 12}, "depth must be 3n + 4"),
+        ("densenet_cifar", {"depth": 13, "bottleneck": True}, "with bottleneck 6n + 4"),
+        ("densenet_cifar", {"compression": 0.0}, "compression must be above 0"),
+        ("densenet_cifar", {"dropout": 1.5}, "dropout must be below 1"),
+        ("densenet", {"plan": "6-x"}, "plan must name the layers of each block"),
+        ("alexnet", {"normalised": 6}, "there are five convolutions"),
+        ("alexnet", {"width": 9}, "a multiple of groups"),
+        ("googlenet", {"blocks": "3-5-2"}, "at most 2-5-2"),
+        ("inception_resnet", {"blocks": "5-5"}, "three stages"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_with_the_reason(name, levels, reason):
+    entry = CATALOGUE[name]
+    assert reason in entry.refuse({**entry.layers, **entry.arguments, **levels})
+
+
+@pytest.mark.parametrize(
+    ("name", "levels", "factor"),
+    [
+        ("vgg", {"norm_placement": "after"}, "norm_placement"),
+        ("vgg", {"dropped": "images", "dropout": 0.0}, "dropped"),
+        ("vgg", {"head": "gap", "hidden": 8}, "hidden"),
+        ("vgg", {"head": "gap", "dense_layer": "detached"}, "dense_layer"),
+        ("alexnet", {"norm": "none", "normalised": 5}, "normalised"),
+        ("resnet_cifar", {"residual": "none", "placement": "norm_after_join"}, "placement"),
+        ("resnet_cifar", {"residual": "shortcut_only", "placement": "pre"}, "placement"),
+        ("googlenet", {"reductions": False, "reduction_activation": False}, "reduction_activation"),
+        ("googlenet", {"without": "5x5", "five_by_five": "3x3"}, "five_by_five"),
+        ("googlenet", {"first_block": "inception_v3", "first_reduction": 18}, "first_reduction"),
+        ("resnet", {"stem": "small"}, "stem"),
+    ],
+)
+def test_what_would_change_nothing_is_named(name, levels, factor):
+    entry = CATALOGUE[name]
+    assert factor in idle({**entry.layers, **entry.arguments, **levels}, side=32)

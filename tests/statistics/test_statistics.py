@@ -1,0 +1,60 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ablation.analysis.contrasts import observe
+from ablation.statistics.estimates import Effect, summarise, welch
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_welch_is_the_interval_of_scipy(seed):
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(3, 1, 5), rng.normal(2, 4, 8)
+    expected = stats.ttest_ind(a, b, equal_var=False)
+    effect = welch(a, b)
+    assert effect.effect == pytest.approx(a.mean() - b.mean())
+    assert (effect.low, effect.high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    assert effect.df == pytest.approx(expected.df)
+
+
+def test_welch_covers_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(2000):
+        effect = welch(rng.normal(1, 1, 5), rng.normal(0, 3, 5))
+        hits += effect.low <= 1 <= effect.high
+    assert 0.93 < hits / 2000 < 0.975
+
+
+def test_diverged_runs_have_no_value():
+    assert summarise([1.0, 3.0, math.nan]) == summarise([1.0, 3.0])
+    assert summarise([math.nan]).n == 0
+
+
+def test_one_run_has_no_interval():
+    effect = welch([1.0], [0.5, 0.7])
+    assert effect.effect == pytest.approx(0.4)
+    assert math.isnan(effect.low)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "direction", "expected"),
+    [
+        (0.1, 0.3, "greater", "as claimed"),
+        (0.1, 0.3, "less", "opposite"),
+        (-0.3, -0.1, "less", "as claimed"),
+        (-0.3, -0.1, "greater", "opposite"),
+        (-0.1, 0.3, "greater", "open"),
+        (math.nan, math.nan, "greater", "no interval"),
+    ],
+)
+def test_an_interval_lies_on_a_side_of_zero_or_holds_it(low, high, direction, expected):
+    assert observe(Effect(0.0, low, high, 3.0), direction) == expected
+
+
+def test_runs_that_do_not_differ_have_no_interval():
+    effect = welch([0.1, 0.1], [0.0972, 0.0972])
+    assert effect.effect == pytest.approx(0.0028)
+    assert math.isnan(effect.low)

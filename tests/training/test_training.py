@@ -1,0 +1,184 @@
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from specs import SMALL, make_spec
+
+from ablation.catalogue.architectures import CATALOGUE
+from ablation.training.recipe import learning_rate, make_optimizer
+from ablation.training.run import Part, Run, evaluate, train
+
+
+def weights(result):
+    return torch.cat([value.flatten().double() for value in result.weights.values()])
+
+
+def plain(curves):
+    return [{key: value for key, value in row.items() if key not in ("seconds", "time")} for row in curves]
+
+
+DEMANDING = {"augmentation": "crop1+flip+cutout2", "momentum": 0.9, "schedule": "cosine", "epochs": 3}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        make_spec("vgg", recipe=DEMANDING, width=4, hidden=16, norm="batch", dropout=0.5),
+        make_spec("lenet", recipe={**DEMANDING, "optimizer": "adam", "lr": 0.003}, activation="relu"),
+    ],
+    ids=["sgd, dropout and batch norm", "adam"],
+)
+@pytest.mark.parametrize("stop", [1, 2])
+def test_resumed_run_continues_bit_for_bit(spec, stop, parts, tmp_path):
+    whole = train(spec, parts, 10)
+    first = Run(spec, parts, 10)
+    for _ in range(stop):
+        first.epoch()
+    torch.save(first.state(), tmp_path / "state.pt")
+    torch.rand(7)  # what happens elsewhere in the process must not matter
+    resumed = train(spec, parts, 10, torch.load(tmp_path / "state.pt", weights_only=True))
+    assert torch.equal(weights(resumed), weights(whole))
+    assert plain(resumed.curves) == plain(whole.curves)
+    assert np.array_equal(resumed.correct, whole.correct)
+
+
+def test_a_seed_gives_the_same_run_after_another_one(parts):
+    spec = make_spec(activation="relu", recipe={"augmentation": "crop1"})
+    alone = train(spec, parts, 10)
+    train({**spec, "seed": 5}, parts, 10)
+    again = train(spec, parts, 10)
+    assert torch.equal(weights(alone), weights(again))
+    assert not torch.equal(weights(alone), weights(train({**spec, "seed": 1}, parts, 10)))
+
+
+def test_training_learns_and_states_its_metrics(parts):
+    spec = make_spec(activation="relu", pooling="max", initialisation="kaiming", recipe={"epochs": 12, "momentum": 0.9})
+    result = train(spec, parts, 10)
+    assert result.status == "completed"
+    assert result.metrics["train_accuracy"] > 0.8
+    assert result.metrics["test_accuracy"] == pytest.approx(result.correct.mean())
+    gap = result.metrics["train_accuracy"] - result.metrics["test_accuracy"]
+    assert result.metrics["generalisation_gap"] == pytest.approx(gap)
+    assert [row["epoch"] for row in result.curves] == list(range(1, 13))
+
+
+def test_divergence_is_a_result(parts):
+    spec = make_spec(activation="none", recipe={"lr": 1e4, "epochs": 5})
+    result = train(spec, parts, 10)
+    assert result.status == "diverged"
+    assert result.metrics["test_accuracy"] is None
+    assert not result.correct.any()
+    assert result.curves[-1]["train_loss"] is None
+    assert len(result.curves) < 5
+
+
+def test_a_run_at_chance_is_stuck_and_keeps_its_value(parts):
+    result = train(make_spec(activation="sigmoid", recipe={"lr": 1e-6}), parts, 10)
+    assert result.status == "stuck"
+    assert 0 <= result.metrics["test_accuracy"] < 0.25
+
+
+def test_a_last_batch_of_one_image_does_not_break_batch_norm(parts):
+    spec = make_spec("lenet", norm="batch", activation="relu", recipe={"batch_size": 199, "epochs": 15})
+    assert train(spec, parts, 10).status == "completed"
+
+
+def reference_rates(recipe, steps):
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = make_optimizer([parameter], recipe)
+    total = recipe["epochs"] * steps
+    scheduler = {
+        "constant": lambda: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0),
+        "step": lambda: torch.optim.lr_scheduler.MultiStepLR(
+            optimizer, [math.ceil(m * total) for m in recipe["milestones"]], recipe["gamma"]
+        ),
+        "cosine": lambda: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total),
+        "linear": lambda: torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total),
+    }[recipe["schedule"]]()
+    rates = []
+    for _ in range(total):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+@pytest.mark.parametrize("schedule", ["constant", "step", "cosine", "linear"])
+def test_schedules_are_those_of_torch(schedule):
+    recipe = make_spec(recipe={"schedule": schedule, "epochs": 6})["recipe"]
+    rates = [learning_rate(recipe, step, 7) for step in range(42)]
+    assert rates == pytest.approx(reference_rates(recipe, 7), abs=1e-9)
+
+
+def test_warmup_rises_to_the_rate_and_never_starts_at_zero():
+    recipe = make_spec(recipe={"warmup_epochs": 2, "epochs": 6})["recipe"]
+    rates = [learning_rate(recipe, step, 5) for step in range(12)]
+    assert rates[0] > 0
+    assert rates[:11] == sorted(rates[:11])
+    assert rates[10] == rates[11] == recipe["lr"]
+
+
+def without_validation(parts):
+    """The same parts without validation images."""
+    nothing = parts["validation"]
+    return {**parts, "validation": type(nothing)(nothing.images[:0], nothing.labels[:0])}
+
+
+def test_without_validation_images_a_run_has_no_value_of_them(parts):
+    spec = make_spec("lenet", activation="relu")
+    result = train(spec, without_validation(parts), 10)
+    assert result.status != "diverged"
+    for row in (result.metrics, *result.curves):
+        assert row["validation_loss"] is None
+        assert row["validation_accuracy"] is None
+        assert row["train_loss"] is not None
+    assert torch.equal(weights(result), weights(train(spec, parts, 10))), "validation changes nothing of the training"
+
+
+def test_divergence_is_seen_without_validation_images(parts):
+    result = train(make_spec(activation="none", recipe={"lr": 1e4, "epochs": 5}), without_validation(parts), 10)
+    assert result.status == "diverged"
+    assert set(result.metrics.values()) == {None}
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_architecture_trains_and_resumes(name, parts):
+    levels = {"auxiliary": True} if "auxiliary" in CATALOGUE[name].arguments else {}
+    recipe = {"batch_size": 50, "lr": 0.01, "epochs": 2, "augmentation": "translate1+colour10"}
+    spec = make_spec(name, recipe=recipe, **{**SMALL[name], **levels})
+    whole = Run(spec, parts, 10)
+    whole.epoch()
+    state = copy.deepcopy(whole.state())
+    resumed = Run(spec, parts, 10)
+    resumed.resume(state)
+    for run in (whole, resumed):
+        run.epoch()
+    results = [run.result() for run in (whole, resumed)]
+    assert results[0].status != "diverged"
+    assert all(torch.equal(value, results[1].weights[key]) for key, value in results[0].weights.items())
+
+
+def test_large_images_are_evaluated_in_small_batches():
+    sizes = []
+
+    class Counter(torch.nn.Module):
+        def forward(self, images):
+            sizes.append(len(images))
+            return torch.zeros(len(images), 2)
+
+    for side, largest in ((8, 1024), (1024, 4)):
+        images = torch.zeros(1, 1, 1, 1).expand(1030 if side == 8 else 9, 1, side, side)
+        _, correct = evaluate(Counter(), Part(images, torch.zeros(len(images), dtype=torch.long)))
+        assert correct.all()
+        assert max(sizes) == largest
+        assert sum(sizes) == len(images)
+        sizes.clear()
+
+
+@pytest.mark.parametrize("residual", ["projection", "projection_always"])
+def test_narrow_projections_train(residual, parts):
+    """Torch 2.14 corrupts memory in the backward pass of a strided 1x1 convolution of four to six channels."""
+    spec = make_spec("resnet_cifar", depth=8, width=4, residual=residual, recipe={"epochs": 4, "batch_size": 128})
+    assert train(spec, parts, 10).status != "diverged"
