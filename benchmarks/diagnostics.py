@@ -10,10 +10,12 @@ from pathlib import Path
 
 import torch
 
-from ablation.catalogue.architectures import CATALOGUE
+from ablation.catalogue.catalogue import OURS
 from ablation.data import datasets
 from ablation.records.environment import describe
 from ablation.study.schema import Data, Recipe
+from ablation.study.specs import architecture_spec, code_spec, diagnostics_spec
+from ablation.training import evaluation
 from ablation.training import run as training
 
 EPOCHS, CHOSEN = 10, (0, 1, 10)
@@ -29,39 +31,37 @@ CASES = [  # name, builder, levels that differ from the catalogue's, data
 
 
 def make_spec(builder: str, levels: dict, diagnostics: list[int]) -> dict:
-    entry = CATALOGUE[builder]
+    entry = OURS.architectures[builder]
     chosen = {**entry.layers, **entry.arguments, **levels}
+    recipe = Recipe(epochs=EPOCHS, batch_size=64, lr=0.01, momentum=0.9).model_dump()
     return {
-        "architecture": {
-            "builder": entry.builder,
-            "layers": {factor: chosen[factor] for factor in entry.layers},
-            "arguments": {factor: chosen[factor] for factor in entry.arguments},
-        },
-        "recipe": Recipe(epochs=EPOCHS, batch_size=64, lr=0.01, momentum=0.9).model_dump(),
+        "architecture": architecture_spec(OURS, builder, chosen),
+        "recipe": recipe,
+        "code": code_spec(OURS, recipe),
         "data": DIGITS,
         "seed": 0,
-        "diagnostics": diagnostics,
-        "shifted": False,
+        "diagnostics": diagnostics_spec(OURS, chosen["activation"], diagnostics),
+        "measures": {},
         "warm_start": None,
     }
 
 
-def make_parts(device: torch.device) -> dict[str, dict[str, training.Part]]:
+def make_parts(device: torch.device) -> dict[str, dict[str, evaluation.Part]]:
     """Return the 8x8 digits, and 2,000 random images of 3x32x32: what they show costs nothing."""
     arrays, manifest = datasets.prepare(DIGITS)
     generator = torch.Generator().manual_seed(0)
 
-    def synthetic(count: int) -> training.Part:
+    def synthetic(count: int) -> evaluation.Part:
         images, labels = torch.randn(count, 3, 32, 32, generator=generator), torch.arange(count) % 10
-        return training.Part(images.to(device), labels.to(device))
+        return evaluation.Part(images.to(device), labels.to(device))
 
     return {
-        "digits": training.put_on_device(arrays, manifest, device),
+        "digits": evaluation.put_on_device(arrays, manifest, device),
         "synthetic": {"train": synthetic(2000), "validation": synthetic(500), "test": synthetic(500)},
     }
 
 
-def seconds(spec: dict, parts: dict[str, training.Part]) -> tuple[float, float]:
+def seconds(spec: dict, parts: dict[str, evaluation.Part]) -> tuple[float, float]:
     """Train a run; return its seconds in all, and those of them that it says were spent on diagnostics."""
     start = time.perf_counter()
     result = training.train(spec, parts, 10)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from specs import prepared_digits
 
-from ablation.training import run as training
+from ablation.training import evaluation
 
 torch.set_num_threads(1)  # the tests themselves run side by side
 
@@ -15,5 +15,5 @@ def digits():
 @pytest.fixture(scope="session")
 def parts(digits):
     arrays, manifest = digits
-    everything = training.put_on_device(arrays, manifest, torch.device("cpu"))
-    return {name: training.Part(part.images[:200], part.labels[:200]) for name, part in everything.items()}
+    everything = evaluation.put_on_device(arrays, manifest, torch.device("cpu"))
+    return {name: evaluation.Part(part.images[:200], part.labels[:200]) for name, part in everything.items()}

@@ -3,9 +3,11 @@
 import functools
 
 from ablation.catalogue.architectures import CATALOGUE
+from ablation.catalogue.catalogue import OURS
 from ablation.data import datasets
 from ablation.networks.build import build
 from ablation.study.schema import Data, Recipe
+from ablation.study.specs import architecture_spec, code_spec, diagnostics_spec
 
 DIGITS = Data(name="digits").model_dump()
 
@@ -14,18 +16,16 @@ def make_spec(name="lenet", seed=0, recipe=None, diagnostics=(), **levels):
     """A run's spec with the catalogue's reference levels, except those given."""
     entry = CATALOGUE[name]
     chosen = {**entry.layers, **entry.arguments, **levels}
+    entries = Recipe(**{"epochs": 2, "batch_size": 64, "lr": 0.05, **(recipe or {})}).model_dump()
     return {
-        "architecture": {
-            "builder": entry.builder,
-            "layers": {factor: chosen[factor] for factor in entry.layers},
-            "arguments": {factor: chosen[factor] for factor in entry.arguments},
-        },
-        "recipe": Recipe(**{"epochs": 2, "batch_size": 64, "lr": 0.05, **(recipe or {})}).model_dump(),
+        "architecture": architecture_spec(OURS, name, chosen),
+        "recipe": entries,
+        "code": code_spec(OURS, entries),
         "data": DIGITS,
         "seed": seed,
         "warm_start": None,
-        "shifted": False,
-        "diagnostics": list(diagnostics),
+        "measures": {},
+        "diagnostics": diagnostics_spec(OURS, chosen.get("activation"), diagnostics),
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ablation.analysis.collection import DIAGNOSTIC_COLUMNS, collect
+from ablation.catalogue.metrics import generalisation_gap
 from ablation.records.store import CORRECT, DIAGNOSTICS, DamagedRecordError, Store
 from ablation.study.studyfile import read_study
 
@@ -74,3 +75,9 @@ def test_damaged_diagnostics_are_not_used(store):
     (store.folder("bb" * 16) / DIAGNOSTICS).write_text("{}")
     with pytest.raises(DamagedRecordError, match=DIAGNOSTICS):
         collect(read_study(STUDY), store, [("lenet", "bb" * 16)])
+
+
+def test_the_generalisation_gap_is_computed_from_a_record():
+    metrics = {"train_accuracy": 0.9, "test_accuracy": 0.7}
+    assert generalisation_gap({"metrics": metrics}, None) == pytest.approx(0.2)
+    assert generalisation_gap({"metrics": dict.fromkeys(metrics)}, None) is None

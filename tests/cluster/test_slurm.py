@@ -9,6 +9,7 @@ import torch
 from ablation.data import datasets
 from ablation.records.store import Store
 from ablation.study.studyfile import read_study
+from ablation.training import evaluation
 from ablation.training import run as training
 
 
@@ -87,7 +88,7 @@ def same_as_in_one_go(workspace, study):
     arrays, manifest = datasets.read(next(workspace.path.glob("results/data/digits-*")))
     torch.set_num_threads(1)
     training.be_deterministic()
-    parts = training.put_on_device(arrays, manifest, torch.device("cpu"))
+    parts = evaluation.put_on_device(arrays, manifest, torch.device("cpu"))
     whole = training.train(plan.spec("lenet", 0), parts, 10)
     exact = ("epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "lr")
     return all(

@@ -13,13 +13,14 @@ from specs import GIVEN, OTHER, SMALL, UNTRAINED, make_spec, small_network
 from torch import nn
 
 from ablation.catalogue.architectures import CATALOGUE, idle
+from ablation.catalogue.factors import FACTORS
 from ablation.networks.build import build
 from ablation.networks.initialisation import initialise
-from ablation.networks.kit import LEVELS, Layers
+from ablation.networks.kit import Layers, make_level
 from ablation.networks.norms import LocalResponseNorm
-from ablation.study.levels import layer_levels
 from ablation.study.schema import Recipe
 
+LEVELS = {factor: entry.levels for factor, entry in FACTORS.items()}
 SIDE = 16  # pixels: at 8, some networks end in maps of one pixel, on which the heads are the same
 
 
@@ -61,7 +62,7 @@ def levels_of(name, factor, level):
 def initialised(name, seed=0, **levels):
     network = small_network(name, **levels)
     chosen = {**CATALOGUE[name].layers, **levels}
-    initialise(network, seed, LEVELS["initialisation"][chosen["initialisation"]])
+    initialise(network, seed, make_level(LEVELS["initialisation"][chosen["initialisation"]].spec()))
     return network
 
 
@@ -82,7 +83,6 @@ def trained_names(network):
 
 
 def test_levels_are_read_without_importing_torch():
-    assert layer_levels() == {factor: tuple(levels) for factor, levels in LEVELS.items()}
     code = "import sys, ablation.study.studyfile, ablation.jobs.shards; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 

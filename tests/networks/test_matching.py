@@ -3,23 +3,25 @@
 import math
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
 from specs import make_spec
 
-from ablation.analysis.collection import epochs_to
 from ablation.analysis.contrasts import claim_table, contrast_table
+from ablation.catalogue.metrics import METRICS, epochs_to_threshold
 from ablation.jobs.controls import answer, match
-from ablation.jobs.shards import run_key
 from ablation.networks.build import build
 from ablation.networks.initialisation import inherit
 from ablation.networks.sizes import measure
+from ablation.records.keys import run_key
 from ablation.report.figures.results import variant_label
 from ablation.study.controls import settle
 from ablation.study.studyfile import StudyFileError, read_frozen, read_study
-from ablation.training.run import Part, Run, shift
+from ablation.training.evaluation import Part, shift
+from ablation.training.run import Run
 
 STUDY = """\
 title: A title
@@ -237,9 +239,10 @@ def test_a_warm_start_that_shares_nothing_is_an_error():
 
 def test_epochs_to_a_threshold():
     curves = [{"epoch": epoch, "train_accuracy": share} for epoch, share in enumerate((0.2, None, 0.6, 0.5, 0.9), 1)]
-    assert epochs_to(0.6, curves) == 3
-    assert epochs_to(0.95, curves) is None
-    assert epochs_to(None, curves) is None
+    reached = [
+        epochs_to_threshold({"curves": curves}, SimpleNamespace(threshold=threshold)) for threshold in (0.6, 0.95, None)
+    ]
+    assert reached == [3, None, None]
 
 
 @pytest.mark.parametrize("axis", [2, 3])
@@ -255,7 +258,7 @@ def test_a_shift_moves_the_pixels_and_fills_with_zero(axis, pixels):
 
 def test_shifted_accuracy_is_that_of_shifted_images(parts):
     spec = make_spec("lenet", activation="relu", initialisation="kaiming")
-    run = Run({**spec, "shifted": True}, parts, 10)
+    run = Run({**spec, "measures": {"shifted_accuracy": METRICS["shifted_accuracy"].measure}}, parts, 10)
     run.epoch()
     test = parts["test"]
     by_hand = []

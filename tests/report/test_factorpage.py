@@ -5,12 +5,12 @@ import pytest
 from specs import UNTRAINED
 
 from ablation.catalogue.architectures import CATALOGUE, accept_all
-from ablation.networks.kit import LEVELS
+from ablation.catalogue.factors import FACTORS
 from ablation.report import factorpage
 from ablation.study.schema import Recipe
 
 PAGE = Path(__file__).parents[2] / "docs/factors.md"
-EVERY_LEVEL = [(factor, level) for factor, levels in LEVELS.items() for level in levels]
+EVERY_LEVEL = [(factor, level) for factor, entry in FACTORS.items() for level in entry.levels]
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +30,13 @@ def test_everything_that_a_study_may_name_is_there(page):
     assert all(f"| `{entry}` | " in page for entry in Recipe.model_fields)
 
 
-def test_nothing_is_described_that_no_study_may_name():
-    assert set(factorpage.FACTOR_TEXTS) == set(LEVELS)
-    assert set(factorpage.LEVEL_TEXTS) <= {f"{factor}.{level}" for factor, level in EVERY_LEVEL}
-
-
 def test_each_reason_is_said_once():
     matrix = factorpage.matrix()
     reasons = {reason for entry in CATALOGUE.values() for reason in entry.lacks.values()}
     assert all(matrix.count(f". {reason}\n") == 1 for reason in reasons)
     numbered = dict(re.findall(r"^(\d+)\. (.*)$", matrix, re.MULTILINE))
     row = next(line for line in matrix.splitlines() if line.startswith("| [resnet](#resnet)")).split(" | ")
-    placement = [factor for factor in LEVELS if factor not in factorpage.shared_levels()].index("norm_placement")
+    placement = [factor for factor in FACTORS if factor not in factorpage.shared_levels()].index("norm_placement")
     assert numbered[re.search(r"\d+", row[placement + 1])[0]] == CATALOGUE["resnet"].lacks["norm_placement"]
 
 
@@ -58,13 +53,7 @@ def test_tables_are_whole(page):
 
 @pytest.mark.parametrize(("factor", "level"), UNTRAINED)
 def test_a_level_that_does_not_learn_is_called_a_mistake(factor, level):
-    assert f"**{factorpage.MISTAKE}**" in factorpage.level_text(factor, level)
-
-
-def test_a_level_that_says_nothing_of_itself_is_asked_for_a_text(monkeypatch):
-    monkeypatch.delitem(factorpage.LEVEL_TEXTS, "activation.relu")
-    with pytest.raises(LookupError, match=r"activation\.relu has no docstring of ours"):
-        factorpage.level_text("activation", "relu")
+    assert f"**{factorpage.MISTAKE}**" in factorpage.describe_level(FACTORS[factor].levels[level])
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

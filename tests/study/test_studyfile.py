@@ -136,7 +136,7 @@ def test_seeds_can_be_listed_and_are_cut_into_shards(read):
 def test_runs_are_told_which_epochs_to_diagnose_and_have_keys_of_their_own(read):
     plan = read(change("seeds: 3", "seeds: 3\ndiagnostics: [3, 0]\nmetrics: [test_accuracy, gradient_ratio]"))
     (run,) = json.loads(shard_spec(plan, "lenet", (0,)))["runs"]
-    assert run["diagnostics"] == [0, 3]
+    assert run["diagnostics"]["epochs"] == [0, 3]
     assert read(plan.study.model_dump_json(), "frozen.json").study == plan.study
     keys = {found.key for study in (plan, read(GOOD)) for found in planned_runs(study, "data")[:1]}
     assert len(keys) == 2

@@ -9,9 +9,13 @@ from specs import make_spec
 from torch import nn
 from torch.nn import functional
 
-from ablation.networks.kit import LEVELS
-from ablation.training.diagnostics import SATURATED, Probe, gradient_ratio
-from ablation.training.run import Run, objective, train
+from ablation.catalogue.catalogue import OURS
+from ablation.catalogue.factors import FACTORS
+from ablation.networks.kit import make_level
+from ablation.study.specs import diagnostics_spec
+from ablation.training.diagnostics import Probe, saturation
+from ablation.training.objective import objective
+from ablation.training.run import Run, train
 
 CHOSEN = (0, 1, 3)
 RECIPE = {"epochs": 3, "momentum": 0.9, "augmentation": "crop1"}
@@ -26,10 +30,10 @@ def value(rows, layer, quantity, epoch=0):
     return found
 
 
-def toy_probe(network, count=12, side=4):
+def toy_probe(network, bounds=None, count=12, side=4):
     generator = torch.Generator().manual_seed(0)
     images, labels = torch.randn(count, 1, side, side, generator=generator), torch.arange(count) % 3
-    return Probe(network, images, labels, functional.cross_entropy, seed=0)
+    return Probe(network, images, labels, functional.cross_entropy, 0, bounds)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +45,10 @@ def toy_probe(network, count=12, side=4):
     ids=["sgd, batch norm and dropout", "adam, densenet"],
 )
 def test_a_diagnosed_run_trains_to_the_same_bits(spec, parts):
-    plain, diagnosed = train(spec, parts, 10), train({**spec, "diagnostics": list(CHOSEN)}, parts, 10)
+    plain, diagnosed = (
+        train(spec, parts, 10),
+        train({**spec, "diagnostics": diagnostics_spec(OURS, "relu", CHOSEN)}, parts, 10),
+    )
     assert torch.equal(weights(plain), weights(diagnosed)), "with the running statistics among them"
     assert plain.diagnostics == []
     assert plain.timings["diagnostics_seconds"] == 0 < diagnosed.timings["diagnostics_seconds"]
@@ -122,18 +129,24 @@ def test_depth_is_the_order_of_execution():
         ("sigmoid", [-4, -3.8, 0, 3.8, 4], [1, 0, 0, 0, 1]),
         ("tanh", [-2, -1.9, 0, 1.9, 2], [1, 0, 0, 0, 1]),
         ("relu", [-1, 0, 0.1], [1, 1, 0]),
-        ("leaky_relu", [-1, 0, 0.1], [1, 0, 0]),
+        ("leaky_relu", [-1, 0, 0.1], [1, 1, 0]),
         ("gelu", [-4, -2, 0], [1, 0, 0]),
         ("silu", [-7, -5, 0], [1, 0, 0]),
     ],
 )
 def test_what_counts_as_saturated(name, inputs, expected):
-    layer, x = LEVELS["activation"][name](), torch.tensor(inputs, dtype=torch.float32)
-    assert SATURATED[type(layer)](x, layer(x)).tolist() == [bool(share) for share in expected]
+    level, x = FACTORS["activation"].levels[name], torch.tensor(inputs, dtype=torch.float32)
+    y = make_level(level.spec())()(x)
+    found = [
+        saturation(level.saturation_spec(), *(values[place].view(1, 1) for values in (x, y)))["saturated"].item()
+        for place in range(len(inputs))
+    ]
+    assert found == expected
 
 
 def test_every_activation_has_a_rule():
-    assert {type(make()) for level, make in LEVELS["activation"].items() if level != "none"} <= set(SATURATED)
+    levels = FACTORS["activation"].levels
+    assert all(level.saturation for name, level in levels.items() if name != "none")
 
 
 def test_a_unit_is_dead_if_it_is_saturated_everywhere():
@@ -144,7 +157,8 @@ def test_a_unit_is_dead_if_it_is_saturated_everywhere():
         network.conv.weight.zero_()
         network.conv.bias.copy_(torch.tensor([-1.0, 1, 1, 1]))
         network.conv.weight[1] = -1.0
-    rows = toy_probe(network).measure(0)
+    bounds = {"layer": "torch.nn:ReLU", "of": "output", "low": 0.0, "high": None}
+    rows = toy_probe(network, bounds).measure(0)
     assert value(rows, "act", "dead") == 0.25
     assert 0.25 < value(rows, "act", "saturated") < 0.5
 
@@ -187,7 +201,7 @@ def ratio(parts, **levels):
     spec = make_spec("vgg", **{"depth": 19, "width": 4, "hidden": 16, "dropout": 0.0, **levels}, diagnostics=[0])
     run = Run(spec, parts, 10)
     run.epoch()
-    return gradient_ratio(run.diagnosed)
+    return Probe.gradient_ratio(run.diagnosed)
 
 
 def test_the_gradient_vanishes_in_a_deep_sigmoid_network_and_its_cure_is_seen(parts):
@@ -199,6 +213,6 @@ def test_the_gradient_vanishes_in_a_deep_sigmoid_network_and_its_cure_is_seen(pa
 
 def test_a_vanished_gradient_has_a_ratio_and_a_missing_one_has_none():
     flow = [{"epoch": 0, "quantity": "gradient_rms", "value": number} for number in (0.0, 1.0)]
-    assert gradient_ratio(flow) == pytest.approx(-37.9, abs=0.1)
-    assert gradient_ratio(flow[::-1]) is None
-    assert gradient_ratio([]) is None
+    assert Probe.gradient_ratio(flow) == pytest.approx(-37.9, abs=0.1)
+    assert Probe.gradient_ratio(flow[::-1]) is None
+    assert Probe.gradient_ratio([]) is None

@@ -26,10 +26,10 @@ if not Path(SOURCE).is_dir():
 sys.path.insert(0, SOURCE)
 
 from ablation.jobs.devices import count_gpus
-from ablation.support.digests import digest, file_digest, source_digest
+from ablation.support.digests import digest, file_digest
 from ablation.data.folders import fingerprint
 from ablation.jobs.outline import Outline
-from ablation.catalogue.sources import SOURCES
+from ablation.records.keys import references, sources
 
 RESULTS = config["results"].rstrip("/")
 STARTED = f"{RESULTS}/{Path(config['study']).stem}/start"  # the study as it was when the last start began
@@ -164,52 +164,61 @@ def open_sizes(wildcards):
 
 @planned
 def training_code(wildcards):
-    """Return the digest of the modules that train a variant: editing one of them makes its shards stale."""
-    from ablation.jobs.shards import code_digest
+    """Return the digest of the code that trains a variant: editing some of it makes its shards stale."""
+    from ablation.jobs.shards import shard_code
 
-    return code_digest(PLAN.variants[wildcards.variant].architecture_spec())
+    return shard_code(PLAN, wildcards.variant)
+
+
+@planned
+def data_source(wildcards):
+    """Return where the data come from."""
+    return PLAN.source.text()
 
 
 @planned
 def data_origin(wildcards):
     """Return a digest of what data are made with beside their spec: the code, and the images of a folder of one's own."""
-    reader = SOURCES[OUTLINE.data["name"]].reader.split(":")[0]
     folder = OUTLINE.data["folder"]
     images = fingerprint(Path(folder)) if folder else None
-    return digest([source_digest(["ablation.data.datasets", reader]), images])
+    code = sources().digest([PLAN.source.reader, "ablation.data.datasets:arrange"])
+    return digest([code, images])
 
 
-def code_of(*modules):
-    """Return a function that digests modules of the package, for the params of a rule."""
+def code_of(*definitions):
+    """Return a function that digests definitions of the package and all that they reach, for the params of a rule."""
 
     @planned
     def digest_code(wildcards):
-        return source_digest([f"ablation.{module}" for module in modules])
+        return sources().digest(f"ablation.{name}" for name in definitions)
 
     return digest_code
 
 
-def network_code(*modules):
-    """Return a function that digests modules of the package together with those that build the study's networks."""
+def network_code(*definitions):
+    """Return a function that digests definitions of the package together with those that build the study's networks."""
 
     @planned
     def digest_code(wildcards):
-        builders = {
-            variant.architecture_spec()["builder"].split(":")[0]
-            for variant in PLAN.variants.values()
-        }
-        return source_digest(
-            [*(f"ablation.{module}" for module in modules), *sorted(builders)]
-        )
+        specs = [PLAN.spec(variant, OUTLINE.shards[0][0]) for variant in PLAN.variants]
+        used = {reference for spec in specs for reference in references(spec)}
+        return sources().digest([*(f"ablation.{name}" for name in definitions), *used])
 
     return digest_code
+
+
+@planned
+def collection_code(wildcards):
+    """Return the digest of the code that gathers the records, and of the metrics that are computed from them."""
+    computed = [metric.compute for metric in PLAN.metrics.values() if metric.compute]
+    return sources().digest(["ablation.cli.collect:main", *computed])
 
 
 @planned
 def report_code(wildcards):
     """Return the digest of the modules that write the report, and of its template."""
     template = Path(SOURCE) / "ablation/report/templates/report.html"
-    return digest([source_digest(["ablation.cli.report"]), file_digest(template)])
+    return digest([sources().digest(["ablation.cli.report:main"]), file_digest(template)])
 
 
 def study_size(wildcards):

@@ -25,7 +25,7 @@ rule collect_records:
         "../../environment.yml"
     params:
         store=shared("store"),
-        code=code_of("cli.collect"),
+        code=collection_code,
         src=source_folder,
     shell:
         r"""
@@ -54,7 +54,7 @@ rule compare_variants:
     conda:
         "../../environment.yml"
     params:
-        code=code_of("cli.compare"),
+        code=code_of("cli.compare:main"),
         src=source_folder,
     shell:
         r"""
@@ -89,7 +89,7 @@ rule write_tables:
         "../../environment.yml"
     params:
         size=study_size,
-        code=code_of("cli.tables"),
+        code=code_of("cli.tables:main"),
         src=source_folder,
     shell:
         r"""

@@ -21,6 +21,7 @@ rule prepare_data:
         "../../environment.yml"
     params:
         spec=DATA_SPEC,
+        source=data_source,
         origin=data_origin,
         folder=shared(DATA),
         downloads=shared("downloads"),
@@ -29,6 +30,7 @@ rule prepare_data:
         r"""
         PYTHONPATH={params.src:q} python -m ablation data \
             --spec {params.spec:q} \
+            --source {params.source:q} \
             --made-with {params.origin:q} \
             --downloads {params.downloads:q} \
             --folder {params.folder:q} \
@@ -67,7 +69,7 @@ if OUTLINE.controls:
         conda:
             "../../environment.yml"
         params:
-            code=network_code("cli.controls", "networks.matching"),
+            code=network_code("cli.controls:main", "networks.matching:match"),
             kept=shared("controls.json"),
             src=source_folder,
         shell:
@@ -101,7 +103,7 @@ rule plan_study:
         "../../environment.yml"
     params:
         size=study_size,
-        code=network_code("cli.plan"),
+        code=network_code("cli.plan:main"),
         src=source_folder,
     shell:
         r"""
@@ -132,7 +134,7 @@ rule list_layers:
         "../../environment.yml"
     params:
         size=study_size,
-        code=network_code("cli.layers"),
+        code=network_code("cli.layers:main"),
         src=source_folder,
     shell:
         r"""

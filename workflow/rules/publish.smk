@@ -27,7 +27,7 @@ rule draw_figures:
         "../../environment.yml"
     params:
         size=study_size,
-        code=code_of("cli.figures"),
+        code=code_of("cli.figures:main"),
         src=source_folder,
     shell:
         r"""
@@ -108,7 +108,7 @@ rule mirror_records:
         "../../environment.yml"
     params:
         store=shared("store"),
-        code=code_of("cli.mirror"),
+        code=code_of("cli.mirror:main"),
         src=source_folder,
     shell:
         r"""

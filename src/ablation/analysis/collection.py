@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ablation.catalogue.metrics import METRICS
 from ablation.records.store import CORRECT, DIAGNOSTICS, LATE, DamagedRecordError, Store
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
+from ablation.support.references import resolve
 
 # Columns of `diagnostics.parquet`, which a study without diagnostics has, too.
 DIAGNOSTIC_COLUMNS = {
@@ -26,11 +26,10 @@ DIAGNOSTIC_COLUMNS = {
 }
 
 
-def epochs_to(threshold: float | None, curves: Sequence[Mapping[str, Any]]) -> int | None:
-    """Return the first epoch whose training accuracy reaches a threshold; None if none does, or without a threshold."""
-    if threshold is None:
-        return None
-    return next((row["epoch"] for row in curves if (row["train_accuracy"] or 0) >= threshold), None)
+def final_metrics(plan: Plan, record: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the metrics of a run: those that its record states, and those that are computed from it."""
+    computed = {name: metric.compute for name, metric in plan.metrics.items() if metric.compute}
+    return {**record["metrics"], **{name: resolve(code)(record, plan.study) for name, code in computed.items()}}
 
 
 def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -47,8 +46,7 @@ def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> di
         "seed": record["seed"],
         "key": key,
         "status": record["status"],
-        **record["metrics"],
-        "epochs_to_threshold": epochs_to(plan.study.threshold, record["curves"]),
+        **final_metrics(plan, record),
         **record["sizes"],
         "epochs": len(record["curves"]),
         "training_seconds": record["timings"]["train_seconds"],
@@ -114,7 +112,7 @@ def collect(
     position = sorted(range(len(rows)), key=lambda i: (order[rows[i]["variant"]], rows[i]["seed"]))
     runs = pd.DataFrame([rows[i] for i in position])
     # A column of which every value is missing would have no type.
-    metrics = [name for name, metric in METRICS.items() if name in runs and not metric.exact]
+    metrics = [name for name, metric in plan.metrics.items() if name in runs and not metric.exact]
     runs[metrics] = runs[metrics].astype(float)
     curve_rows = pd.DataFrame(curves).sort_values(["variant", "seed", "epoch"], ignore_index=True)
     numbers = curve_rows.columns.difference(["variant", "seed", "epoch"])

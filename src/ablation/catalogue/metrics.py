@@ -1,11 +1,13 @@
-"""The metrics: one number a run each."""
+"""The metrics: one number per run each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is shown.
+    """How a metric comes about and how it is shown.
 
     Attributes
     ----------
@@ -22,20 +24,42 @@ class Metric:
         The entry of a study without which no run has it; empty if every study has it.
     exact : bool
         Whether it is counted and the same for every seed.
+    measure : str
+        Reference to what measures it on the trained network, ``measure(network, images, labels) -> float``, in evaluation
+        mode on the test images; only runs of studies that ask for it are measured. Empty if every record has it.
+    compute : str
+        Reference to what computes it from a record, ``compute(record, study) -> float or None``, when records are
+        collected. Empty if the record states it.
     """
 
     label: str
-    unit: str
-    scale: float
-    digits: int
-    higher_is_better: bool
+    unit: str = ""
+    scale: float = 1
+    digits: int = 3
+    higher_is_better: bool = True
     needs: str = ""
     exact: bool = False
+    measure: str = ""
+    compute: str = ""
 
     @property
     def title(self) -> str:
         """The label with its unit."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+def generalisation_gap(record: Mapping[str, Any], study: Any) -> float | None:
+    """Return training minus test accuracy of the trained network; None for a diverged run."""
+    train, test = (record["metrics"].get(f"{part}_accuracy") for part in ("train", "test"))
+    return None if train is None or test is None else train - test
+
+
+def epochs_to_threshold(record: Mapping[str, Any], study: Any) -> int | None:
+    """Return the first epoch whose training accuracy reaches the study's threshold; None if none does."""
+    if study.threshold is None:
+        return None
+    reached = (row["epoch"] for row in record["curves"] if (row["train_accuracy"] or 0) >= study.threshold)
+    return next(reached, None)
 
 
 METRICS: dict[str, Metric] = {
@@ -45,11 +69,28 @@ METRICS: dict[str, Metric] = {
     "validation_loss": Metric("validation loss", "nats", 1, 3, False),
     "train_accuracy": Metric("training accuracy", "%", 100, 2, True),
     "train_loss": Metric("training loss", "nats", 1, 3, False),
-    "generalisation_gap": Metric("generalisation gap", "points", 100, 2, False),
+    "generalisation_gap": Metric(
+        "generalisation gap", "points", 100, 2, False, compute="ablation.catalogue.metrics:generalisation_gap"
+    ),
     "train_seconds": Metric("training time", "s", 1, 1, False),
     "gradient_ratio": Metric("gradient, first to last layer", "log10 of ratio", 1, 2, True, "diagnostics"),
-    "shifted_accuracy": Metric("accuracy on shifted test images", "%", 100, 2, True),
-    "epochs_to_threshold": Metric("epochs to the threshold", "epochs", 1, 1, False, "threshold"),
+    "shifted_accuracy": Metric(
+        "accuracy on shifted test images",
+        "%",
+        100,
+        2,
+        True,
+        measure="ablation.training.evaluation:shifted_accuracy",
+    ),
+    "epochs_to_threshold": Metric(
+        "epochs to the threshold",
+        "epochs",
+        1,
+        1,
+        False,
+        "threshold",
+        compute="ablation.catalogue.metrics:epochs_to_threshold",
+    ),
     "parameters": Metric("parameters", "k", 1e-3, 1, False, exact=True),
     "multiply_adds": Metric("multiply-adds", "M", 1e-6, 2, False, exact=True),
 }

@@ -1,7 +1,8 @@
 """The data sets that a study may name, and what is known of each before anything is read. Imports no numpy."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -25,8 +26,18 @@ class Source:
     """
 
     reader: str
-    shape: tuple[int, int, int] | None
-    classes: int | None
+    shape: tuple[int, int, int] | None = None
+    classes: int | None = None
+
+    def text(self) -> str:
+        """Write it as a line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, text: str) -> "Source":
+        """Read what `text` wrote."""
+        stated = json.loads(text)
+        return cls(stated["reader"], tuple(stated["shape"]) if stated["shape"] else None, stated["classes"])
 
 
 SOURCES: dict[str, Source] = {
@@ -39,18 +50,20 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def input_shape(data: Mapping[str, Any]) -> tuple[int, int, int] | None:
+def input_shape(data: Mapping[str, Any], source: Source | None = None) -> tuple[int, int, int] | None:
     """Say what shape (channels, height, width) a network will be given, without reading an image.
 
     Parameters
     ----------
     data : mapping
         The part ``data`` of a run's spec.
+    source : Source, optional
+        Where it comes from; without it, what our catalogue says.
 
     Returns
     -------
     tuple of int or None
         None for a folder of images: only they know.
     """
-    shape, side = SOURCES[data["name"]].shape, data["side"]
+    shape, side = (source or SOURCES[data["name"]]).shape, data["side"]
     return (shape[0], side, side) if shape and side else shape

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ablation.catalogue.sources import DataError
+from ablation.catalogue.sources import DataError, Source
 from ablation.data import datasets
 from ablation.support.files import write_whole
 from ablation.support.locks import CannotLockError, hold, tell
@@ -31,7 +31,7 @@ def main(arguments: argparse.Namespace) -> None:
             tell(f"{error}: another study that prepares the same data meanwhile does so a second time")
         manifest = prepared(arguments.folder, arguments.made_with)
         if manifest is None:
-            images = datasets.load(data, arguments.downloads)
+            images = datasets.load(data, Source.read(arguments.source), arguments.downloads)
             arrays, manifest = datasets.arrange(images, data)
             manifest["made_with"], made = arguments.made_with, manifest["source"]
             datasets.write(arguments.folder, arrays, manifest, images.files)
@@ -44,6 +44,7 @@ def main(arguments: argparse.Namespace) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("--spec", required=True, help="the part `data` of a study, as JSON")
+    parser.add_argument("--source", required=True, help="where the data come from, as `Source.text` writes it")
     parser.add_argument(
         "--made-with", default="", help="what else determines the data: a digest of code and own images"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ablation.catalogue.architectures import CATALOGUE, SMALL_SIDE
-from ablation.catalogue.sources import SOURCES, input_shape
+from ablation.catalogue.sources import input_shape
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
 from ablation.study.resolution import Variant
@@ -115,8 +115,9 @@ def study_input(plan: Plan) -> tuple[tuple[int, int, int], int] | None:
         manifest = json.loads(path.read_text())
         if manifest["data"] == plan.study.data.model_dump():
             return tuple(manifest["shape"]), len(manifest["classes"])
-    shape, classes = input_shape(plan.study.data.model_dump()), SOURCES[plan.study.data.name].classes
-    return (shape, classes) if shape and classes else None
+    source = plan.catalogue.sources[plan.study.data.name]
+    shape = input_shape(plan.study.data.model_dump(), source)
+    return (shape, source.classes) if shape and source.classes else None
 
 
 def choose_input(shown: Shown, shape: str | None, classes: int | None) -> tuple[tuple[int, int, int], int]:

@@ -86,6 +86,7 @@ def train_missing(
     import torch
 
     from ablation.training import run as training
+    from ablation.training.evaluation import put_on_device
 
     torch.set_num_threads(arguments.threads)
     training.be_deterministic()
@@ -93,7 +94,7 @@ def train_missing(
     missing = [(spec, key) for spec, key in zip(shard["runs"], keys, strict=True) if not store.has(key)]
     progress = Progress(shard["variant"], len(missing))
     with pick_device(arguments.gpus or "gpu" in arguments.gres) as device:
-        parts = training.put_on_device(arrays, manifest, device)
+        parts = put_on_device(arrays, manifest, device)
         for progress.position, (spec, key) in enumerate(missing, 1):
             progress.seed = spec["seed"]
             with store.claim(key) as running, stop.postponed():

@@ -2,19 +2,19 @@
 
 import hashlib
 import json
-import pkgutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ablation.catalogue.sources import SOURCES, DataError
+from ablation.catalogue.sources import SOURCES, DataError, Source
 from ablation.data.imagefolders import read_folder
 from ablation.data.images import Images, resize
 from ablation.data.splits import PARTS, split, split_table
 from ablation.support.digests import digest
 from ablation.support.files import write_whole
+from ablation.support.references import resolve
 
 DOWNLOADS = Path("results/downloads")
 SCHEMA = 2  # of the arrays' file; raise it when what is written means something else
@@ -36,13 +36,15 @@ def read_own(data: Mapping[str, Any], _: Path) -> Images:
     return read_folder(Path(data["folder"]), data["side"])
 
 
-def load(data: Mapping[str, Any], downloads: Path = DOWNLOADS) -> Images:
+def load(data: Mapping[str, Any], source: Source | None = None, downloads: Path = DOWNLOADS) -> Images:
     """Read a data set and check that it is what its name promises.
 
     Parameters
     ----------
     data : mapping
         The part ``data`` of a run's spec.
+    source : Source, optional
+        Where it comes from; without it, what our catalogue says.
     downloads : Path
         Where raw files are kept that had to be fetched.
 
@@ -51,8 +53,8 @@ def load(data: Mapping[str, Any], downloads: Path = DOWNLOADS) -> Images:
     DataError
         If it cannot be read, or has other images or classes than it should.
     """
-    source = SOURCES[data["name"]]
-    images = pkgutil.resolve_name(source.reader)(data, downloads)
+    source = source or SOURCES[data["name"]]
+    images = resolve(source.reader)(data, downloads)
     found = (images.images.shape[1:], len(images.classes))
     expected = (source.shape or found[0], source.classes or found[1])
     if found != expected:

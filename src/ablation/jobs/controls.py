@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ablation.networks.matching import match
+from ablation.records.keys import keyed_architecture, sources
 from ablation.study.controls import Question
-from ablation.support.digests import digest, source_digest
+from ablation.support.digests import digest
 from ablation.support.files import write_whole
 
 
@@ -30,12 +31,12 @@ def answer(
     dict of str to int
         By key of the question.
     """
-    known = _read(kept)
+    known, define = _read(kept), lambda reference: sources().digest([reference])
     answers = {}
     for key, question in questions.items():
-        builders = {spec["builder"].split(":")[0] for spec in (question.variant, question.scaled)}
-        code = source_digest(["ablation.networks.matching", *sorted(builders)])
-        asked = digest([key, input_shape, classes, code])
+        sides = [keyed_architecture(spec, define) for spec in (question.variant, question.scaled)]
+        code = define("ablation.networks.matching:match")
+        asked = digest([sides, question.quantity, question.by, input_shape, classes, code])
         if asked not in known:
             known[asked] = match(
                 question.variant, question.scaled, question.quantity, question.by, input_shape, classes

@@ -1,31 +1,18 @@
 """What a training job is given and what it gives back: a shard's frozen spec, and its small result file."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ablation.records.keys import references, run_key, sources
 from ablation.study.plan import Plan
-from ablation.support.digests import digest, source_digest
-
-# Who trains; the module of the architecture joins them, so that editing one family retrains no other.
-TRAINERS = ("ablation.training.run",)
 
 
-def code_digest(architecture: Mapping[str, Any]) -> str:
-    """Digest the source of all modules that train an architecture (the part ``architecture`` of a run's spec)."""
-    return source_digest([*TRAINERS, architecture["builder"].split(":")[0]])
-
-
-def run_key(spec: Mapping[str, Any], data_digest: str) -> str:
-    """Return the key of a run: a digest of its spec, of the prepared data and of the source that trains it.
-
-    A run that starts from another's weights has that one's key in its spec's place.
-    """
-    start = run_key(spec["warm_start"], data_digest) if spec["warm_start"] else None
-    own = {**spec, "warm_start": start}
-    return digest({"spec": own, "data": data_digest, "code": code_digest(spec["architecture"])})
+def shard_code(plan: Plan, variant: str) -> str:
+    """Digest the code that the runs of a variant go through: editing some of it makes the variant's shards stale."""
+    return sources().digest(references(plan.spec(variant, plan.study.seeds[0])))
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,12 @@
-"""Networks built from specs.
+"""Networks built from specs, which name all that is needed: no catalogue is read."""
 
-Apart from the catalogue, which a study is validated by: what is listed there changes no network that is built here.
-"""
-
-import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
 from ablation.networks.kit import Layers
+from ablation.support.references import resolve
 
 
 def build(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> nn.Module:
@@ -29,5 +26,5 @@ def build(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], cl
     torch.nn.Module
         Maps (batch, channels, height, width) to logits (batch, classes).
     """
-    builder = pkgutil.resolve_name(architecture["builder"])
+    builder = resolve(architecture["builder"])
     return builder(input_shape, classes, Layers.choose(architecture["layers"]), **architecture["arguments"])

@@ -2,13 +2,11 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-if TYPE_CHECKING:
-    from ablation.networks.kit import Layers
+from ablation.networks.protocols import LayerKit
 
 
 class GlobalAverage(nn.Module):
@@ -28,7 +26,7 @@ class Detached(nn.Linear):
 
 
 def gap(
-    shape: tuple[int, int, int], classes: int, layers: "Layers", hidden: Sequence[int] = (), dropout: float = 0.0
+    shape: tuple[int, int, int], classes: int, layers: LayerKit, hidden: Sequence[int] = (), dropout: float = 0.0
 ) -> nn.Module:
     """Average the maps and classify the averages; no hidden layers (Lin, Chen and Yan 2014, section 3.2)."""
     return nn.Sequential(
@@ -42,7 +40,7 @@ def gap(
 
 
 def dense(
-    shape: tuple[int, int, int], classes: int, layers: "Layers", hidden: Sequence[int] = (), dropout: float = 0.0
+    shape: tuple[int, int, int], classes: int, layers: LayerKit, hidden: Sequence[int] = (), dropout: float = 0.0
 ) -> nn.Module:
     """Flatten the maps and pass them through dense layers, each with its dropout.
 

@@ -116,7 +116,7 @@ def initialise(network: nn.Module, seed: int, level: Callable) -> None:
     seed : int
         The replicate; the stream of each parameter is named by it and by the parameter's name in the network.
     level : callable
-        A level of the factor ``initialisation`` (`ablation.networks.kit.LEVELS`).
+        A level of the factor ``initialisation``.
 
     Raises
     ------

@@ -1,111 +1,33 @@
-"""The kit of layer factories that networks are built from, and the one table of levels.
+"""The kit of layer factories that networks are built from.
 
 A network never asks which activation or norm it has: it takes a frozen `Layers` and calls it. A factor is a field of
-the kit, a level is one line of `LEVELS`.
+the kit, a level is a row of `ablation.catalogue.factors`.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
 from torch import nn
 
-from ablation.networks import heads, initialisation, norms
-from ablation.networks import shortcuts as joins
-from ablation.networks.pooling import Geometry, Pooling, average, maximum, overlapping, separate, strided
+from ablation.networks.heads import gap
+from ablation.networks.norms import after, before, no_norm
+from ablation.networks.pooling import Geometry, Pooling
+from ablation.networks.shortcuts import Placement
+from ablation.support.references import resolve
 
 
-def before(norm: nn.Module, activation: nn.Module) -> OrderedDict[str, nn.Module]:
-    """Normalise what the activation gets (Ioffe and Szegedy 2015, section 3.2)."""
-    return OrderedDict(norm=norm, activation=activation)
-
-
-def after(norm: nn.Module, activation: nn.Module) -> OrderedDict[str, nn.Module]:
-    """Normalise what the activation gives (Krizhevsky et al. 2012, section 3.3, for local response normalisation)."""
-    return OrderedDict(activation=activation, norm=norm)
-
-
-LEVELS: dict[str, dict[str, Any]] = {
-    "activation": {
-        "relu": nn.ReLU,
-        "leaky_relu": nn.LeakyReLU,
-        "gelu": nn.GELU,
-        "silu": nn.SiLU,
-        "tanh": nn.Tanh,
-        "sigmoid": nn.Sigmoid,
-        "none": nn.Identity,
-    },
-    "norm": {
-        "batch": norms.batch_norm,
-        "layer": norms.layer_norm,
-        "group": norms.group_norm,
-        "lrn": norms.local_response_norm,
-        "none": norms.no_norm,
-    },
-    "norm_placement": {
-        "before": before,
-        "after": after,
-    },
-    "residual": {
-        "identity": joins.identity,
-        "zero_padded": joins.ZeroPadded,
-        "projection": joins.Projection,
-        "projection_always": joins.ProjectionAlways,
-        "scaled": joins.Scaled,
-        "none": joins.Plain,
-        "shortcut_only": joins.ShortcutOnly,
-    },
-    "placement": {
-        "post": joins.POST,
-        "norm_after_join": joins.NORM_AFTER_JOIN,
-        "activation_before_join": joins.ACTIVATION_BEFORE_JOIN,
-        "activation_first": joins.ACTIVATION_FIRST,
-        "pre": joins.PRE,
-    },
-    "pooling": {
-        "max": maximum,
-        "average": average,
-        "strided": strided,
-    },
-    "overlap": {
-        "separate": separate,
-        "overlapping": overlapping,
-    },
-    "head": {
-        "gap": heads.gap,
-        "dense": heads.dense,
-    },
-    "output": {
-        "logits": nn.Identity,
-        "softmax": partial(nn.Softmax, dim=1),  # a mistake of the notes (002): the loss takes the softmax, too
-    },
-    "dense_layer": {
-        "trained": nn.Linear,
-        "detached": heads.Detached,
-    },
-    "dropped": {
-        "units": nn.Dropout,
-        "images": nn.Dropout1d,  # a mistake of the notes (002): on (batch, units) it drops whole images
-    },
-    "initialisation": {
-        "default": initialisation.default,
-        "xavier": initialisation.xavier,
-        "kaiming": initialisation.kaiming,
-        "kaiming_out": initialisation.kaiming_out,
-        "orthogonal": initialisation.orthogonal,
-        "gaussian0.001": partial(initialisation.gaussian, std=0.001),
-        "gaussian0.01": partial(initialisation.gaussian, std=0.01),
-        "gaussian0.1": partial(initialisation.gaussian, std=0.1),  # the notes' reading (001): a variance of 0.01
-        "half_zero": initialisation.half_zero,
-    },
-}
+def make_level(level: Mapping[str, Any]) -> Any:
+    """Return what makes the layers of a level, as the spec of a run states it: ``make`` with its ``arguments``."""
+    made = resolve(level["make"])
+    return partial(made, **level["arguments"]) if level["arguments"] else made
 
 
 @dataclass(frozen=True)
 class Layers:
-    """A choice of layers: one field a factor, each a callable that makes the layer.
+    """A choice of layers: one field per factor, each a callable that makes the layer; None where there is no such factor.
 
     Attributes
     ----------
@@ -117,7 +39,7 @@ class Layers:
         ``norm_placement(norm, activation)``, the two in their order.
     residual : callable
         ``residual(cin, cout, stride, layers)``, a module that joins ``(branch, x)``.
-    placement : ablation.networks.shortcuts.Placement
+    placement : Placement
         Where norm and activation stand in residual networks.
     pooling : callable
         ``pooling(channels, geometry, kernel, layers)``.
@@ -135,41 +57,56 @@ class Layers:
         What norms add to the variance.
     keep_bias : bool
         Whether convolutions have a bias even where a norm makes it redundant.
+    norm_shifts : bool
+        Whether the norm adds a shift of its own, which makes a bias before it redundant.
     """
 
     activation: Callable[[], nn.Module] = nn.ReLU
-    norm: Callable[[int, float], nn.Module] = norms.batch_norm
+    norm: Callable[[int, float], nn.Module] = no_norm
     norm_placement: Callable[[nn.Module, nn.Module], OrderedDict[str, nn.Module]] = before
-    residual: Callable[[int, int, int, "Layers"], nn.Module] = joins.ZeroPadded
-    placement: joins.Placement = joins.POST
-    pooling: Pooling = maximum
+    residual: Callable[[int, int, int, "Layers"], nn.Module] | None = None
+    placement: Placement | None = None
+    pooling: Pooling | None = None
     overlap: Callable[[int], int] | None = None
-    head: Callable[..., nn.Module] = heads.gap
+    head: Callable[..., nn.Module] | None = None
     output: Callable[[], nn.Module] = nn.Identity
     dense_layer: Callable[..., nn.Linear] = nn.Linear
     dropped: Callable[[float], nn.Module] = nn.Dropout
     epsilon: float = 1e-5
     keep_bias: bool = False
+    norm_shifts: bool = False
 
     @classmethod
-    def choose(cls, levels: Mapping[str, str]) -> "Layers":
-        """Make the kit of these levels; factors that are no field of the kit are somebody else's."""
-        return cls(**{f.name: LEVELS[f.name][levels[f.name]] for f in fields(cls) if f.name in levels})
+    def choose(cls, levels: Mapping[str, Mapping[str, Any]]) -> "Layers":
+        """Make the kit of the levels that the spec of a run states by factor.
 
-    @property
-    def shifted(self) -> bool:
-        """Whether the norm has a shift of its own, which makes a bias before it redundant."""
-        return self.norm not in norms.WITHOUT_SHIFT
+        Factors that are no field of the kit concern the whole network, such as its initialisation.
+        """
+        chosen = {f.name: make_level(levels[f.name]) for f in fields(cls) if f.name in levels}
+        return cls(**chosen, norm_shifts="norm" in levels and levels["norm"]["shifts"])
 
     @property
     def bias(self) -> bool:
         """Whether an affine layer before a norm carries a bias: `norm: none` must not ablate the bias too."""
-        return self.keep_bias or not self.shifted
+        return self.keep_bias or not self.norm_shifts
 
     @property
     def unit_bias(self) -> bool:
         """The same where the activation may stand between the layer and the norm: then the bias counts."""
         return self.bias or self.norm_placement is after
+
+    @property
+    def averages_maps(self) -> bool:
+        """Whether the head averages each map, so that a network may end in one map per class."""
+        return self.head is gap
+
+    def without_norm(self) -> "Layers":
+        """Return the same kit with nothing in the place of the norm."""
+        return replace(self, norm=no_norm, norm_shifts=False)
+
+    def without_activation(self) -> "Layers":
+        """Return the same kit with nothing in the place of the activation."""
+        return replace(self, activation=nn.Identity)
 
     def conv2d(
         self,

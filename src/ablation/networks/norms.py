@@ -1,4 +1,6 @@
-"""Norms: each is made by ``norm(channels, epsilon)`` and takes images and vectors alike."""
+"""Norms, made by ``norm(channels, epsilon)`` for images and vectors alike, and their place beside the activation."""
+
+from collections import OrderedDict
 
 import torch
 from torch import nn
@@ -65,4 +67,11 @@ def no_norm(channels: int, epsilon: float) -> nn.Module:
     return nn.Identity()
 
 
-WITHOUT_SHIFT = (no_norm, local_response_norm)  # the layers before these need a bias of their own
+def before(norm: nn.Module, activation: nn.Module) -> OrderedDict[str, nn.Module]:
+    """Normalise what the activation gets (Ioffe and Szegedy 2015, section 3.2)."""
+    return OrderedDict(norm=norm, activation=activation)
+
+
+def after(norm: nn.Module, activation: nn.Module) -> OrderedDict[str, nn.Module]:
+    """Normalise what the activation gives (Krizhevsky et al. 2012, section 3.3, for local response normalisation)."""
+    return OrderedDict(activation=activation, norm=norm)

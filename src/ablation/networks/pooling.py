@@ -1,14 +1,13 @@
 """Pooling: what takes the place of a window of pixels, and which window, with the output's side left as it is."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-if TYPE_CHECKING:
-    from ablation.networks.kit import Layers
+from ablation.networks.protocols import LayerKit
 
 
 class Geometry(NamedTuple):
@@ -69,21 +68,21 @@ class FittedMean(Fitted):
         return self.window(self.fit(x)) / self.window(self.fit(torch.ones_like(x[:1, :1])))
 
 
-def maximum(channels: int, geometry: Geometry, kernel: int, layers: "Layers") -> nn.Module:
+def maximum(channels: int, geometry: Geometry, kernel: int, layers: LayerKit) -> nn.Module:
     """Take the largest value of each window."""
     if kernel == geometry.kernel:
         return nn.MaxPool2d(kernel, geometry.stride, geometry.padding, ceil_mode=geometry.ceil)
     return Fitted(nn.MaxPool2d(kernel, geometry.stride), kernel, geometry, -torch.inf)
 
 
-def average(channels: int, geometry: Geometry, kernel: int, layers: "Layers") -> nn.Module:
+def average(channels: int, geometry: Geometry, kernel: int, layers: LayerKit) -> nn.Module:
     """Take the mean of each window."""
     if kernel == geometry.kernel and not geometry.padding and not geometry.ceil:
         return nn.AvgPool2d(kernel, geometry.stride)
     return FittedMean(nn.AvgPool2d(kernel, geometry.stride), kernel, geometry, 0.0)
 
 
-def strided(channels: int, geometry: Geometry, kernel: int, layers: "Layers") -> nn.Module:
+def strided(channels: int, geometry: Geometry, kernel: int, layers: LayerKit) -> nn.Module:
     """Put a strided convolution in the place of the pooling (Springenberg et al. 2015, section 2, "All-CNN")."""
     return Fitted(layers.unit(channels, channels, kernel, geometry.stride, padding=0), kernel, geometry, 0.0)
 
@@ -98,4 +97,4 @@ def overlapping(stride: int) -> int:
     return stride + 1
 
 
-Pooling = Callable[[int, Geometry, int, "Layers"], nn.Module]
+Pooling = Callable[[int, Geometry, int, LayerKit], nn.Module]

@@ -1,19 +1,18 @@
 """How a residual block joins its branch with its input, and where norm and activation stand around the join."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-if TYPE_CHECKING:
-    from ablation.networks.kit import Layers
+from ablation.networks.protocols import LayerKit
 
 
 class ZeroPadded(nn.Module):
     """Add the input to the branch: strided, with zeros for the new channels (He et al. 2015, section 4.2, option A)."""
 
-    def __init__(self, cin: int, cout: int, stride: int, layers: "Layers"):
+    def __init__(self, cin: int, cout: int, stride: int, layers: LayerKit):
         super().__init__()
         self.stride, self.extra = stride, cout - cin
 
@@ -50,7 +49,7 @@ class ShortcutOnly(ZeroPadded):
 class Projection(nn.Module):
     """Add the input to the branch, projected by a 1x1 convolution where shapes differ (He et al. 2015, option B)."""
 
-    def __init__(self, cin: int, cout: int, stride: int, layers: "Layers"):
+    def __init__(self, cin: int, cout: int, stride: int, layers: LayerKit):
         super().__init__()
         # A 1x1 convolution of stride 2 sees every other pixel. It is written as choosing these first, for torch 2.14
         # corrupts memory on the CPU in its backward pass at four to six input channels laid out channels last.
@@ -66,7 +65,7 @@ class Projection(nn.Module):
 class ProjectionAlways(Projection):
     """Add the input to the branch, projected by a 1x1 convolution in every block (He et al. 2015, option C)."""
 
-    def __init__(self, cin: int, cout: int, stride: int, layers: "Layers"):
+    def __init__(self, cin: int, cout: int, stride: int, layers: LayerKit):
         nn.Module.__init__(self)
         self.stride = stride
         self.projection = layers.conv(cin, cout, kernel=1)
@@ -75,7 +74,7 @@ class ProjectionAlways(Projection):
 class Plain(nn.Module):
     """Pass the branch on alone: the plain network that residual ones are compared with (He et al. 2015, section 3.3)."""
 
-    def __init__(self, cin: int, cout: int, stride: int, layers: "Layers"):
+    def __init__(self, cin: int, cout: int, stride: int, layers: LayerKit):
         super().__init__()
 
     def forward(self, branch: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -83,7 +82,7 @@ class Plain(nn.Module):
         return branch
 
 
-def identity(cin: int, cout: int, stride: int, layers: "Layers") -> nn.Module:
+def identity(cin: int, cout: int, stride: int, layers: LayerKit) -> nn.Module:
     """Add the input as it is where shapes agree; a block that changes the shape has no shortcut."""
     kind = ZeroPadded if cin == cout and stride == 1 else Plain
     return kind(cin, cout, stride, layers)

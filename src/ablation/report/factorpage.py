@@ -1,56 +1,21 @@
 """The page of factors: every architecture with its layer factors, levels and arguments, from the catalogue and docstrings.
 
-What a level means is said by the docstring of what makes it; `LEVEL_TEXTS` says it of what is torch's own or a mere value.
+What a level is, is said in its row of `ablation.catalogue.factors`.
 """
 
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from itertools import groupby
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic_core import PydanticUndefined
 
 from ablation.catalogue.architectures import CATALOGUE, SMALL_SIDE, Architecture, idle, refuse_shares
-from ablation.networks.kit import LEVELS
+from ablation.catalogue.factors import FACTORS, Level
 from ablation.study.schema import Recipe
 
 SOURCES = "../src/ablation/networks/families"  # seen from the page
-FACTOR_TEXTS = {
-    "activation": "The nonlinearity of every hidden layer.",
-    "norm": "What normalises the feature maps. Where nothing shifts them, the convolutions have biases.",
-    "norm_placement": "Which of norm and activation comes first after a convolution.",
-    "residual": "How a block joins its branch with its input.",
-    "placement": "Where norm and activation stand around the join of a residual block.",
-    "pooling": "What takes the place of a window of pixels.",
-    "overlap": "How wide the windows of poolings are; the side of the output stays.",
-    "head": "What comes between the last feature maps and the logits.",
-    "output": "What comes after the classifier.",
-    "dense_layer": "What the hidden dense layers are.",
-    "dropped": "What the dropout of dense layers drops.",
-    "initialisation": "How weights and biases start. Norms start as the identity.",
-}
-LEVEL_TEXTS = {
-    "activation.relu": "max(0, x) (Nair and Hinton 2010).",
-    "activation.leaky_relu": "x above zero, x / 100 below (Maas, Hannun and Ng 2013).",
-    "activation.gelu": "x times the normal distribution function of x (Hendrycks and Gimpel 2016).",
-    "activation.silu": "x times the sigmoid of x (Hendrycks and Gimpel 2016, section 4).",
-    "activation.tanh": "The hyperbolic tangent of x.",
-    "activation.sigmoid": "1 / (1 + exp(−x)).",
-    "activation.none": "Nothing: layers are linear but for norm and pooling.",
-    "placement.post": "Norm after each convolution, activation between them and after the join (He et al. 2016, figure 4a).",
-    "placement.norm_after_join": "The same with the last norm after the join (figure 4b).",
-    "placement.activation_before_join": "The same with the last activation before the join (figure 4c).",
-    "placement.activation_first": "An activation before each convolution, a norm after it (figure 4d).",
-    "placement.pre": "Norm and activation before each convolution (figure 4e, full pre-activation).",
-    "output.logits": "Nothing: the loss takes logits.",
-    "output.softmax": "A softmax. A mistake of the study notes (002): the loss takes the softmax, too.",
-    "dense_layer.trained": "A dense layer like any.",
-    "dropped.units": "Each unit by itself (Krizhevsky et al. 2012, section 4.2).",
-    "dropped.images": "Whole images. A mistake of the study notes (002): `Dropout1d` on (batch, units) drops rows.",
-    "initialisation.gaussian0.1": "The same with 0.1. A mistake of the study notes (001), which take 0.01 for a variance.",
-}
 COLUMNS = 5  # of factors: more of them do not fit beside each other on a screen
 MISTAKE = "A mistake of the study notes"
 HEAD = """\
@@ -132,27 +97,21 @@ def described(documented: Callable) -> dict[str, str]:
     return {name: text.strip() for name, text in found.items()}
 
 
-def level_text(factor: str, level: str) -> str:
+def describe_level(level: Level) -> str:
     """Say what a level is, in a sentence with its source."""
-    text, make = LEVEL_TEXTS.get(f"{factor}.{level}"), LEVELS[factor][level]
-    if text is None:
-        made, how = (make.func, make.keywords) if isinstance(make, partial) else (make, {})
-        if not (callable(made) and made.__module__.startswith("ablation.")):
-            raise LookupError(f"{factor}.{level} has no docstring of ours: say what it is in factorpage.LEVEL_TEXTS")
-        text = summary(made).rstrip(".") + "".join(f"; {name} {value}" for name, value in how.items()) + "."
-    return text.replace(MISTAKE, f"**{MISTAKE}**")
+    return level.text.replace(MISTAKE, f"**{MISTAKE}**")
 
 
 def shared_levels() -> dict[str, str]:
     """Return the layer factors that every architecture has at the same reference level, with that level."""
-    levels = {factor: {entry.layers.get(factor) for entry in CATALOGUE.values()} for factor in LEVELS}
+    levels = {factor: {entry.layers.get(factor) for entry in CATALOGUE.values()} for factor in FACTORS}
     return {factor: found.pop() for factor, found in levels.items() if len(found) == 1}
 
 
 def matrix() -> str:
     """Write the architectures against their layer factors, and why some are missing."""
     shared, reasons = shared_levels(), []
-    factors = [factor for factor in LEVELS if factor not in shared]
+    factors = [factor for factor in FACTORS if factor not in shared]
 
     def cell(entry: Architecture, factor: str) -> str:
         if factor in entry.layers:
@@ -173,8 +132,8 @@ def matrix() -> str:
 
 def levels_section(factor: str) -> str:
     """Write the levels of a layer factor."""
-    rows = [[code(level), level_text(factor, level)] for level in LEVELS[factor]]
-    return f"### {factor}\n\n{FACTOR_TEXTS[factor]}\n\n{table(['level', 'what it is'], rows)}"
+    rows = [[code(name), describe_level(level)] for name, level in FACTORS[factor].levels.items()]
+    return f"### {factor}\n\n{FACTORS[factor].text}\n\n{table(['level', 'what it is'], rows)}"
 
 
 def rules(entry: Architecture) -> list[str]:
@@ -218,7 +177,7 @@ def changes(entry: Architecture) -> Iterable[Mapping[str, Any]]:
     yield reference
     for factor, level in reference.items():
         switched = not level if isinstance(level, bool) else 0  # what a number can silence, it silences at zero
-        for other in LEVELS.get(factor) or entry.choices.get(factor) or [switched]:
+        for other in FACTORS[factor].levels if factor in FACTORS else entry.choices.get(factor) or [switched]:
             yield {**reference, factor: other}
 
 
@@ -253,7 +212,7 @@ def page() -> str:
             HEAD,
             matrix(),
             "## Levels of the layer factors\n",
-            *(levels_section(factor) for factor in LEVELS),
+            *(levels_section(factor) for factor in FACTORS),
             ARGUMENTS,
             *(family_section(module, names) for module, names in families),
             SILENCED,

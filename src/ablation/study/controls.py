@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ablation.catalogue.architectures import CATALOGUE
-from ablation.study.resolution import Design, Variant
+from ablation.study.resolution import Resolver, Variant
 from ablation.study.schema import Problem
 from ablation.support.digests import digest
 
@@ -64,7 +63,7 @@ class Controls:
 
     Parameters
     ----------
-    design : Design
+    design : Resolver
     answers : mapping of str to int
         What was found, by the question's key; empty before anything was.
 
@@ -74,7 +73,7 @@ class Controls:
         By key.
     """
 
-    def __init__(self, design: Design, answers: Mapping[str, int]):
+    def __init__(self, design: Resolver, answers: Mapping[str, int]):
         self.design, self.answers = design, answers
         self.questions: dict[str, Question] = {}
 
@@ -89,7 +88,7 @@ class Controls:
             If there is nothing of that name to scale.
         """
         scaled = self.design.variant(architecture, changes)
-        arguments = CATALOGUE[scaled.builder].arguments
+        arguments = self.design.catalogue.architectures[scaled.builder].arguments
         if type(arguments.get(by)) is not int:
             numbers = [name for name, value in arguments.items() if type(value) is int]
             raise Problem((*key, "by"), f"found {by!r}, expected an argument of {architecture!r}: {', '.join(numbers)}")

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ablation.study.levels import level_text
-from ablation.study.resolution import Design, Variant
+from ablation.study.resolution import Resolver, Variant
 from ablation.study.schema import Block, Problem
 
 
-def expand(design: Design) -> dict[str, Variant]:
+def expand(design: Resolver) -> dict[str, Variant]:
     """Return all variants of a study by id; raises StudyError with all mistakes of the grid at once."""
     found = {name: {name: design.variant(name, {})} for name in design.baselines}
     for position, block in enumerate(design.study.grid):
@@ -26,7 +26,7 @@ def expand(design: Design) -> dict[str, Variant]:
     return {id: variant for variants in found.values() for id, variant in variants.items()}
 
 
-def expand_block(design: Design, key: tuple, block: Block, architecture: str) -> Iterable[tuple[tuple, Variant]]:
+def expand_block(design: Resolver, key: tuple, block: Block, architecture: str) -> Iterable[tuple[tuple, Variant]]:
     """Yield the variants of an architecture that a block asks for, each with its place in the study."""
     before = len(design.problems)
     if block.variants:
@@ -67,7 +67,7 @@ def expand_block(design: Design, key: tuple, block: Block, architecture: str) ->
         yield where, variant
 
 
-def _combine(design: Design, key: tuple, block: Block, architecture: str) -> list[dict[str, Any]]:
+def _combine(design: Resolver, key: tuple, block: Block, architecture: str) -> list[dict[str, Any]]:
     """List the changes that a block's design asks for."""
     levels: dict[str, list[Any]] = {}
     for factor, stated in block.factors.items():

@@ -1,35 +1,14 @@
 """Levels of factors: which there are, how they are written, and the reading of one from a study."""
 
-import ast
 import re
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from ablation.catalogue.architectures import CATALOGUE
+from ablation.catalogue.catalogue import Catalogue
 from ablation.study.schema import Problem, Recipe, nearest
-
-
-@cache
-def layer_levels() -> dict[str, tuple[str, ...]]:
-    """List the levels of every layer factor.
-
-    Read from the source of `ablation.networks.kit.LEVELS`, so that a level is one line there: importing it would import
-    torch, and every start of Snakemake and of every job would pay seconds for it.
-    """
-    tree = ast.parse(Path(__file__).parents[1].joinpath("networks/kit.py").read_text(encoding="utf-8"))
-    table = next(
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.AnnAssign) and getattr(node.target, "id", "") == "LEVELS"
-    )
-    return {
-        factor.value: tuple(level.value for level in levels.keys)
-        for factor, levels in zip(table.keys, table.values, strict=True)
-    }
 
 
 def level_text(level: Any) -> str:
@@ -50,11 +29,12 @@ def recipe_entry(name: str) -> TypeAdapter:
     return TypeAdapter(Annotated[entry.annotation, entry], config=ConfigDict(strict=True, allow_inf_nan=False))
 
 
-def read_level(key: tuple, architecture: str, builder: str, factor: str, level: Any) -> Any:
+def read_level(catalogue: Catalogue, key: tuple, architecture: str, builder: str, factor: str, level: Any) -> Any:
     """Return a level in its own type.
 
     Parameters
     ----------
+    catalogue : Catalogue
     key : tuple
         Where it stands in the study.
     architecture, builder : str
@@ -68,12 +48,13 @@ def read_level(key: tuple, architecture: str, builder: str, factor: str, level: 
     Problem
         If the architecture has no such factor, or the factor no such level, with what is allowed.
     """
-    entry = CATALOGUE[builder]
+    entry = catalogue.architectures[builder]
     if factor in entry.lacks:
         raise Problem(key, f"{architecture!r} ({builder}) cannot have the factor {factor}: {entry.lacks[factor]}")
     if factor in entry.layers:
-        allowed = [name for name in layer_levels()[factor] if f"{factor}.{name}" not in entry.without]
-        if level in layer_levels()[factor] and level not in allowed:
+        known = catalogue.factors[factor].levels
+        allowed = [name for name in known if f"{factor}.{name}" not in entry.without]
+        if isinstance(level, str) and level in known and level not in allowed:
             raise Problem(key, f"{builder} cannot have {factor} {level}: {entry.without[f'{factor}.{level}']}")
         if level not in allowed:
             raise Problem(
@@ -95,7 +76,7 @@ def read_level(key: tuple, architecture: str, builder: str, factor: str, level: 
     if factor in Recipe.model_fields:
         # Alone: whether the entries of a recipe fit together is a question to the whole variant.
         try:
-            return recipe_entry(factor).validate_python(level)
+            return recipe_entry(factor).validate_python(level, context=catalogue)
         except ValidationError as error:
             raise Problem(key, f"found {level!r}: {error.errors()[0]['msg']}") from None
     allowed = [*entry.layers, *entry.arguments, *Recipe.model_fields]

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ablation.catalogue.architectures import CATALOGUE
-from ablation.catalogue.metrics import METRICS
+from ablation.catalogue.catalogue import OURS, Catalogue
+from ablation.catalogue.metrics import Metric
+from ablation.catalogue.sources import Source
 from ablation.study.controls import Controls
 from ablation.study.expansion import expand, expand_block
-from ablation.study.resolution import Design, Variant
+from ablation.study.resolution import Resolver, Variant
 from ablation.study.schema import Claim, Problem, Recipe, Study, nearest
+from ablation.study.specs import code_spec, diagnostics_spec, measures_spec
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Plan:
         The study's name, which is that of its file.
     answers : mapping of str to int
         The values of the controls of equal size, as far as they were found.
+    catalogue : Catalogue
+        What the study may name.
 
     Attributes
     ----------
@@ -57,9 +61,15 @@ class Plan:
         With all mistakes at once.
     """
 
-    def __init__(self, study: Study, name: str, answers: Mapping[str, int] = MappingProxyType({})):
-        self.study, self.name, self.answers = study, name, answers
-        self._design = Design(study)
+    def __init__(
+        self,
+        study: Study,
+        name: str,
+        answers: Mapping[str, int] = MappingProxyType({}),
+        catalogue: Catalogue = OURS,
+    ):
+        self.study, self.name, self.answers, self.catalogue = study, name, answers, catalogue
+        self._design = Resolver(study, catalogue)
         self._check_metrics()
         self._design.stop_if_wrong()
         self._controls = Controls(self._design, answers)
@@ -86,21 +96,32 @@ class Plan:
         Returns
         -------
         dict
-            ``architecture``, ``recipe``, ``data``, ``seed``, ``diagnostics`` (epochs), ``shifted`` (whether the test
-            images are seen shifted, too), and ``warm_start``: the spec of the
-            run that it starts from, or None.
+            ``architecture``, ``recipe``, ``code``, ``diagnostics`` and ``measures`` (see `ablation.study.specs`),
+            ``data``, ``seed``, and ``warm_start``: the spec of the run that it starts from, or None.
         """
         levels = self.variants[variant].levels
         source = levels["warm_start"]
+        recipe = {entry: levels[entry] for entry in Recipe.model_fields if entry != "warm_start"}
         return {
             "architecture": self.variants[variant].architecture_spec(),
-            "recipe": {entry: levels[entry] for entry in Recipe.model_fields if entry != "warm_start"},
+            "recipe": recipe,
+            "code": code_spec(self.catalogue, recipe),
             "data": self.study.data.model_dump(),
             "seed": seed,
-            "diagnostics": sorted(self.study.diagnostics),
-            "shifted": "shifted_accuracy" in self._asked,
+            "diagnostics": diagnostics_spec(self.catalogue, levels.get("activation"), self.study.diagnostics),
+            "measures": measures_spec(self.catalogue, self._asked),
             "warm_start": None if source == "none" else self.spec(source, seed),
         }
+
+    @property
+    def source(self) -> Source:
+        """Where the data come from."""
+        return self.catalogue.sources[self.study.data.name]
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """What can be measured, by name."""
+        return self.catalogue.metrics
 
     @property
     def _asked(self) -> set[str]:
@@ -113,7 +134,7 @@ class Plan:
 
     def settled(self, answers: Mapping[str, int]) -> "Plan":
         """Return the same plan with the values of its controls."""
-        return Plan(self.study, self.name, answers)
+        return Plan(self.study, self.name, answers, self.catalogue)
 
     @property
     def factors(self) -> list[str]:
@@ -131,7 +152,7 @@ class Plan:
         found = []
         for architecture in self.study.architectures:
             mine = [variant for variant in self.variants.values() if variant.architecture == architecture]
-            for factor in CATALOGUE[self._design.builder(architecture)].arguments:
+            for factor in self.catalogue.architectures[self._design.builder(architecture)].arguments:
                 along = [variant for variant in mine if set(variant.changed) <= {factor} and not variant.control]
                 if len(along) > 2 and all(type(variant.levels.get(factor)) in (int, float) for variant in along):
                     along.sort(key=lambda variant: variant.levels[factor])
@@ -167,14 +188,14 @@ class Plan:
 
     def _check_metric(self, key: tuple, metric: str) -> bool:
         """Note a problem unless the study will have the metric."""
-        if not self._design.choose(key, metric, METRICS, "a metric"):
+        if not self._design.choose(key, metric, self.metrics, "a metric"):
             return False
         if metric.startswith("validation_") and not self.study.data.validation:
             self._design.refuse(
                 key, f"found {metric!r}, but data.validation is 0: there are no images to measure it on"
             )
             return False
-        needed = METRICS[metric].needs
+        needed = self.metrics[metric].needs
         if needed and not getattr(self.study, needed):
             example = {
                 "diagnostics": "epochs there, such as [0]",

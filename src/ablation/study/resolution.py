@@ -1,4 +1,4 @@
-"""The design of a study: its architectures with their baselines, and the variants that changes make of them."""
+"""What a study states, resolved: its architectures with their baselines, and the variants that changes make of them."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,10 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ablation.catalogue.architectures import CATALOGUE, idle
+from ablation.catalogue.architectures import idle
+from ablation.catalogue.catalogue import OURS, Catalogue
+from ablation.catalogue.recipes import parse_augmentation
 from ablation.catalogue.sources import input_shape
 from ablation.study.levels import level_text, read_level
 from ablation.study.schema import NAME, Problem, Recipe, Study, StudyError, nearest
+from ablation.study.specs import architecture_spec
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Variant:
     levels: dict[str, Any] = field(hash=False)
     changed: dict[str, Any] = field(hash=False)
     named: dict[str, str] = field(default_factory=dict, hash=False)
+    catalogue: Catalogue = field(default=OURS, hash=False, compare=False, repr=False)
 
     @property
     def control(self) -> bool:
@@ -45,20 +49,17 @@ class Variant:
 
     def architecture_spec(self) -> dict[str, Any]:
         """State all that determines the network, in plain data: what `ablation.networks.build.build` takes."""
-        entry = CATALOGUE[self.builder]
-        return {
-            "builder": entry.builder,
-            "layers": {factor: self.levels[factor] for factor in entry.layers},
-            "arguments": {factor: self.levels[factor] for factor in entry.arguments},
-        }
+        return architecture_spec(self.catalogue, self.builder, self.levels)
 
 
-class Design:
+class Resolver:
     """The architectures of a study, and all that was found wrong with it so far.
 
     Parameters
     ----------
     study : Study
+    catalogue : Catalogue
+        What it may name.
 
     Attributes
     ----------
@@ -68,9 +69,9 @@ class Design:
         What was found wrong; whoever reads on in spite of it gets more of them together.
     """
 
-    def __init__(self, study: Study):
-        self.study = study
-        shape = input_shape(study.data.model_dump())
+    def __init__(self, study: Study, catalogue: Catalogue = OURS):
+        self.study, self.catalogue = study, catalogue
+        shape = input_shape(study.data.model_dump(), catalogue.sources[study.data.name])
         self._side = study.data.side or (shape[1] if shape else None)  # pixels; None where only the data know
         self.problems: list[Problem] = []
         self.baselines = self._resolve_architectures()
@@ -98,7 +99,7 @@ class Design:
 
     def level(self, key: tuple, architecture: str, factor: str, level: Any) -> Any:
         """Return a level of an architecture in its own type, or raise the Problem with it."""
-        return read_level(key, architecture, self.builder(architecture), factor, level)
+        return read_level(self.catalogue, key, architecture, self.builder(architecture), factor, level)
 
     def levels(self, key: tuple, architecture: str, stated: Mapping[str, Any]) -> dict[str, Any]:
         """Return levels in their own types; those that are none are noted and left out."""
@@ -120,11 +121,12 @@ class Design:
         changed = {f: level for f, level in sorted(changes.items()) if f in named or level != base[f]}
         parts = [architecture, *(f"{f}.{named.get(f) or level_text(level)}" for f, level in changed.items())]
         levels = {**base, **changed}
-        return Variant("-".join(parts), architecture, self.builder(architecture), levels, changed, dict(named))
+        id, builder = "-".join(parts), self.builder(architecture)
+        return Variant(id, architecture, builder, levels, changed, dict(named), self.catalogue)
 
     def check_sense(self, key: tuple, architecture: str, levels: dict[str, Any], changed: dict[str, Any]) -> None:
         """Refuse a combination of levels that means nothing, with the reason."""
-        entry = CATALOGUE[self.builder(architecture)]
+        entry = self.catalogue.architectures[self.builder(architecture)]
         mine = {factor: levels[factor] for factor in (*entry.layers, *entry.arguments)}
         reason = entry.refuse(mine)
         if reason:
@@ -139,14 +141,17 @@ class Design:
             if factor in changed:
                 self.refuse(key, f"{factor}: {changed[factor]!r} would change nothing: {why}")
         try:
-            recipe = Recipe.model_validate({entry: levels[entry] for entry in Recipe.model_fields})
+            recipe = Recipe.model_validate(
+                {entry: levels[entry] for entry in Recipe.model_fields}, context=self.catalogue
+            )
         except ValidationError as error:
             self.refuse(key, f"found {changed or levels}: {error.errors()[0]['msg']}")
             return
-        shift = max(map(int, re.findall(r"translate([0-9]+)", recipe.augmentation)), default=0)
-        if self._side and self._side <= shift:
-            wanted = f"a translation by less than the {self._side} pixels of an image, which its mirror fills"
-            self.refuse(key, f"found the augmentation {recipe.augmentation!r}, expected {wanted}")
+        known = self.catalogue.augmentations
+        for name, amount in parse_augmentation(recipe.augmentation, known):
+            if known[name].below_side and self._side and self._side <= amount:
+                wanted = f"{name} by less than the {self._side} pixels of an image's side"
+                self.refuse(key, f"found the augmentation {recipe.augmentation!r}, expected {wanted}")
         for entry, why in recipe.without_effect().items():
             if entry in changed:
                 self.refuse(key, f"{entry}: {changed[entry]!r} would change nothing: {why}")
@@ -157,10 +162,10 @@ class Design:
             key = ("architectures", name)
             if not re.match(NAME, name):
                 self.refuse(key, f"found the name {name!r}, expected letters, digits and _ only")
-            elif self.choose(
-                (*key, "builder") if stated.builder else key, stated.builder or name, CATALOGUE, "an architecture"
-            ):
-                entry = CATALOGUE[stated.builder or name]
+                continue
+            builder, known = stated.builder or name, self.catalogue.architectures
+            if self.choose((*key, "builder") if stated.builder else key, builder, known, "an architecture"):
+                entry = known[builder]
                 levels = {**entry.layers, **entry.arguments, **self.study.recipe.model_dump()}
                 for factor, level in stated.baseline.items():
                     try:

@@ -1,28 +1,22 @@
 """What a study is: the models of its file."""
 
 import difflib
-import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from ablation.catalogue.architectures import CATALOGUE
-from ablation.catalogue.metrics import METRICS
-from ablation.catalogue.sources import SOURCES
+from ablation.catalogue.catalogue import OURS, Catalogue
+from ablation.catalogue.recipes import (
+    OPTIMIZERS,
+    SCHEDULES,
+    augmentation_pattern,
+    describe_augmentations,
+    parse_augmentation,
+)
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_]*$"
-# What `ablation.training.recipe` can do to a training image, and what may follow the name: pixels or per cent.
-AUGMENTATIONS = {
-    "crop": "[1-9][0-9]*",
-    "translate": "[1-9][0-9]*",
-    "flip": "",
-    "cutout": "[1-9][0-9]*",
-    "colour": "(100|[1-9][0-9]?)",
-}
-_ONE = "(" + "|".join(name + amount for name, amount in AUGMENTATIONS.items()) + ")"
-AUGMENTATION = rf"^(none|{_ONE}(\+{_ONE})*)$"
 
 
 def nearest(word: Any, allowed: Iterable[str]) -> str:
@@ -43,10 +37,11 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
-def _know_augmentation(text: str) -> str:
-    if not re.fullmatch(AUGMENTATION, text):
-        forms = "crop4, translate4, flip, cutout8 or colour20, with any pixels or per cent up to 100"
-        raise PydanticCustomError("augmentation", f"none, or parts joined by +, each like {forms}")
+def _know_augmentation(text: str, info: ValidationInfo) -> str:
+    try:
+        parse_augmentation(text, Catalogue.of(info.context).augmentations)
+    except ValueError as error:
+        raise PydanticCustomError("augmentation", str(error)) from None
     return text
 
 
@@ -62,7 +57,7 @@ Share = Annotated[Number, Field(ge=0, lt=1)]
 class Data(Strict):
     """Which images, and how they are split."""
 
-    name: str = Field(description=f"The data set: {', '.join(SOURCES)}.")
+    name: str = Field(description=f"The data set: {', '.join(OURS.sources)}.")
     folder: str | None = Field(
         None,
         min_length=1,
@@ -98,10 +93,11 @@ class Data(Strict):
     split_seed: Whole = Field(0, ge=0, description="Names the draw of the split; the same for every seed of the study.")
 
     @model_validator(mode="after")
-    def know_the_name(self) -> "Data":
+    def know_the_name(self, info: ValidationInfo) -> "Data":
         """Refuse a data set that nobody can read."""
-        if self.name not in SOURCES:
-            raise PydanticCustomError("name", "unknown data set", {"key": "name", "allowed": list(SOURCES)})
+        known = Catalogue.of(info.context).sources
+        if self.name not in known:
+            raise PydanticCustomError("name", "unknown data set", {"key": "name", "allowed": list(known)})
         return self
 
     @model_validator(mode="after")
@@ -123,7 +119,7 @@ class Recipe(Strict):
 
     epochs: Whole = Field(gt=0, description="Passes over the training images.")
     batch_size: Whole = Field(gt=0, description="Images a step; the last step of an epoch may have fewer.")
-    optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="The optimiser.")
+    optimizer: Literal[*OPTIMIZERS] = Field("sgd", description="The optimiser.")
     lr: Number = Field(gt=0, description="Learning rate at its highest.")
     momentum: Number = Field(0.0, ge=0, lt=1, description="Momentum of SGD.")
     nesterov: bool = Field(False, description="Whether the momentum of SGD is Nesterov's.")
@@ -132,7 +128,7 @@ class Recipe(Strict):
     )
     weight_decay: Number = Field(0.0, ge=0, description="L2 penalty on all parameters (adamw: decoupled decay).")
     label_smoothing: Number = Field(0.0, ge=0, lt=1, description="Share of the target spread over all classes.")
-    schedule: Literal["constant", "step", "cosine", "linear"] = Field(
+    schedule: Literal[*SCHEDULES] = Field(
         "constant", description="How the learning rate falls, step by step, after the warm-up."
     )
     milestones: Annotated[tuple[Number, ...], BeforeValidator(_as_tuple)] = Field(
@@ -147,11 +143,9 @@ class Recipe(Strict):
     warmup_epochs: Number = Field(0.0, ge=0, description="Epochs in which the rate rises linearly from zero.")
     augmentation: Annotated[str, AfterValidator(_know_augmentation)] = Field(
         "none",
-        description="What happens to each training image, joined by +: crop4 (pad by 4 pixels of the mean colour, crop at "
-        "random, which shifts it by up to 4), translate4 (the same, padded with the image's mirror), flip (mirror every "
-        "other one), cutout8 (grey out a square of 8 pixels), colour20 (change brightness, contrast and saturation by up "
-        "to 20 per cent). Or: none.",
-        json_schema_extra={"pattern": AUGMENTATION},
+        description="What happens to each training image, joined by +: "
+        f"{describe_augmentations(OURS.augmentations)}. Or: none.",
+        json_schema_extra={"pattern": augmentation_pattern(OURS.augmentations)},
     )
 
     @model_validator(mode="after")
@@ -182,7 +176,8 @@ class StudyArchitecture(Strict):
     """An architecture of the study: a builder with its baseline."""
 
     builder: str | None = Field(
-        None, description=f"Name in the catalogue ({', '.join(CATALOGUE)}); without it, the architecture's own name."
+        None,
+        description=f"Name in the catalogue ({', '.join(OURS.architectures)}); without it, the architecture's own name.",
     )
     baseline: dict[str, Any] = Field(
         {}, description="Reference level of each factor; what is left out has the catalogue's reference level."
@@ -274,7 +269,7 @@ class Study(Strict):
     metrics: list[str] = Field(
         ["test_accuracy"],
         min_length=1,
-        description=f"What is compared, the most important first: {', '.join(METRICS)}.",
+        description=f"What is compared, the most important first: {', '.join(OURS.metrics)}.",
     )
     diagnostics: Annotated[tuple[Annotated[Whole, Field(ge=0)], ...], BeforeValidator(_as_tuple)] = Field(
         (),

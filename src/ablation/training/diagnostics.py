@@ -13,21 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
-PROBE = 256  # images at most: enough for a share of a percent, few enough to leave it on
+from ablation.support.references import resolve
+
 AFFINE = (nn.Conv2d, nn.Linear)
 SMALLEST = torch.finfo(torch.float32).tiny
-
-# What counts as a saturated output y of an input x. Sigmoid and tanh: within a fiftieth of the range from a bound, where
-# the slope is below 8 % of its largest. ReLU: zero, which is called inactive; leaky ReLU: on its small slope. GELU and
-# SiLU come back to zero as x falls, but slowly: below -3 and -6 their slopes are smaller than 0.0125 in magnitude.
-SATURATED: dict[type[nn.Module], Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
-    nn.Sigmoid: lambda x, y: (y < 0.02) | (y > 0.98),
-    nn.Tanh: lambda x, y: y.abs() > 0.96,
-    nn.ReLU: lambda x, y: y == 0,
-    nn.LeakyReLU: lambda x, y: y < 0,
-    nn.GELU: lambda x, y: x < -3,
-    nn.SiLU: lambda x, y: x < -6,
-}
 
 Quantities = dict[str, torch.Tensor]
 Measure = Callable[[torch.Tensor, torch.Tensor], Quantities]  # of a layer's input and output
@@ -38,16 +27,27 @@ def norm(values: torch.Tensor) -> torch.Tensor:
     return torch.linalg.vector_norm(values.detach(), dtype=torch.float64)
 
 
-def saturation(kind: type[nn.Module], x: torch.Tensor, y: torch.Tensor) -> Quantities:
+def saturation(bounds: Mapping[str, Any], x: torch.Tensor, y: torch.Tensor) -> Quantities:
     """Measure an activation's output y of its input x, both (images, channels, ...).
+
+    Parameters
+    ----------
+    bounds : mapping
+        ``low``, ``high`` (None for no bound) and ``of`` (``input`` or ``output``), as
+        `ablation.catalogue.factors.Saturation` has them.
+    x, y : torch.Tensor
 
     Returns
     -------
     dict
-        ``saturated``: share of the outputs that `SATURATED` says are; ``dead``: share of the channels of which every
-        output is, for all images and positions.
+        ``saturated``: share of the values at or beyond a bound; ``dead``: share of the channels of which every value is,
+        for all images and positions.
     """
-    saturated = SATURATED[kind](x, y)
+    values = x if bounds["of"] == "input" else y
+    low, high = bounds["low"], bounds["high"]
+    saturated = values <= (-math.inf if low is None else low)
+    if high is not None:
+        saturated |= values >= high
     # Counts by channel serve both; `all` over several dimensions is slow on the CPU.
     counts = saturated.sum(dim=(0, *range(2, saturated.dim())))
     return {
@@ -119,6 +119,9 @@ class Probe:
         Maps the network's outputs in training mode and the labels to the scalar that training minimises.
     seed : int
         Of the random numbers (dropout) that a measurement draws: the same ones every time.
+    bounds : mapping or None
+        What counts as saturated, see `saturation`, of the layers of the kind ``layer``, a reference; None where nothing
+        does.
     """
 
     def __init__(
@@ -128,8 +131,11 @@ class Probe:
         labels: torch.Tensor,
         loss: Callable[[Any, torch.Tensor], torch.Tensor],
         seed: int,
+        bounds: Mapping[str, Any] | None = None,
     ):
         self.network, self.images, self.labels, self.loss, self.seed = network, images, labels, loss, seed
+        self.bounds = bounds
+        self.activation = type(resolve(bounds["layer"])()) if bounds else None
         self.affine = {name: layer for name, layer in network.named_modules() if isinstance(layer, AFFINE)}
         self._before: dict[str, torch.Tensor] = {}
 
@@ -189,8 +195,8 @@ class Probe:
         for name, layer in self.network.named_modules():
             if isinstance(layer, AFFINE):
                 yield "affine", name, layer, later
-            if type(layer) in SATURATED:
-                yield "activation", name, layer, partial(saturation, type(layer))
+            if type(layer) is self.activation:
+                yield "activation", name, layer, partial(saturation, self.bounds)
             if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.track_running_stats:
                 yield "norm", name, layer, later
             if getattr(layer, "sources", None):
@@ -222,22 +228,22 @@ class Probe:
             seen["norm"][name] = drift(layer, before, {buffer: buffers[f"{name}.{buffer}"] for buffer in before})
         return seen, loss
 
+    @staticmethod
+    def gradient_ratio(rows: Sequence[Mapping[str, Any]]) -> float | None:
+        """Return log10 of the first layer's gradient over the last one's, at the first epoch that was measured.
 
-def gradient_ratio(rows: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return log10 of the first layer's gradient over the last one's, at the first epoch that was measured.
+        Parameters
+        ----------
+        rows : sequence of mapping
+            As `Probe.measure` returns them.
 
-    Parameters
-    ----------
-    rows : sequence of mapping
-        As `Probe.measure` returns them.
-
-    Returns
-    -------
-    float or None
-        Of the RMS gradients of the affine layers; very negative where the gradient vanishes on its way back. A first
-        gradient of zero counts as the smallest normal float32. None without rows or without a last gradient.
-    """
-    flow = [row["value"] for row in rows if row["quantity"] == "gradient_rms" and row["epoch"] == rows[0]["epoch"]]
-    if not flow or not all(map(math.isfinite, flow)) or flow[-1] == 0:
-        return None
-    return math.log10(max(flow[0], SMALLEST) / flow[-1])
+        Returns
+        -------
+        float or None
+            Of the RMS gradients of the affine layers; very negative where the gradient vanishes on its way back. A first
+            gradient of zero counts as the smallest normal float32. None without rows or without a last gradient.
+        """
+        flow = [row["value"] for row in rows if row["quantity"] == "gradient_rms" and row["epoch"] == rows[0]["epoch"]]
+        if not flow or not all(map(math.isfinite, flow)) or flow[-1] == 0:
+            return None
+        return math.log10(max(flow[0], SMALLEST) / flow[-1])

@@ -11,28 +11,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
 from torch.nn.modules.dropout import _DropoutNd
 
 from ablation.networks.build import build
 from ablation.networks.initialisation import inherit, initialise
-from ablation.networks.kit import LEVELS
+from ablation.networks.kit import make_level
 from ablation.support.randomness import stream, stream_seed
-from ablation.training.diagnostics import PROBE, Probe, gradient_ratio
-from ablation.training.recipe import learning_rate, make_augmentation, make_optimizer
+from ablation.support.references import resolve
+from ablation.training.augmentation import make_augmentation
+from ablation.training.evaluation import Part, accuracy, evaluate, number
+from ablation.training.objective import objective
+from ablation.training.optimisation import learning_rate
 
-EVALUATION_BATCH = 1024
-EVALUATION_PIXELS = 2**22  # of a channel, in one batch: 1024 images of 64 pixels a side, or 83 of 224
-AUXILIARY = 0.3  # weight of auxiliary losses: Szegedy et al. 2015, section 5
-
-
-@dataclass(frozen=True)
-class Part:
-    """Images (n, channels, height, width), normalised, and labels (n,), both on the device of training."""
-
-    images: torch.Tensor
-    labels: torch.Tensor
+PROBE = 256  # images to diagnose at most: enough for a share of a percent, few enough to leave it on
 
 
 @dataclass(frozen=True)
@@ -45,7 +36,7 @@ class Result:
         ``completed``; ``stuck`` if the training accuracy ended no better than naming the commonest class; ``diverged``
         if the loss became infinite or no number.
     curves : list of dict
-        A row an epoch: epoch (from 1), train and validation loss (nats) and accuracy (share; None without validation
+        One row per epoch: epoch (from 1), train and validation loss (nats) and accuracy (share; None without validation
         images), learning rate of the epoch's last step, seconds, and the time of its end (seconds since 1970).
     metrics : dict of str to float or None
         The final metrics; None where a diverged run has none, and for a part without images.
@@ -75,107 +66,6 @@ def be_deterministic() -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def put_on_device(
-    arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any], device: torch.device
-) -> dict[str, Part]:
-    """Standardise the images by the training images' mean and deviation, if the study says so, and keep them on the device.
-
-    Parameters
-    ----------
-    arrays, manifest
-        As `ablation.data.datasets.read` returns them.
-    device : torch.device
-
-    Returns
-    -------
-    dict of str to Part
-        ``train``, ``validation`` and ``test``.
-    """
-    channels = len(manifest["mean"])
-    scale = (
-        (manifest["mean"], manifest["std"])
-        if manifest["data"]["standardised"]
-        else ([0.0] * channels, [1.0] * channels)
-    )
-    mean, std = (torch.tensor(values, device=device)[:, None, None] for values in scale)
-    return {
-        part: Part(
-            # In place: large images exist once as floating point numbers, not four times.
-            torch.tensor(arrays[f"{part}_images"], device=device).float().div_(255).sub_(mean).div_(std),
-            torch.tensor(arrays[f"{part}_labels"], device=device),
-        )
-        for part in ("train", "validation", "test")
-    }
-
-
-def objective(
-    outputs: torch.Tensor | tuple[torch.Tensor, ...], labels: torch.Tensor, recipe: Mapping[str, Any]
-) -> torch.Tensor:
-    """Return the loss that training minimises.
-
-    Parameters
-    ----------
-    outputs : torch.Tensor or tuple of torch.Tensor
-        Logits (n, classes); or, of a network with auxiliary classifiers in training mode, the main one's and then theirs.
-    labels : torch.Tensor
-        (n,).
-    recipe : mapping
-        Its ``label_smoothing`` counts.
-
-    Returns
-    -------
-    torch.Tensor
-        Mean cross-entropy in nats, plus `AUXILIARY` times that of each auxiliary classifier.
-    """
-    main, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
-    smoothing = recipe["label_smoothing"]
-    loss = functional.cross_entropy(main, labels, label_smoothing=smoothing)
-    for logits in auxiliary:
-        loss = loss + AUXILIARY * functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-    return loss
-
-
-@torch.no_grad()
-def evaluate(network: nn.Module, part: Part) -> tuple[float | None, np.ndarray]:
-    """Evaluate in evaluation mode.
-
-    Returns
-    -------
-    loss : float or None
-        Mean cross-entropy in nats, without label smoothing; None for a part without images.
-    correct : numpy.ndarray
-        bool (n,).
-    """
-    if not len(part.labels):
-        return None, np.zeros(0, bool)
-    network.eval()
-    size = max(1, min(EVALUATION_BATCH, EVALUATION_PIXELS // part.images[0, 0].numel()))
-    batches = zip(part.images.split(size), part.labels.split(size), strict=True)
-    losses, hits = [], []
-    for images, labels in batches:
-        logits = network(images)
-        losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
-        hits.append(logits.argmax(1) == labels)
-    return torch.stack(losses).sum().item() / len(part.labels), torch.cat(hits).cpu().numpy()
-
-
-def shift(images: torch.Tensor, pixels: int, axis: int) -> torch.Tensor:
-    """Shift images (n, channels, height, width) along an axis; what comes in is zero, the mean colour or black."""
-    shifted = images.roll(pixels, axis)
-    shifted.narrow(axis, 0 if pixels > 0 else images.shape[axis] + pixels, abs(pixels)).zero_()
-    return shifted
-
-
-def accuracy(correct: np.ndarray) -> float | None:
-    """Return the share that is correct; None of nothing."""
-    return float(correct.mean()) if correct.size else None
-
-
-def number(value: float | None) -> float | None:
-    """Return a number as it is, and None in the place of one that is infinite or NaN."""
-    return value if value is None or math.isfinite(value) else None
-
-
 class Run:
     """One run in training; `epoch` by `epoch`, it can stop after any and go on from its `state`.
 
@@ -199,31 +89,33 @@ class Run:
         self.parts, self.recipe, self.seed = parts, spec["recipe"], spec["seed"]
         images = parts["train"].images
         network = build(spec["architecture"], tuple(images.shape[1:]), classes)
-        initialise(network, self.seed, LEVELS["initialisation"][spec["architecture"]["layers"]["initialisation"]])
+        initialise(network, self.seed, make_level(spec["architecture"]["layers"]["initialisation"]))
         if start is not None:
             inherit(network, start)
         self.network = network.to(images.device)
-        self.optimizer = make_optimizer(self.network.parameters(), self.recipe)
-        self.augment = make_augmentation(self.recipe["augmentation"])
+        self.optimizer = resolve(spec["code"]["optimizer"])(self.network.parameters(), self.recipe)
+        self.schedule = resolve(spec["code"]["schedule"])
+        self.augment = make_augmentation(spec["code"]["augmentation"])
         # Dropout draws from torch's global stream, which is named anew at each step; without dropout nobody draws.
         self.draws = any(isinstance(layer, _DropoutNd) and layer.p > 0 for layer in self.network.modules())
         self.curves: list[dict[str, float | None]] = []
-        self.shifted = spec["shifted"]  # to see the test images four times more is not for everyone
-        self.chosen = frozenset(spec["diagnostics"])  # the epochs to diagnose
-        self.probe = self._make_probe() if self.chosen else None
+        self.measures = spec["measures"]
+        self.to_diagnose = frozenset(spec["diagnostics"]["epochs"]) if spec["diagnostics"] else frozenset()
+        self.probe = self._make_probe(spec["diagnostics"]) if spec["diagnostics"] else None
         self.diagnosed: list[dict[str, Any]] = []
         self.seconds = {"train": 0.0, "evaluate": 0.0, "diagnostics": 0.0}
 
-    def _make_probe(self) -> Probe:
+    def _make_probe(self, diagnostics: Mapping[str, Any]) -> Any:
         """Choose the training images that every diagnosis looks at, and how it sees them: without augmentation."""
         train = self.parts["train"]
         chosen = torch.randperm(len(train.labels), generator=stream(self.seed, "probe"))[:PROBE].to(train.labels.device)
-        return Probe(
+        return resolve(diagnostics["make"])(
             self.network,
             train.images[chosen],
             train.labels[chosen],
             partial(objective, recipe=self.recipe),
             stream_seed(self.seed, "diagnostics"),
+            diagnostics["saturation"],
         )
 
     @property
@@ -263,7 +155,7 @@ class Run:
         epoch, train = len(self.curves), self.parts["train"]
         if epoch == 0:
             self._diagnose(0)
-        if epoch + 1 in self.chosen:
+        if epoch + 1 in self.to_diagnose:
             with self._diagnosing():
                 self.probe.remember()
         start = time.perf_counter()
@@ -289,7 +181,7 @@ class Run:
         return row
 
     def _diagnose(self, epoch: int) -> None:
-        if epoch in self.chosen:
+        if epoch in self.to_diagnose:
             with self._diagnosing():
                 self.diagnosed += self.probe.measure(epoch)
 
@@ -314,7 +206,7 @@ class Run:
         rate = 0.0
         for position, batch in enumerate(batches):
             step = epoch * len(batches) + position
-            rate = learning_rate(self.recipe, step, len(batches))
+            rate = learning_rate(self.recipe, self.schedule, step, len(batches))
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             if self.draws:
@@ -339,10 +231,8 @@ class Run:
         for name, part in self.parts.items():
             loss, correct[name] = evaluate(self.network, part)
             metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = loss, accuracy(correct[name])
-        if self.shifted:
-            metrics["shifted_accuracy"] = self._shifted_accuracy()
-        metrics["generalisation_gap"] = metrics["train_accuracy"] - metrics["test_accuracy"]
-        metrics["gradient_ratio"] = gradient_ratio(self.diagnosed)
+        metrics |= self._measure()
+        metrics["gradient_ratio"] = self.probe.gradient_ratio(self.diagnosed) if self.probe else None
         status = self._status(metrics["train_accuracy"])
         if status == "diverged" or any(
             metrics[f"{name}_loss"] != number(metrics[f"{name}_loss"]) for name in self.parts
@@ -368,16 +258,15 @@ class Run:
             [{**row, "value": number(row["value"])} for row in self.diagnosed],
         )
 
-    def _shifted_accuracy(self) -> float:
-        """Return the mean test accuracy on images shifted by an eighth of their side, each way in turn."""
+    @torch.no_grad()
+    def _measure(self) -> dict[str, float]:
+        """Return the metrics that the study asks for beside those that every record has."""
+        self.network.eval()
         test = self.parts["test"]
-        pixels = max(1, test.images.shape[-1] // 8)
-        accuracies = []
-        for axis in (2, 3):
-            for way in (pixels, -pixels):
-                _, correct = evaluate(self.network, Part(shift(test.images, way, axis), test.labels))
-                accuracies.append(accuracy(correct))
-        return float(np.mean(accuracies))
+        return {
+            name: float(resolve(reference)(self.network, test.images, test.labels))
+            for name, reference in self.measures.items()
+        }
 
     def _status(self, train_accuracy: float) -> str:
         if self.diverged:
@@ -394,7 +283,7 @@ def train(
     parts: Mapping[str, Part],
     classes: int,
     state: Mapping[str, Any] | None = None,
-    on_epoch: Callable[[Run], None] = lambda run: None,
+    on_epoch: Callable[[Run], None] | None = None,
     start: Mapping[str, torch.Tensor] | None = None,
 ) -> Result:
     """Train a run to its end.
@@ -407,7 +296,7 @@ def train(
     classes : int
     state : mapping, optional
         Where an interrupted training of the same spec stopped.
-    on_epoch : callable
+    on_epoch : callable, optional
         Called with the run after each epoch.
     start : mapping of str to torch.Tensor, optional
         Weights of another network to start from.
@@ -421,5 +310,6 @@ def train(
         run.resume(state)
     while not run.finished:
         run.epoch()
-        on_epoch(run)
+        if on_epoch:
+            on_epoch(run)
     return run.result()

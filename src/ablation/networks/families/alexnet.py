@@ -5,11 +5,9 @@ the channels that lies on their own GPU, here as two groups. torchvision's netwo
 parallelizing convolutional neural networks" (Krizhevsky 2014), without groups and with a padded first convolution.
 """
 
-from dataclasses import replace
-
 from torch import nn
 
-from ablation.networks.kit import LEVELS, Layers
+from ablation.networks.kit import Layers
 from ablation.networks.scaling import has_small_stem, scaled
 from ablation.networks.stack import Stack
 
@@ -63,7 +61,7 @@ def alexnet(
         ``published``: an 11x11 convolution of stride 4; ``small``: 3x3 of stride 1; ``fit``: by the input.
     """
     published, padding = FORMS[form]
-    bare = replace(layers, norm=LEVELS["norm"]["none"])
+    bare = layers.without_norm()
     body = Stack(input_shape)
     for position, (channels, kernel) in enumerate(zip(published, KERNELS, strict=True), 1):
         kit = layers if position <= normalised else bare

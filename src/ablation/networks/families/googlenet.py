@@ -11,7 +11,7 @@ from dataclasses import replace
 from torch import nn
 
 from ablation.networks.heads import Supervised
-from ablation.networks.kit import LEVELS, Layers
+from ablation.networks.kit import Layers
 from ablation.networks.scaling import has_small_stem, scaled
 from ablation.networks.stack import Parallel, Stack
 
@@ -102,8 +102,8 @@ def googlenet(
         ``published``: 7x7 of stride 2 and poolings; ``small``: 3x3 of stride 1 without; ``fit``: by the input.
     """
     layers = replace(layers, epsilon=1e-3)
-    silent = replace(layers, activation=LEVELS["activation"]["none"])
-    bare = replace(layers, norm=LEVELS["norm"]["none"])
+    silent = layers.without_activation()
+    bare = layers.without_norm()
 
     def channels(published: int) -> int:
         return scaled(width, 64, published)

@@ -5,11 +5,9 @@ some out), averages without trainable coefficients and ends in a dense layer ins
 1x28x28 and ten classes 61,706 parameters.
 """
 
-from dataclasses import replace
-
 from torch import nn
 
-from ablation.networks.kit import LEVELS, Layers
+from ablation.networks.kit import Layers
 from ablation.networks.stack import Stack
 
 KERNEL = 5
@@ -43,7 +41,7 @@ def lenet(
         Whether the convolutions have activations; in the study notes (002) they have none.
     """
     second, last = round(width * 16 / 6), round(hidden * 84 / 120)
-    convolutions = layers if convolution_activation else replace(layers, activation=LEVELS["activation"]["none"])
+    convolutions = layers if convolution_activation else layers.without_activation()
     body = Stack(input_shape)
     body.add("conv1", convolutions.unit(body.channels, width, KERNEL, padding=0 if body.side >= 32 else KERNEL // 2))
     body.add("pool1", layers.pool(width))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from ablation.networks.heads import GlobalAverage
-from ablation.networks.kit import LEVELS, Layers
+from ablation.networks.kit import Layers
 from ablation.networks.scaling import has_small_stem, scaled
 from ablation.networks.stack import Stack
 
@@ -38,7 +38,7 @@ def mlpconv(cin: int, widths: Sequence[int], layers: Layers, deep: bool, **how) 
 
 def classify(shape: tuple[int, int, int], classes: int, layers: Layers) -> nn.Module:
     """Make the head on a map a class: their averages are the logits; the other heads see maps like any."""
-    if layers.head is not LEVELS["head"]["gap"]:
+    if not layers.averages_maps:
         return layers.classify(shape, classes)
     return nn.Sequential(OrderedDict(average=GlobalAverage(), output=layers.output()))
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from ablation.networks.kit import LEVELS, Layers
+from ablation.networks.kit import Layers
 from ablation.networks.stack import Stack
 
 # Columns A, B, D and E of table 1: 3x3 convolutions a stage. Channels double from 64 and stop at 512.
@@ -75,7 +75,7 @@ def build_vgg(
             body.add(f"conv{stage}_{position}", unit)
         if body.side > 1:
             body.add(f"pool{stage}", layers.pool(body.channels))
-    bare = replace(layers, norm=LEVELS["norm"]["none"])
+    bare = layers.without_norm()
     body.add("head", bare.classify(body.shape, classes, (hidden, hidden), dropout))
     return body.network()
 

@@ -1,11 +1,14 @@
 """The augmentations: what each changes, and what it leaves."""
 
+import re
+
 import pytest
 import torch
 
-from ablation.study import schema as study
-from ablation.training import recipe
-from ablation.training.recipe import make_augmentation
+from ablation.catalogue.catalogue import OURS
+from ablation.catalogue.recipes import AUGMENTATIONS, augmentation_pattern, parse_augmentation
+from ablation.study.specs import code_spec
+from ablation.training import augmentation
 
 EVERY = ["crop2", "translate2", "flip", "cutout4", "colour30", "translate2+flip+colour10"]
 
@@ -18,8 +21,24 @@ def noise(count=50, channels=3, side=8):
     return torch.randn(count, channels, side, side, generator=generator(0))
 
 
-def test_the_study_allows_what_the_recipe_has():
-    assert list(study.AUGMENTATIONS) == list(recipe.AUGMENTATIONS)
+def make_augmentation(text):
+    spec = code_spec(OURS, {"optimizer": "sgd", "schedule": "constant", "augmentation": text})
+    return augmentation.make_augmentation(spec["augmentation"])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "crop", "crop0", "flip2", "shear3", "crop4+", "colour101", "crop4 + flip", "none+flip"]
+)
+def test_what_is_no_augmentation_is_refused_by_the_reader_and_by_the_pattern(text):
+    with pytest.raises(ValueError, match=r"none, or parts joined|at most colour100"):
+        parse_augmentation(text, AUGMENTATIONS)
+    assert not re.fullmatch(augmentation_pattern(AUGMENTATIONS), text)
+
+
+@pytest.mark.parametrize("text", ["none", *EVERY])
+def test_what_is_one_is_read_by_both(text):
+    assert len(parse_augmentation(text, AUGMENTATIONS)) == (text != "none") + text.count("+")
+    assert re.fullmatch(augmentation_pattern(AUGMENTATIONS), text)
 
 
 @pytest.mark.parametrize("text", EVERY)

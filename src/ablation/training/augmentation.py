@@ -1,53 +1,12 @@
-"""Optimiser, learning-rate schedule and augmentation from a recipe."""
+"""Augmentations: what happens to each training image, with a draw of its own."""
 
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch.nn import functional
 
-Augmentation = Callable[[torch.Tensor, int, torch.Generator], torch.Tensor]
-
-
-def make_optimizer(parameters: Iterable[torch.nn.Parameter], recipe: Mapping[str, Any]) -> torch.optim.Optimizer:
-    """Make the optimiser of a recipe; `learning_rate` says its rate at each step."""
-    common = {"lr": recipe["lr"], "weight_decay": recipe["weight_decay"], "fused": True}
-    if recipe["optimizer"] == "sgd":
-        return torch.optim.SGD(parameters, momentum=recipe["momentum"], nesterov=recipe["nesterov"], **common)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe["optimizer"]]
-    return kind(parameters, betas=tuple(recipe["betas"]), **common)
-
-
-def learning_rate(recipe: Mapping[str, Any], step: int, steps_per_epoch: int) -> float:
-    """Return the learning rate of a step.
-
-    Parameters
-    ----------
-    recipe : mapping
-        The part ``recipe`` of a run's spec.
-    step : int
-        From 0, over all epochs.
-    steps_per_epoch : int
-
-    Returns
-    -------
-    float
-        It rises linearly to ``lr`` over the warm-up, then falls by the schedule: ``step`` multiplies by ``gamma`` at
-        each milestone, ``cosine`` (Loshchilov and Hutter 2017, equation 5, one cycle) and ``linear`` go to zero.
-    """
-    total, warmup = recipe["epochs"] * steps_per_epoch, recipe["warmup_epochs"] * steps_per_epoch
-    if step < warmup:
-        return recipe["lr"] * (step + 1) / (warmup + 1)
-    done = (step - warmup) / max(1, total - warmup)
-    factor = {
-        "constant": lambda: 1.0,
-        "step": lambda: recipe["gamma"] ** sum(step >= milestone * total for milestone in recipe["milestones"]),
-        "cosine": lambda: (1 + math.cos(math.pi * done)) / 2,
-        "linear": lambda: 1 - done,
-    }[recipe["schedule"]]()
-    return recipe["lr"] * factor
+from ablation.support.references import resolve
 
 
 def crop(images: torch.Tensor, pixels: int, generator: torch.Generator) -> torch.Tensor:
@@ -116,18 +75,13 @@ def colour(images: torch.Tensor, percent: int, generator: torch.Generator) -> to
     return images + saturation * (images - images.mean(1, keepdim=True))
 
 
-# The names that `ablation.study.schema.AUGMENTATIONS` allows.
-AUGMENTATIONS: dict[str, Augmentation] = {
-    "crop": crop,
-    "translate": translate,
-    "flip": flip,
-    "cutout": cutout,
-    "colour": colour,
-}
+def make_augmentation(steps: Sequence[Sequence[Any]]) -> Callable[[torch.Tensor, torch.Generator], torch.Tensor]:
+    """Make the augmentation that the spec of a run states.
 
-
-def make_augmentation(text: str) -> Callable[[torch.Tensor, torch.Generator], torch.Tensor]:
-    """Make the augmentation that a recipe names, such as ``crop4+flip``.
+    Parameters
+    ----------
+    steps : sequence of (str, int)
+        Reference and amount (pixels or per cent) of each, in their order.
 
     Returns
     -------
@@ -135,11 +89,10 @@ def make_augmentation(text: str) -> Callable[[torch.Tensor, torch.Generator], to
         Maps normalised images (batch, channels, height, width), of which zero is the mean colour, and a generator on
         their device to images of the same shape; every image has its own draw.
     """
-    named = [] if text == "none" else [re.fullmatch(r"([a-z]+)([0-9]*)", part).groups() for part in text.split("+")]
-    steps = [(AUGMENTATIONS[name], int(amount or 0)) for name, amount in named]
+    made = [(resolve(reference), amount) for reference, amount in steps]
 
     def augment(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        for step, amount in steps:
+        for step, amount in made:
             images = step(images, amount, generator)
         return images
 

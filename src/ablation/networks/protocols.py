@@ -1,0 +1,24 @@
+"""What layers that are made of others ask of the kit (`ablation.networks.kit.Layers`), which knows them by name alone."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from torch import nn
+
+
+class LayerKit(Protocol):
+    """The part of the kit that shortcuts, poolings and heads use."""
+
+    output: Callable[[], nn.Module]
+
+    def conv(self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **how: Any) -> nn.Module:
+        """Make a convolution and its norm."""
+
+    def unit(self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **how: Any) -> nn.Module:
+        """Make a convolution, its norm and its activation."""
+
+    def dense(self, fin: int, fout: int) -> nn.Module:
+        """Make a dense layer, its norm and its activation."""
+
+    def dropout(self, share: float) -> nn.Module:
+        """Make the dropout of dense layers."""

@@ -1,0 +1,73 @@
+"""References to code in plain data: ``module:name``, or ``path/to/file.py:name`` for a file of one's own."""
+
+import pkgutil
+import sys
+import traceback
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ablation.support.digests import digest
+
+
+class ReferenceNotFoundError(Exception):
+    """Code that cannot be used; the message names the file, the line where it is known, and the reason."""
+
+
+def resolve(reference: str) -> Any:
+    """Import what a reference names.
+
+    Parameters
+    ----------
+    reference : str
+        ``torch.nn:ReLU``, or ``studies/my_parts.py:Mixer``, relative to the working directory.
+
+    Raises
+    ------
+    ReferenceNotFoundError
+        If a file of one's own is missing, fails when it is imported, or has nothing of that name.
+    """
+    place, _, name = reference.rpartition(":")
+    if not place.endswith(".py"):
+        return pkgutil.resolve_name(reference)
+    module = import_file(Path(place).resolve())
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise ReferenceNotFoundError(f"{place}: found nothing named {name!r}, expected it at the top level") from None
+
+
+@cache
+def import_file(path: Path) -> ModuleType:
+    """Import a file of one's own; modules that lie beside it can be imported from it.
+
+    Raises
+    ------
+    ReferenceNotFoundError
+        If it cannot be imported.
+    """
+    # After everything else: a file beside the parts must not take the place of an installed module.
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    # Named by its path, so that two files of the same name in different folders are two modules.
+    name = f"parts_{path.stem}_{digest(str(path))[:8]}"
+    spec = spec_from_file_location(name, path)
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickles look for their module there
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise ReferenceNotFoundError(explain(error, path, "it cannot be imported")) from error
+    return module
+
+
+def explain(error: BaseException, path: Path, what: str) -> str:
+    """Say in a line where in a file of one's own an error came from: file, line, what failed and the error itself."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}, line {error.lineno}: {what}: {error.msg}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+    where = f"{path}, line {frames[-1].lineno}" if frames else str(path)
+    return f"{where}: {what}: {type(error).__name__}: {error}"
