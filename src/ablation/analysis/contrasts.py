@@ -1,6 +1,7 @@
 """What the runs say of contrasts and claims."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,25 +34,43 @@ def _size_ratio(runs: pd.DataFrame, contrast: Contrast) -> float:
     return sizes[0] / sizes[1]
 
 
-def _row(runs: pd.DataFrame, contrast: Contrast, metric: str) -> dict:
+class ContrastRow(NamedTuple):
+    """A row of `contrasts.csv`: a contrast on one metric. Its fields are the columns."""
+
+    variant: str
+    reference: str
+    factors: str
+    matched: str
+    size_ratio: float
+    metric: str
+    n_variant: int
+    n_reference: int
+    effect: float
+    low: float
+    high: float
+    df: float
+
+
+def estimate(runs: pd.DataFrame, contrast: Contrast, metric: str) -> ContrastRow:
+    """Estimate a contrast on a metric."""
     variant, reference = (_values(runs, name, metric) for name in (contrast.variant, contrast.reference))
     effect = welch(variant, reference)
-    if METRICS[metric].exact:  # counted: there is nothing to be unsure of
+    if METRICS[metric].exact:  # counted, so the interval is the effect itself
         effect = Effect(effect.effect, effect.effect, effect.effect, math.nan)
-    return {
-        "variant": contrast.variant,
-        "reference": contrast.reference,
-        "factors": " ".join(contrast.factors),
-        "matched": contrast.matched,
-        "size_ratio": _size_ratio(runs, contrast),
-        "metric": metric,
-        "n_variant": summarise(variant).n,
-        "n_reference": summarise(reference).n,
-        "effect": effect.effect,
-        "low": effect.low,
-        "high": effect.high,
-        "df": effect.df,
-    }
+    return ContrastRow(
+        variant=contrast.variant,
+        reference=contrast.reference,
+        factors=" ".join(contrast.factors),
+        matched=contrast.matched,
+        size_ratio=_size_ratio(runs, contrast),
+        metric=metric,
+        n_variant=summarise(variant).n,
+        n_reference=summarise(reference).n,
+        effect=effect.effect,
+        low=effect.low,
+        high=effect.high,
+        df=effect.df,
+    )
 
 
 def contrast_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
@@ -61,30 +80,15 @@ def contrast_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
     ----------
     plan : Plan
     runs : pandas.DataFrame
-        A row a run (`runs.parquet`).
+        One row per run (`runs.parquet`).
 
     Returns
     -------
     pandas.DataFrame
-        A row a contrast and metric, in the metric's recorded unit; intervals of 95 % over seeds.
+        One `ContrastRow` per contrast and metric, in the metric's recorded unit; intervals of 95 % over seeds.
     """
-    return pd.DataFrame(
-        [_row(runs, contrast, metric) for metric in plan.study.metrics for contrast in plan.contrasts],
-        columns=[
-            "variant",
-            "reference",
-            "factors",
-            "matched",
-            "size_ratio",
-            "metric",
-            "n_variant",
-            "n_reference",
-            "effect",
-            "low",
-            "high",
-            "df",
-        ],
-    )
+    rows = [estimate(runs, contrast, metric) for metric in plan.study.metrics for contrast in plan.contrasts]
+    return pd.DataFrame(rows, columns=ContrastRow._fields)
 
 
 def claim_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
@@ -93,32 +97,12 @@ def claim_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a claim and contrast; ``observed`` reads `AS_CLAIMED`, `OPPOSITE`, `OPEN` or `NO_INTERVAL`.
+        One row per claim and contrast; ``observed`` reads `AS_CLAIMED`, `OPPOSITE`, `OPEN` or `NO_INTERVAL`.
     """
     rows = []
     for name, contrast in plan.claims:
         claim = plan.study.claims[name]
-        row = _row(runs, contrast, claim.metric)
-        effect = Effect(row["effect"], row["low"], row["high"], row["df"])
-        rows.append(
-            {
-                "claim": name,
-                "architecture": plan.variants[contrast.variant].architecture,
-                **row,
-                "direction": claim.direction,
-                "observed": observe(effect, claim.direction),
-            }
-        )
-    columns = [
-        "claim",
-        "architecture",
-        "variant",
-        "reference",
-        "factors",
-        "matched",
-        "size_ratio",
-        "metric",
-        "n_variant",
-        "n_reference",
-    ]
-    return pd.DataFrame(rows, columns=[*columns, "effect", "low", "high", "df", "direction", "observed"])
+        row = estimate(runs, contrast, claim.metric)
+        observed = observe(Effect(row.effect, row.low, row.high, row.df), claim.direction)
+        rows.append((name, plan.variants[contrast.variant].architecture, *row, claim.direction, observed))
+    return pd.DataFrame(rows, columns=["claim", "architecture", *ContrastRow._fields, "direction", "observed"])
