@@ -29,6 +29,7 @@ from ablation.jobs.devices import count_gpus
 from ablation.support.digests import digest, file_digest, source_digest
 from ablation.data.folders import fingerprint
 from ablation.jobs.outline import Outline
+from ablation.report.figures.table import FIGURES, figures_of
 from ablation.catalogue.sources import SOURCES
 
 RESULTS = config["results"].rstrip("/")
@@ -62,7 +63,7 @@ if was_planned():
     OUTLINE = Outline.read(Path(f"{STARTED}/outline.json"))
 else:
     PLAN = read_plan()
-    OUTLINE = Outline.of(PLAN, config["shard_size"])
+    OUTLINE = Outline.of(PLAN, config["shard_size"], figures_of(PLAN))
 
 STUDY = f"{RESULTS}/{OUTLINE.name}"
 STATED = f"{STUDY}/plan/{OUTLINE.name}.stated.json"
@@ -203,6 +204,13 @@ def network_code(*modules):
         )
 
     return digest_code
+
+
+@planned
+def figure_code(wildcards):
+    """Return the digest of the modules that draw the study's figures, which the table of figures names as text."""
+    modules = {FIGURES[name].draw.split(":")[0] for name in OUTLINE.figures}
+    return source_digest(["ablation.cli.figures", *sorted(modules)])
 
 
 @planned

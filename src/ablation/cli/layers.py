@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ablation.networks.layertable import describe, shape_text, to_record
+from ablation.networks.layertable import shape_text, to_record
+from ablation.networks.layertext import describe
 from ablation.study.studyfile import read_frozen
 
 

@@ -144,7 +144,8 @@ def main(arguments: argparse.Namespace) -> None:
         shown = from_study(arguments.name, arguments.variant)
     shape, classes = choose_input(shown, arguments.input, arguments.classes)
 
-    from ablation.networks.layertable import describe, shape_text
+    from ablation.networks.layertable import shape_text
+    from ablation.networks.layertext import describe
     from ablation.networks.sizes import inspect
 
     table, baseline = (

@@ -16,7 +16,7 @@ from torch import nn
 from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ablation.networks.layertable import Layer, shape_text
+from ablation.networks.layertable import LayerRow, shape_text
 
 aten = torch.ops.aten
 
@@ -220,7 +220,7 @@ def _own_parameters(network: nn.Module) -> dict[str, int]:
 @torch.no_grad()
 def _trace(
     network: nn.Module, input_shape: tuple[int, int, int], training: bool
-) -> tuple[list[tuple[str, Layer]], set[str]]:
+) -> tuple[list[tuple[str, LayerRow]], set[str]]:
     """List the layers of one pass with their modules' names, in the order in which they end, and all modules that ran."""
     own = _own_parameters(network)
     # Two images: batch norm in training refuses one.
@@ -239,7 +239,7 @@ def _trace(
         made.add(mark)
         calls[name] += 1
         repeated = calls[name] > 1
-        layer = Layer(
+        layer = LayerRow(
             (name or "output") + (f" ({calls[name]})" if repeated else ""),
             kind_of(module),
             tuple(outputs[0].shape[1:]),
@@ -267,7 +267,7 @@ def _trace(
     return layers, ran
 
 
-def layer_table(network: nn.Module, input_shape: tuple[int, int, int]) -> list[Layer]:
+def layer_table(network: nn.Module, input_shape: tuple[int, int, int]) -> list[LayerRow]:
     """List the layers of a network in the order of execution, on the meta device: nothing is computed or changed.
 
     A layer is a module that makes something itself: also a block that adds or concatenates what its parts have made,
@@ -282,7 +282,7 @@ def layer_table(network: nn.Module, input_shape: tuple[int, int, int]) -> list[L
 
     Returns
     -------
-    list of Layer
+    list of LayerRow
     """
     layers, _ = _trace(network, input_shape, training=True)
     _, answering = _trace(network, input_shape, training=False)
