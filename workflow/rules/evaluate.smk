@@ -9,7 +9,7 @@ GIVES: results/<study>/{runs,curves,diagnostics}.parquet, examples.npy
 
 
 rule collect_records:
-    """Gather the records: a row a run, a row a run and epoch, a bit a test image, a row a diagnosed number."""
+    """Gather the records: one row per run, per run and epoch, per diagnosed number; one bit per test image."""
     input:
         study=SETTLED,
         shards=shard_results,

@@ -1,4 +1,4 @@
-"""Records gathered into tables: a row a run, a row a run and epoch, a bit a test image, a row a diagnosed number."""
+"""Records gathered into tables: one row per run, per run and epoch, per diagnosed number; one bit per test image."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> di
 
 
 def diagnostic_rows(variant: str, folder: Path, record: dict[str, Any]) -> pd.DataFrame:
-    """Read what a run's diagnoses measured into rows of `diagnostics.parquet`; none if it had no diagnosis."""
+    """Read a run's diagnostics into rows of `diagnostics.parquet`; none if it had no diagnostics."""
     columns = json.loads((folder / DIAGNOSTICS).read_bytes()) if DIAGNOSTICS in record["files"] else {}
     rows = pd.DataFrame(columns, columns=list(DIAGNOSTIC_COLUMNS))
     return rows.assign(variant=variant, seed=record["seed"]).astype(DIAGNOSTIC_COLUMNS)
@@ -81,13 +81,13 @@ def collect(
     Returns
     -------
     runs : pandas.DataFrame
-        A row a run, in the order of the study's variants and then of seeds.
+        One row per run, in the order of the study's variants and then of seeds.
     curves : pandas.DataFrame
-        A row a run and epoch.
+        One row per run and epoch.
     examples : numpy.ndarray
-        bool (runs, test images): whether the run named that image right; rows as in `runs`.
+        bool (runs, test images): whether the run classified that image correctly; rows as in `runs`.
     diagnostics : pandas.DataFrame
-        A row a run, epoch, layer and quantity, ordered as `runs`; empty if the study has no diagnostics.
+        One row per run, epoch, layer and quantity, ordered as `runs`; empty if the study has no diagnostics.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def collect(
         examples.append(np.load(store.folder(key) / CORRECT))
         diagnostics.append(diagnostic_rows(variant, store.folder(key), record))
     if broken:
-        raise DamagedRecordError("\n".join([*broken, "start again: these runs, and no others, will be trained anew"]))
+        raise DamagedRecordError("\n".join([*broken, "start again: only these runs will be trained anew"]))
     position = sorted(range(len(rows)), key=lambda i: (order[rows[i]["variant"]], rows[i]["seed"]))
     runs = pd.DataFrame([rows[i] for i in position])
     # A column of which every value is missing would have no type.

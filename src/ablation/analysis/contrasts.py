@@ -1,4 +1,4 @@
-"""What the runs say of contrasts and claims."""
+"""Contrasts and claims estimated from the runs."""
 
 import math
 from typing import NamedTuple
@@ -14,7 +14,7 @@ AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL = "as claimed", "opposite", "open", "no 
 
 
 def observe(effect: Effect, direction: str) -> str:
-    """Say on which side of zero an interval lies: as claimed, opposite, open where it holds zero; or that there is none."""
+    """Say where an interval lies: as claimed, opposite, or open where it contains zero; or that there is none."""
     if math.isnan(effect.low):
         return NO_INTERVAL
     sign = 1 if direction == "greater" else -1
@@ -27,7 +27,7 @@ def _values(runs: pd.DataFrame, variant: str, metric: str) -> np.ndarray:
 
 
 def _size_ratio(runs: pd.DataFrame, contrast: Contrast) -> float:
-    """Return how large a control is against its variant: widths are whole numbers, so it is rarely just as large."""
+    """Return the size of a control relative to its variant: near one, as widths are whole numbers."""
     if not contrast.matched:
         return math.nan
     sizes = [_values(runs, name, contrast.matched)[0] for name in (contrast.reference, contrast.variant)]

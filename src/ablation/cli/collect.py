@@ -1,4 +1,4 @@
-"""Gather the records of a study: a row a run, a row a run and epoch, a bit a test image, a row a diagnosed number."""
+"""Gather the records of a study into tables: see `ablation.analysis.collection`."""
 
 import argparse
 import json
@@ -31,7 +31,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
     parser.add_argument("--shards", type=Path, nargs="+", required=True, help="result files of all shards")

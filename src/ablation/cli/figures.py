@@ -19,6 +19,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     add_table_arguments(parser)
     parser.add_argument("--folder", type=Path, required=True, help="folder to write to")

@@ -21,7 +21,7 @@ RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 
 
 def open_mirror(arguments: argparse.Namespace, address: Address):
-    """Know what to send and where; MLflow is asked later."""
+    """Return the mirror of the study; nothing is sent to MLflow yet."""
     from ablation.tracking.lease import Lease
     from ablation.tracking.mirror import Mirror
 
@@ -36,7 +36,7 @@ def open_mirror(arguments: argparse.Namespace, address: Address):
 
 
 def ready(arguments: argparse.Namespace) -> bool:
-    """Say whether the start has got as far as to know its data and the sizes of its controls."""
+    """Say whether the data of the study and the sizes of its controls are known by now."""
     return arguments.manifest.is_file() and read_started(arguments.study, arguments.answers) is not None
 
 
@@ -50,12 +50,12 @@ def missing_module() -> str | None:
 
 
 def say(text: str) -> None:
-    """Write a line to the log at once."""
+    """Print a line to the log at once."""
     print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
 
 
 def follow(arguments: argparse.Namespace, address: Address) -> None:
-    """Mirror what grows until the parent process ends; a failure is said and tried again, and disturbs nobody."""
+    """Mirror what grows until the parent process ends; a failure is logged and retried, and never disturbs the training."""
     from ablation.tracking.lease import one_writer
 
     lock, parent = arguments.store.parent / ".mirror.lock", arguments.parent
@@ -67,7 +67,7 @@ def follow(arguments: argparse.Namespace, address: Address) -> None:
                 with one_writer(lock):
                     mirror.sync()
                 said, pause = "", EVERY
-            except Exception as error:  # whatever ails MLflow, training goes on
+            except Exception as error:  # whatever is wrong with MLflow, the training goes on
                 text = address.explain(error)
                 if refused(error):
                     say(f"{text} The end of the study tries again.")
@@ -108,7 +108,7 @@ def finish(arguments: argparse.Namespace, address: Address) -> None:
 
     try:
         study_run = persist(send, address)
-    except Exception as error:  # said in a sentence: a server that is down is no bug
+    except Exception as error:  # reported in a sentence: a server that is down is no bug
         sys.exit(
             f"{address.explain(error)}\nThe study itself is done: see {arguments.receipt.with_name('report.html')}. "
             "Start again to catch up with the mirror alone."
@@ -126,10 +126,10 @@ def finish(arguments: argparse.Namespace, address: Address) -> None:
 
 
 def persist(send, address: Address):
-    """Do what may fail for a while; each attempt goes on where the last one ended.
+    """Retry what may fail for a while; each attempt continues where the last one ended.
 
-    No attempt is repeated where MLflow's own variable forbids it, or the server refuses us. Another machine's sign is
-    watched until it gives a new one, and then left alone, or has been silent for so long that its right is ours.
+    Nothing is retried where MLflow's own variable forbids it or the server refuses access. Another machine's lease is
+    watched until it is renewed, which ends the attempts, or until it has expired and is taken over.
     """
     from ablation.tracking.lease import OtherWriterError
 
@@ -177,7 +177,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="process whose end is the end")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")

@@ -19,7 +19,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     add_table_arguments(parser)
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--figures", type=Path, required=True, help="folder of the figures")

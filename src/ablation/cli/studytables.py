@@ -11,7 +11,7 @@ from ablation.study.studyfile import read_frozen
 
 
 def add_table_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say where the study and its tables lie."""
+    """Add the arguments that name the files of the study and its tables."""
     parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--runs", type=Path, required=True, help="table of runs (Parquet)")
     parser.add_argument("--curves", type=Path, required=True, help="table of epochs (Parquet)")

@@ -17,7 +17,7 @@ COMPARED = ("kind", "output", "parameters", "multiply_adds")
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One layer of a network, for one image.
+    """A row of a layer table: one layer of a network, for one image.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class LayerRow:
     output : tuple of int
         Channels, height and width; or features.
     parameters : int
-        Its own; shared ones count where they are met first.
+        Those of the layer itself; shared ones count in the first layer that has them.
     multiply_adds : int
     receptive_field : tuple of int
         Height and width in input pixels.
@@ -57,7 +57,7 @@ class Change:
         The baseline's and the variant's.
     what : tuple of str
         Of a changed layer: which of kind, output, parameters and multiply_adds. A receptive field changes with
-        everything before it and makes no layer another one.
+        everything before it, so it alone does not make a layer a changed one.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Change:
 
 
 def totals(layers: Iterable[LayerRow]) -> dict[str, int]:
-    """Return the ``parameters`` of a network and its ``multiply_adds`` for one image, as it answers after training."""
+    """Return the ``parameters`` of a network and the ``multiply_adds`` of inference on one image."""
     layers = list(layers)
     return {
         "parameters": sum(layer.parameters for layer in layers),
@@ -82,22 +82,23 @@ def difference(table: Sequence[LayerRow], baseline: Sequence[LayerRow]) -> list[
     Returns
     -------
     list of Change
-        In the order of `table`; what it lacks stands where the baseline has it.
+        In the order of `table`; layers that it lacks stand where the baseline has them.
     """
-    here, there = {layer.name for layer in table}, {layer.name: place for place, layer in enumerate(baseline)}
+    names = {layer.name for layer in table}
+    positions = {layer.name: position for position, layer in enumerate(baseline)}
 
     def removed(layers: Sequence[LayerRow]) -> list[Change]:
-        return [Change(layer.name, "removed", layer, None) for layer in layers if layer.name not in here]
+        return [Change(layer.name, "removed", layer, None) for layer in layers if layer.name not in names]
 
     changes, done = [], 0
     for layer in table:
-        if layer.name not in there:
+        if layer.name not in positions:
             changes.append(Change(layer.name, "added", None, layer))
             continue
-        place = there[layer.name]
-        changes += removed(baseline[done:place])
-        done = max(done, place + 1)
-        before = baseline[place]
+        position = positions[layer.name]
+        changes += removed(baseline[done:position])
+        done = max(done, position + 1)
+        before = baseline[position]
         what = tuple(name for name in COMPARED if getattr(before, name) != getattr(layer, name))
         changes.append(Change(layer.name, "changed" if what else "same", before, layer, what))
     return changes + removed(baseline[done:])
@@ -119,9 +120,9 @@ def blocks(table: Sequence[LayerRow]) -> list[tuple[str, list[LayerRow]]]:
 
 
 def split_dense(name: str, block: Sequence[LayerRow]) -> list[tuple[str, list[LayerRow]]]:
-    """Cut a block of several dense layers, such as AlexNet's head, into what lies in it; leave any other whole."""
-    heavy = [layer for layer in block if layer.multiply_adds]
-    if len(heavy) < 2 or any(len(layer.output) > 1 for layer in heavy):
+    """Cut a block of several dense layers, such as AlexNet's head, into its modules; leave any other block whole."""
+    computing = [layer for layer in block if layer.multiply_adds]
+    if len(computing) < 2 or any(len(layer.output) > 1 for layer in computing):
         return [(name, list(block))]
     depth = name.count(".") + 2
     cut = groupby(block, lambda layer: ".".join(layer.name.split(".")[:depth]))
@@ -129,26 +130,26 @@ def split_dense(name: str, block: Sequence[LayerRow]) -> list[tuple[str, list[La
 
 
 def fold_block(name: str, block: Sequence[LayerRow]) -> LayerRow:
-    """Make one row of a block: what weighs in it, its last output, its sums."""
-    heavy = [layer.kind for layer in block if layer.multiply_adds] or [layer.kind for layer in block]
+    """Sum a block up in one row: the kinds of its convolutions and dense layers, its last output, its totals."""
+    kinds = [layer.kind for layer in block if layer.multiply_adds] or [layer.kind for layer in block]
     last = block[-1]
     return replace(
         last,
         name=name,
-        kind=", ".join(f"{count} × {kind}" if count > 1 else kind for kind, count in Counter(heavy).items()),
+        kind=", ".join(f"{count} × {kind}" if count > 1 else kind for kind, count in Counter(kinds).items()),
         parameters=sum(layer.parameters for layer in block),
-        # A block that runs in training only keeps its own price, as a layer does.
+        # A block that runs in training only keeps its multiply-adds, as a layer does.
         multiply_adds=sum(layer.multiply_adds for layer in block if not layer.training_only or last.training_only),
     )
 
 
 def fold(table: Sequence[LayerRow]) -> list[LayerRow]:
-    """Give each block one row."""
+    """Write a table with one row per block."""
     return [fold_block(name, block) for name, block in blocks(table)]
 
 
 def fold_alone(table: Sequence[LayerRow], other: Sequence[LayerRow]) -> list[LayerRow]:
-    """Give each block that `other` does not have one row; the rest stays layer by layer."""
+    """Write a table with one row per block where `other` lacks the block, and one row per layer elsewhere."""
     known = {name for name, _ in blocks(other)}
     rows = []
     for name, block in blocks(table):
@@ -169,7 +170,7 @@ def to_record(layer: LayerRow) -> dict[str, Any]:
 
 def read_tables(rows: "pd.DataFrame") -> dict[str, list[LayerRow]]:
     """Read the layer table of each variant from `layers.csv`."""
-    return {id: from_records(mine.to_dict("records")) for id, mine in rows.groupby("variant", sort=False)}
+    return {id: from_records(own_rows.to_dict("records")) for id, own_rows in rows.groupby("variant", sort=False)}
 
 
 def from_records(records: Iterable[dict[str, Any]]) -> list[LayerRow]:

@@ -37,7 +37,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def cells(layer: LayerRow) -> dict[str, str]:
-    """Write a layer as a row."""
+    """Write a row of a layer table as text."""
     return dict(
         zip(
             HEADINGS,
@@ -55,13 +55,13 @@ def cells(layer: LayerRow) -> dict[str, str]:
 
 
 def change_cells(change: Change) -> dict[str, str]:
-    """Write a difference as a row: the layer with its sign, what it was and is, and what that adds."""
+    """Write a change as text: the layer with a sign, what it was and is, and the parameters and multiply-adds added."""
     before, after = change.before, change.after
-    known = after or before
+    present = after or before
 
     def text(attribute: str, write=str) -> str:
         if attribute not in change.what:
-            return write(getattr(known, attribute))
+            return write(getattr(present, attribute))
         return f"{write(getattr(before, attribute))} → {write(getattr(after, attribute))}"
 
     def added(attribute: str) -> str:
@@ -77,7 +77,7 @@ def change_cells(change: Change) -> dict[str, str]:
 
 
 def totals_text(layers: Sequence[LayerRow]) -> str:
-    """Say a network's size in a line."""
+    """Write a network's size in one line."""
     sizes = totals(layers)
     return f"{sizes['parameters']:,} parameters, {sizes['multiply_adds']:,} multiply-adds"
 
@@ -85,17 +85,17 @@ def totals_text(layers: Sequence[LayerRow]) -> str:
 def difference_text(
     changes: Sequence[Change], table: Sequence[LayerRow], baseline: Sequence[LayerRow], name: str
 ) -> str:
-    """Say in a line how many layers differ from the baseline called `name`, and by how much the totals."""
+    """Write in one line how many layers differ from the baseline called `name`, and by how much the totals."""
     counts = Counter(change.status for change in changes)
     if set(counts) <= {"same"}:
         return f"Every layer is as in {name}: what differs is how it is initialised or trained."
     parts = [f"{counts[status]} {status}" for status in ("added", "removed", "changed", "same") if counts[status]]
-    here, there = totals(table), totals(baseline)
+    own, reference = totals(table), totals(baseline)
     ratios = [
-        f"{key.replace('_', '-')} {there[key]:,} → {here[key]:,}"
-        + (f" (× {here[key] / there[key]:.4g})" if there[key] else "")
-        for key in here
-        if here[key] != there[key]
+        f"{key.replace('_', '-')} {reference[key]:,} → {own[key]:,}"
+        + (f" (× {own[key] / reference[key]:.4g})" if reference[key] else "")
+        for key in own
+        if own[key] != reference[key]
     ]
     return f"Against {name}: {', '.join(parts)}; {'; '.join(ratios) or 'the totals stay'}."
 
@@ -107,10 +107,10 @@ def write_table(rows: Sequence[dict[str, str]], markdown: bool) -> str:
     headings = list(rows[0])
     align = ["left" if heading in TEXT_COLUMNS else "right" for heading in headings]
     if not markdown:
-        # tabulate gives a heading two characters of room.
+        # tabulate pads a heading by two characters.
         widths = {heading: max(len(heading) + 2, *(len(row[heading]) for row in rows)) for heading in headings}
         over = sum(widths.values()) + 2 * (len(headings) - 1) - TERMINAL
-        if over > 0:  # the kinds give way first, then the names: their ends still tell them apart
+        if over > 0:  # kinds are shortened first, then names, whose ends still tell them apart
             kind = max(24, widths["kind"] - over)
             name = max(24, widths["layer"] - over + widths["kind"] - kind)
             rows = [{**row, "kind": shorten(row["kind"], kind), "layer": shorten(row["layer"], name)} for row in rows]
@@ -141,8 +141,8 @@ def describe(
     markdown : bool
         Otherwise for a terminal of 120 characters.
     folded : bool
-        Give the table a row a block, and blocks that only one side has a row in the difference. What changed within a
-        block stays layer by layer: its sums would hide it.
+        Write one row per block instead of one per layer, also in the difference for blocks that only one side has.
+        What changed within a block stays layer by layer: the block's sums would hide it.
 
     Returns
     -------

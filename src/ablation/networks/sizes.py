@@ -11,7 +11,7 @@ from ablation.networks.tracing import layer_table
 
 
 def inspect(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> list[LayerRow]:
-    """List the layers of the network of a spec."""
+    """Return the layer table of the network of a spec."""
     with torch.device("meta"):
         network = build(architecture, input_shape, classes)
     return layer_table(network, input_shape)

@@ -40,7 +40,7 @@ def html_table(table: pd.DataFrame, text_columns: set[str], baselines: set[str] 
 
 
 def matched_text(row: pd.Series) -> str:
-    """Say in what a variant and its control agree, and how nearly."""
+    """Write the quantity in which a variant and its control agree, and the ratio of the two."""
     return f"equal {row['matched'].replace('_', '-')}, × {row['size_ratio']:.2f}"
 
 
@@ -69,7 +69,7 @@ def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def layer_sections(plan: Plan, tables: Mapping[str, Sequence[LayerRow]]) -> list[dict[str, Any]]:
-    """Tell by architecture what its baseline is, layer by layer, and in what its variants differ."""
+    """Write, per architecture, the layers of its baseline and in what its variants differ."""
     sections = []
     for architecture in plan.study.architectures:
         baseline, variants = tables[architecture], []
@@ -93,7 +93,7 @@ def layer_sections(plan: Plan, tables: Mapping[str, Sequence[LayerRow]]) -> list
 
 
 def verdict(plan: Plan, claims: pd.DataFrame, contrasts: pd.DataFrame) -> str:
-    """Say in a sentence what came out."""
+    """Sum the claims up in one sentence, or the contrasts of a study without claims."""
     if len(claims):
         seen = claims["observed"].value_counts()
         parts = [
@@ -110,7 +110,7 @@ def verdict(plan: Plan, claims: pd.DataFrame, contrasts: pd.DataFrame) -> str:
 
 
 def readable_contrasts(contrasts: pd.DataFrame) -> pd.DataFrame:
-    """Write `contrasts.csv` for people."""
+    """Write `contrasts.csv` as a table of texts for people."""
     rows = []
     for _, row in contrasts.iterrows():
         metric = METRICS[row["metric"]]

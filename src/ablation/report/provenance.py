@@ -52,7 +52,7 @@ def provenance(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[s
             "images",
             f"{counts['train']} for training, {counts['validation']} for validation, {counts['test']} for the test",
         ),
-        ("test set", "read once a run, after its last epoch; nothing was chosen by it"),
+        ("test set", "read once per run, after its last epoch; nothing was chosen by it"),
         (
             "training and evaluation",
             f"{_seconds(runs):.0f} s over all runs; about {count(multiply_adds)} multiply-adds",
@@ -67,7 +67,7 @@ def provenance(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[s
 
 
 def mixtures(runs: pd.DataFrame) -> list[str]:
-    """Warn where the runs of a study were not all trained alike."""
+    """Warn where the runs of a study were trained on different devices or with different versions."""
     names = {"device": "devices", "processor": "processors", "torch": "versions of torch", "threads": "thread counts"}
     warnings = []
     for column, name in names.items():
