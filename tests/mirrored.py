@@ -22,6 +22,7 @@ from ablation.tracking.mirror import Mirror
 
 MANIFEST = {"digest": "d" * 32, "data": {"name": "digits"}, "counts": {"train": 3}}
 ROW = {"train_loss": 1.0, "train_accuracy": 0.4, "validation_loss": 1.1, "validation_accuracy": 0.3, "lr": 0.1}
+SIZES = {"parameters": 10, "multiply_adds": 20}
 CURVES = [*ROW, "seconds"]
 MLFLOWS = ("mlflow.parentRunId", "mlflow.runName", "mlflow.user", "superseded")
 
@@ -40,7 +41,6 @@ def record(planned, status="completed", rows=None):
         "spec": planned.spec,
         "status": status,
         "metrics": metrics,
-        "sizes": {"parameters": 10, "multiply_adds": 20},
         "timings": {
             "train_seconds": 1.5,
             "evaluate_seconds": 1.0,
@@ -76,6 +76,9 @@ class Synthetic:
         self.file.write_text(self.plan.frozen())
         self.store = Store(results / "store")
         self.runs = planned_runs(self.plan, MANIFEST["digest"])
+        self.sizes = dict.fromkeys(self.plan.variants, SIZES)
+        self.variants = results / "variants.csv"
+        pd.DataFrame([{"variant": variant, **SIZES} for variant in self.plan.variants]).to_csv(self.variants)
         self.layers = results / "layers"
         self.layers.mkdir(exist_ok=True)
         for variant in self.plan.variants:
@@ -89,7 +92,7 @@ class Synthetic:
         address = Address.of(self.results, {"MLFLOW_TRACKING_URI": uri})
         place = str(self.results / "artifacts") if address.local else None
         ledger = self.results / self.plan.name / "mlflow-ledger.json"
-        return Mirror(self.plan, self.runs, self.store, MANIFEST, address, place, ledger, lease)
+        return Mirror(self.plan, self.runs, self.store, MANIFEST, self.sizes, address, place, ledger, lease)
 
     def finish(self, planned, rows=None, status="completed"):
         content = record(planned, status, rows)
@@ -120,7 +123,7 @@ class Synthetic:
         return threads
 
     def table(self) -> pd.DataFrame:
-        rows = [run_row(self.plan, p.variant, p.key, self.store.read(p.key)) for p in self.runs]
+        rows = [run_row(self.plan, p.variant, p.key, self.store.read(p.key), SIZES) for p in self.runs]
         return pd.DataFrame(rows)
 
     def complete(self, mirror: Mirror) -> str:
@@ -159,7 +162,7 @@ def compare_run(study, client, planned, run, folder):
     content = study.store.read(planned.key)
     rows, end = content["curves"], round(1000 * content["curves"][-1]["time"])
     expected = Counter((n, r["epoch"], round(1000 * r["time"]), r[n]) for r in rows for n in CURVES if r[n] is not None)
-    final = {**content["metrics"], **content["sizes"], "images_per_second": 9.0}
+    final = {**content["metrics"], **SIZES, "images_per_second": 9.0}
     final["final_train_loss"] = final.pop("train_loss")
     expected += Counter((name, len(rows), end, value) for name, value in final.items() if value is not None)
     found = Counter(

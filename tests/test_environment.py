@@ -63,8 +63,10 @@ def test_planning_needs_what_snakemake_needs_and_no_more():
     code = (
         "from pathlib import Path\n"
         "from ablation.jobs.outline import Outline\n"
+        "from ablation.report.figures.table import figures_of\n"
         "from ablation.study.studyfile import read_study\n"
-        "for path in Path('config/studies').glob('*.yaml'): print(Outline.of(read_study(path), 5).runs)"
+        "for plan in map(read_study, Path('config/studies').glob('*.yaml')):\n"
+        "    print(Outline.of(plan, 5, figures_of(plan)).runs)"
     )
     done = without_the_heavy(code)
     assert not done.returncode, done.stderr

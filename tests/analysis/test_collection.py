@@ -22,6 +22,8 @@ DIAGNOSED = {
     "value": [0.5, None],
 }
 
+SIZES = {"lenet": {"parameters": 1, "multiply_adds": 2}}
+
 
 def write(store, key, seed, files):
     correct = io.BytesIO()
@@ -33,7 +35,6 @@ def write(store, key, seed, files):
         "seed": seed,
         "status": "completed",
         "metrics": {"test_accuracy": 0.5, "gradient_ratio": None},
-        "sizes": {"parameters": 1, "multiply_adds": 2},
         "curves": [row, {**row, "epoch": 2}],
         "timings": dict.fromkeys(timings, 1.0),
         "environment": dict.fromkeys(environment, "x"),
@@ -51,7 +52,7 @@ def store(tmp_path):
 
 def test_diagnostics_are_rows_and_a_run_without_them_has_none(store):
     runs, curves, examples, diagnostics = collect(
-        read_study(STUDY), store, [("lenet", "aa" * 16), ("lenet", "bb" * 16)]
+        read_study(STUDY), store, [("lenet", "aa" * 16), ("lenet", "bb" * 16)], SIZES
     )
     assert runs["seed"].tolist() == [0, 1]
     assert runs["gradient_ratio"].dtype == float
@@ -64,8 +65,8 @@ def test_diagnostics_are_rows_and_a_run_without_them_has_none(store):
 
 def test_a_study_without_diagnostics_has_an_empty_table_of_the_same_columns(store):
     plan = read_study(STUDY)
-    *_, full = collect(plan, store, [("lenet", "bb" * 16)])
-    *_, empty = collect(plan, store, [("lenet", "aa" * 16)])
+    *_, full = collect(plan, store, [("lenet", "bb" * 16)], SIZES)
+    *_, empty = collect(plan, store, [("lenet", "aa" * 16)], SIZES)
     assert empty.empty
     assert empty.dtypes.equals(full.dtypes)
     assert list(empty) == list(DIAGNOSTIC_COLUMNS)
@@ -74,7 +75,7 @@ def test_a_study_without_diagnostics_has_an_empty_table_of_the_same_columns(stor
 def test_damaged_diagnostics_are_not_used(store):
     (store.folder("bb" * 16) / DIAGNOSTICS).write_text("{}")
     with pytest.raises(DamagedRecordError, match=DIAGNOSTICS):
-        collect(read_study(STUDY), store, [("lenet", "bb" * 16)])
+        collect(read_study(STUDY), store, [("lenet", "bb" * 16)], SIZES)
 
 
 def test_the_generalisation_gap_is_computed_from_a_record():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ablation.cli.entry import run
-from ablation.networks.layertable import TERMINAL
+from ablation.networks.layertext import TERMINAL
 from ablation.study.studyfile import read_study
 
 ROOT = Path(__file__).parents[2]

@@ -78,7 +78,7 @@ def test_every_damaged_empty_and_odd_file_is_named_at_once(tmp_path):
             "bee/1.png: no image that can be read (of no known format)",
             "cat/2.png: no image that can be read (",
             "dog/3.png: found 16x12 pixels, expected 16x16",
-            "dog/4.png: found pixels of mode I;16, expected 8 bits a channel",
+            "dog/4.png: found pixels of mode I;16, expected 8 bits per channel",
             "dog/5.png: no image that can be read ([Errno 2] No such file",
         ],
         strict=True,

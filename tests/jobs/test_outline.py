@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ablation.jobs.outline import Outline
+from ablation.report.figures.table import figures_of
 from ablation.study.studyfile import read_study
 
 STUDIES = sorted((Path(__file__).parents[2] / "config/studies").glob("*.yaml"))
@@ -27,7 +28,7 @@ smallest_effect: 0.01
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_an_outline_reads_as_it_was_written(path, tmp_path):
     plan = read_study(path)
-    outline = Outline.of(plan, 2)
+    outline = Outline.of(plan, 2, figures_of(plan))
     (tmp_path / "outline.json").write_text(outline.text())
     assert Outline.read(tmp_path / "outline.json") == outline
     assert list(outline.variants) == list(plan.variants)
@@ -36,7 +37,7 @@ def test_an_outline_reads_as_it_was_written(path, tmp_path):
 
 def test_a_run_waits_for_the_sizes_that_its_spec_or_its_start_leaves_open(tmp_path):
     (tmp_path / "chain.yaml").write_text(CHAIN)
-    outline = Outline.of(read_study(tmp_path / "chain.yaml"), 2)
+    outline = Outline.of(read_study(tmp_path / "chain.yaml"), 2, ["curves"])
     control = "small-width.parameters_of_depth.16"
     waiting = f"large-warm_start.{control.replace('-', '_')}"
     assert outline.variants == {
@@ -49,3 +50,4 @@ def test_a_run_waits_for_the_sizes_that_its_spec_or_its_start_leaves_open(tmp_pa
     }
     assert outline.controls == [control, waiting]
     assert outline.shards == [[3, 1], [2]]
+    assert outline.figures == ["curves"]

@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from ablation.catalogue.architectures import CATALOGUE
 from ablation.networks.build import build
-from ablation.networks.layertable import TERMINAL, blocks, describe, difference, fold, from_records, to_record, totals
+from ablation.networks.layertable import blocks, difference, fold, from_records, to_record, totals
+from ablation.networks.layertext import TERMINAL, describe
 from ablation.networks.sizes import inspect
 from ablation.networks.tracing import kind_of, layer_table
 

@@ -17,7 +17,8 @@ from ablation.networks.build import build
 from ablation.networks.initialisation import inherit
 from ablation.networks.sizes import measure
 from ablation.records.keys import run_key
-from ablation.report.figures.results import variant_label
+from ablation.report.figures.style import variant_label
+from ablation.report.figures.table import figures_of
 from ablation.study.controls import settle
 from ablation.study.studyfile import StudyFileError, read_frozen, read_study
 from ablation.training.evaluation import Part, shift
@@ -118,11 +119,11 @@ def test_a_plan_is_the_same_before_and_after_its_controls_are_found(read):
     plan = read()
     settled = settle_all(plan)
     assert list(plan.variants) == list(settled.variants)
-    assert (plan.contrasts, plan.claims, plan.series, plan.figures) == (
+    assert (plan.contrasts, plan.claims, plan.series, figures_of(plan)) == (
         settled.contrasts,
         settled.claims,
         settled.series,
-        settled.figures,
+        figures_of(settled),
     )
     for variant in plan.variants:
         assert settle(plan.spec(variant, 0), settled.answers) == settled.spec(variant, 0)

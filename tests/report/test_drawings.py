@@ -3,7 +3,7 @@
 import pytest
 from specs import make_spec
 
-from ablation.networks.layertable import Layer
+from ablation.networks.layertable import LayerRow
 from ablation.networks.sizes import inspect
 from ablation.report.figures.drawings import CONVOLUTIONS, DENSE, POOLING, SLOTS, boxes, draw_blocks
 
@@ -54,7 +54,7 @@ def test_repeated_blocks_are_folded(network, expected):
 
 
 def block(name, channels, **others):
-    return Layer(f"{name}.conv", "Conv 3x3", (channels, 8, 8), 9, 9, (3, 3), **others)
+    return LayerRow(f"{name}.conv", "Conv 3x3", (channels, 8, 8), 9, 9, (3, 3), **others)
 
 
 def test_names_that_share_letters_share_them():
@@ -65,7 +65,7 @@ def test_names_that_share_letters_share_them():
 
 
 def test_a_long_network_goes_on_in_the_next_line():
-    kinds = [Layer(f"b{n}.x", f"Conv {n}x{n}", (8, 8, 8), 9, 9, (n, n)) for n in range(1, SLOTS + 3)]
+    kinds = [LayerRow(f"b{n}.x", f"Conv {n}x{n}", (8, 8, 8), 9, 9, (n, n)) for n in range(1, SLOTS + 3)]
     figure = draw_blocks({"short": kinds[:3], "long": kinds})
     assert [len(axis.patches) for axis in figure.axes] == [3, 7, 7]
     figure.draw_without_rendering()

@@ -36,6 +36,7 @@ class Commands:
     def _command(self, *more):
         module = [sys.executable, "-m", "ablation", "mirror"]
         known = ["--study", self.study.file, "--answers", self.study.results / "controls.json"]
+        known += ["--variants", self.study.variants]
         return [*module, *known, "--manifest", self.manifest, "--store", self.study.store.root, *more]
 
     @contextlib.contextmanager

@@ -292,7 +292,19 @@ def test_a_refusal_is_not_asked_again(patient, tmp_path):
 
 def test_a_python_without_mlflow_says_that_runs_come_at_the_end(tmp_path):
     (tmp_path / "mlflow.py").write_text("raise ModuleNotFoundError('no', name='mlflow')")
-    words = ["--study", "x", "--manifest", "x", "--store", "x", "--follow", "--log", tmp_path / "log"]
+    words = [
+        "--study",
+        "x",
+        "--manifest",
+        "x",
+        "--variants",
+        "x",
+        "--store",
+        "x",
+        "--follow",
+        "--log",
+        tmp_path / "log",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "ablation", "mirror", *words],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},

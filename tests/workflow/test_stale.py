@@ -48,7 +48,7 @@ def test_editing_an_architecture_lists_its_layers_again(workspace):
 
 
 def test_editing_a_figure_draws_it_again_and_retrains_nothing(workspace):
-    workspace.edit("src/ablation/figures.py", "WIDTH = 7.5", "WIDTH = 7.0")
+    workspace.edit("src/ablation/report/figures/style.py", "WIDTH = 7.5", "WIDTH = 7.0")
     planned = workspace.planned()
     assert "train_shard" not in planned
     assert planned["draw_figures"] == 1

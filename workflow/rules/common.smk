@@ -30,6 +30,7 @@ from ablation.support.digests import digest, file_digest
 from ablation.data.folders import fingerprint
 from ablation.jobs.outline import Outline
 from ablation.records.keys import references, sources
+from ablation.report.figures.table import FIGURES, figures_of
 
 RESULTS = config["results"].rstrip("/")
 STARTED = f"{RESULTS}/{Path(config['study']).stem}/start"  # the study as it was when the last start began
@@ -62,7 +63,7 @@ if was_planned():
     OUTLINE = Outline.read(Path(f"{STARTED}/outline.json"))
 else:
     PLAN = read_plan()
-    OUTLINE = Outline.of(PLAN, config["shard_size"])
+    OUTLINE = Outline.of(PLAN, config["shard_size"], figures_of(PLAN))
 
 STUDY = f"{RESULTS}/{OUTLINE.name}"
 STATED = f"{STUDY}/plan/{OUTLINE.name}.stated.json"
@@ -215,10 +216,19 @@ def collection_code(wildcards):
 
 
 @planned
+def figure_code(wildcards):
+    """Return the digest of the code that draws the study's figures, which the table of figures names as text."""
+    drawing = [FIGURES[name].draw for name in OUTLINE.figures]
+    return sources().digest(["ablation.cli.figures:main", *drawing])
+
+
+@planned
 def report_code(wildcards):
     """Return the digest of the modules that write the report, and of its template."""
     template = Path(SOURCE) / "ablation/report/templates/report.html"
-    return digest([sources().digest(["ablation.cli.report:main"]), file_digest(template)])
+    return digest(
+        [sources().digest(["ablation.cli.report:main"]), file_digest(template)]
+    )
 
 
 def study_size(wildcards):

@@ -9,9 +9,10 @@ GIVES: results/<study>/{runs,curves,diagnostics}.parquet, examples.npy
 
 
 rule collect_records:
-    """Gather the records: a row a run, a row a run and epoch, a bit a test image, a row a diagnosed number."""
+    """Gather the records: one row per run, per run and epoch, per diagnosed number; one bit per test image."""
     input:
         study=SETTLED,
+        variants=rules.plan_study.output.variants,
         shards=shard_results,
     output:
         runs=f"{STUDY}/runs.parquet",
@@ -31,6 +32,7 @@ rule collect_records:
         r"""
         PYTHONPATH={params.src:q} python -m ablation collect \
             --study {input.study:q} \
+            --variants {input.variants:q} \
             --store {params.store:q} \
             --shards {input.shards:q} \
             --runs {output.runs:q} \

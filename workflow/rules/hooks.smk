@@ -162,7 +162,8 @@ onstart:
     # The mirror while it trains; the rule mirror_records completes it, whatever becomes of this process.
     log = f"{STUDY}/logs/mirror_follow.log"
     Path(log).parent.mkdir(exist_ok=True)
-    accompany("mirror", "--follow", "--log", log)
+    variants = f"{STUDY}/plan/variants.csv"
+    accompany("mirror", "--follow", "--log", log, "--variants", variants)
 
 
 def print_summary():

@@ -15,6 +15,8 @@ rule draw_figures:
         runs=rules.collect_records.output.runs,
         curves=rules.collect_records.output.curves,
         diagnostics=rules.collect_records.output.diagnostics,
+        contrasts=rules.compare_variants.output.contrasts,
+        claims=rules.compare_variants.output.claims,
         comparison=rules.write_tables.output.csv,
         layers=rules.list_layers.output.layers,
     output:
@@ -27,7 +29,7 @@ rule draw_figures:
         "../../environment.yml"
     params:
         size=study_size,
-        code=code_of("cli.figures:main"),
+        code=figure_code,
         src=source_folder,
     shell:
         r"""
@@ -36,6 +38,8 @@ rule draw_figures:
             --runs {input.runs:q} \
             --curves {input.curves:q} \
             --diagnostics {input.diagnostics:q} \
+            --contrasts {input.contrasts:q} \
+            --claims {input.claims:q} \
             --comparison {input.comparison:q} \
             --layers {input.layers:q} \
             --folder "$(dirname {output.svg[0]:q})" 2>&1 | tee {log:q} >&2
@@ -49,6 +53,7 @@ rule write_report:
         manifest=RECEIPT,
         runs=rules.collect_records.output.runs,
         curves=rules.collect_records.output.curves,
+        diagnostics=rules.collect_records.output.diagnostics,
         contrasts=rules.compare_variants.output.contrasts,
         claims=rules.compare_variants.output.claims,
         comparison=rules.write_tables.output.csv,
@@ -77,6 +82,7 @@ rule write_report:
             --manifest {input.manifest:q} \
             --runs {input.runs:q} \
             --curves {input.curves:q} \
+            --diagnostics {input.diagnostics:q} \
             --contrasts {input.contrasts:q} \
             --claims {input.claims:q} \
             --comparison {input.comparison:q} \
@@ -91,6 +97,7 @@ rule mirror_records:
     input:
         study=SETTLED,
         manifest=RECEIPT,
+        variants=rules.plan_study.output.variants,
         runs=rules.collect_records.output.runs,
         layers=rules.list_layers.output.pages,
         artifacts=[
@@ -115,6 +122,7 @@ rule mirror_records:
         PYTHONPATH={params.src:q} python -m ablation mirror \
             --study {input.study:q} \
             --manifest {input.manifest:q} \
+            --variants {input.variants:q} \
             --store {params.store:q} \
             --runs {input.runs:q} \
             --artifacts {input.artifacts:q} \

@@ -1,4 +1,4 @@
-"""Records gathered into tables: a row a run, a row a run and epoch, a bit a test image, a row a diagnosed number."""
+"""Records gathered into tables: one row per run, per run and epoch, per diagnosed number; one bit per test image."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -32,8 +32,10 @@ def final_metrics(plan: Plan, record: Mapping[str, Any]) -> dict[str, float | No
     return {**record["metrics"], **{name: resolve(code)(record, plan.study) for name, code in computed.items()}}
 
 
-def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> dict[str, Any]:
-    """Flatten a record into a row of `runs.parquet`."""
+def run_row(
+    plan: Plan, variant_id: str, key: str, record: Mapping[str, Any], sizes: Mapping[str, int]
+) -> dict[str, Any]:
+    """Flatten a record, with the sizes of its network, into a row of `runs.parquet`."""
     variant = plan.variants[variant_id]
     levels = {
         factor: level_text(variant.levels[factor]) if factor in variant.levels else None for factor in plan.factors
@@ -47,7 +49,7 @@ def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> di
         "key": key,
         "status": record["status"],
         **final_metrics(plan, record),
-        **record["sizes"],
+        **sizes,
         "epochs": len(record["curves"]),
         "training_seconds": record["timings"]["train_seconds"],
         "evaluate_seconds": record["timings"]["evaluate_seconds"],
@@ -58,14 +60,23 @@ def run_row(plan: Plan, variant_id: str, key: str, record: dict[str, Any]) -> di
 
 
 def diagnostic_rows(variant: str, folder: Path, record: dict[str, Any]) -> pd.DataFrame:
-    """Read what a run's diagnoses measured into rows of `diagnostics.parquet`; none if it had no diagnosis."""
+    """Read a run's diagnostics into rows of `diagnostics.parquet`; none if it had no diagnostics."""
     columns = json.loads((folder / DIAGNOSTICS).read_bytes()) if DIAGNOSTICS in record["files"] else {}
     rows = pd.DataFrame(columns, columns=list(DIAGNOSTIC_COLUMNS))
     return rows.assign(variant=variant, seed=record["seed"]).astype(DIAGNOSTIC_COLUMNS)
 
 
+def read_sizes(path: Path) -> dict[str, dict[str, int]]:
+    """Read the sizes of each variant's network from `plan/variants.csv`.
+
+    They stand in no record: what counts them may be mended without training anything again.
+    """
+    table = pd.read_csv(path).set_index("variant")[["parameters", "multiply_adds"]]
+    return table.to_dict("index")
+
+
 def collect(
-    plan: Plan, store: Store, claimed: Sequence[tuple[str, str]]
+    plan: Plan, store: Store, claimed: Sequence[tuple[str, str]], sizes: Mapping[str, Mapping[str, int]]
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray, pd.DataFrame]:
     """Gather records.
 
@@ -75,17 +86,19 @@ def collect(
     store : Store
     claimed : sequence of (str, str)
         Variant and key of every run.
+    sizes : mapping
+        As `read_sizes` returns them.
 
     Returns
     -------
     runs : pandas.DataFrame
-        A row a run, in the order of the study's variants and then of seeds.
+        One row per run, in the order of the study's variants and then of seeds.
     curves : pandas.DataFrame
-        A row a run and epoch.
+        One row per run and epoch.
     examples : numpy.ndarray
-        bool (runs, test images): whether the run named that image right; rows as in `runs`.
+        bool (runs, test images): whether the run classified that image correctly; rows as in `runs`.
     diagnostics : pandas.DataFrame
-        A row a run, epoch, layer and quantity, ordered as `runs`; empty if the study has no diagnostics.
+        One row per run, epoch, layer and quantity, ordered as `runs`; empty if the study has no diagnostics.
 
     Raises
     ------
@@ -103,12 +116,12 @@ def collect(
         except DamagedRecordError as error:
             broken.append(f"{variant}: {error}; set aside as {store.set_aside(key, str(error))}")
             continue
-        rows.append(run_row(plan, variant, key, record))
+        rows.append(run_row(plan, variant, key, record, sizes[variant]))
         curves += [{"variant": variant, "seed": record["seed"], **row} for row in record["curves"]]
         examples.append(np.load(store.folder(key) / CORRECT))
         diagnostics.append(diagnostic_rows(variant, store.folder(key), record))
     if broken:
-        raise DamagedRecordError("\n".join([*broken, "start again: these runs, and no others, will be trained anew"]))
+        raise DamagedRecordError("\n".join([*broken, "start again: only these runs will be trained anew"]))
     position = sorted(range(len(rows)), key=lambda i: (order[rows[i]["variant"]], rows[i]["seed"]))
     runs = pd.DataFrame([rows[i] for i in position])
     # A column of which every value is missing would have no type.

@@ -1,11 +1,11 @@
-"""What the runs say of contrasts and claims."""
+"""Contrasts and claims estimated from the runs."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ablation.catalogue.metrics import METRICS
 from ablation.statistics.estimates import Effect, summarise, welch
 from ablation.study.plan import Contrast, Plan
 
@@ -13,7 +13,7 @@ AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL = "as claimed", "opposite", "open", "no 
 
 
 def observe(effect: Effect, direction: str) -> str:
-    """Say on which side of zero an interval lies: as claimed, opposite, open where it holds zero; or that there is none."""
+    """Say where an interval lies: as claimed, opposite, or open where it contains zero; or that there is none."""
     if math.isnan(effect.low):
         return NO_INTERVAL
     sign = 1 if direction == "greater" else -1
@@ -26,32 +26,50 @@ def _values(runs: pd.DataFrame, variant: str, metric: str) -> np.ndarray:
 
 
 def _size_ratio(runs: pd.DataFrame, contrast: Contrast) -> float:
-    """Return how large a control is against its variant: widths are whole numbers, so it is rarely just as large."""
+    """Return the size of a control relative to its variant: near one, as widths are whole numbers."""
     if not contrast.matched:
         return math.nan
     sizes = [_values(runs, name, contrast.matched)[0] for name in (contrast.reference, contrast.variant)]
     return sizes[0] / sizes[1]
 
 
-def _row(runs: pd.DataFrame, contrast: Contrast, metric: str) -> dict:
+class ContrastRow(NamedTuple):
+    """A row of `contrasts.csv`: a contrast on one metric. Its fields are the columns."""
+
+    variant: str
+    reference: str
+    factors: str
+    matched: str
+    size_ratio: float
+    metric: str
+    n_variant: int
+    n_reference: int
+    effect: float
+    low: float
+    high: float
+    df: float
+
+
+def estimate(plan: Plan, runs: pd.DataFrame, contrast: Contrast, metric: str) -> ContrastRow:
+    """Estimate a contrast on a metric."""
     variant, reference = (_values(runs, name, metric) for name in (contrast.variant, contrast.reference))
     effect = welch(variant, reference)
-    if METRICS[metric].exact:  # counted: there is nothing to be unsure of
+    if plan.metrics[metric].exact:  # counted, so the interval is the effect itself
         effect = Effect(effect.effect, effect.effect, effect.effect, math.nan)
-    return {
-        "variant": contrast.variant,
-        "reference": contrast.reference,
-        "factors": " ".join(contrast.factors),
-        "matched": contrast.matched,
-        "size_ratio": _size_ratio(runs, contrast),
-        "metric": metric,
-        "n_variant": summarise(variant).n,
-        "n_reference": summarise(reference).n,
-        "effect": effect.effect,
-        "low": effect.low,
-        "high": effect.high,
-        "df": effect.df,
-    }
+    return ContrastRow(
+        variant=contrast.variant,
+        reference=contrast.reference,
+        factors=" ".join(contrast.factors),
+        matched=contrast.matched,
+        size_ratio=_size_ratio(runs, contrast),
+        metric=metric,
+        n_variant=summarise(variant).n,
+        n_reference=summarise(reference).n,
+        effect=effect.effect,
+        low=effect.low,
+        high=effect.high,
+        df=effect.df,
+    )
 
 
 def contrast_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
@@ -61,30 +79,15 @@ def contrast_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
     ----------
     plan : Plan
     runs : pandas.DataFrame
-        A row a run (`runs.parquet`).
+        One row per run (`runs.parquet`).
 
     Returns
     -------
     pandas.DataFrame
-        A row a contrast and metric, in the metric's recorded unit; intervals of 95 % over seeds.
+        One `ContrastRow` per contrast and metric, in the metric's recorded unit; intervals of 95 % over seeds.
     """
-    return pd.DataFrame(
-        [_row(runs, contrast, metric) for metric in plan.study.metrics for contrast in plan.contrasts],
-        columns=[
-            "variant",
-            "reference",
-            "factors",
-            "matched",
-            "size_ratio",
-            "metric",
-            "n_variant",
-            "n_reference",
-            "effect",
-            "low",
-            "high",
-            "df",
-        ],
-    )
+    rows = [estimate(plan, runs, contrast, metric) for metric in plan.study.metrics for contrast in plan.contrasts]
+    return pd.DataFrame(rows, columns=ContrastRow._fields)
 
 
 def claim_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
@@ -93,32 +96,12 @@ def claim_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a claim and contrast; ``observed`` reads `AS_CLAIMED`, `OPPOSITE`, `OPEN` or `NO_INTERVAL`.
+        One row per claim and contrast; ``observed`` reads `AS_CLAIMED`, `OPPOSITE`, `OPEN` or `NO_INTERVAL`.
     """
     rows = []
     for name, contrast in plan.claims:
         claim = plan.study.claims[name]
-        row = _row(runs, contrast, claim.metric)
-        effect = Effect(row["effect"], row["low"], row["high"], row["df"])
-        rows.append(
-            {
-                "claim": name,
-                "architecture": plan.variants[contrast.variant].architecture,
-                **row,
-                "direction": claim.direction,
-                "observed": observe(effect, claim.direction),
-            }
-        )
-    columns = [
-        "claim",
-        "architecture",
-        "variant",
-        "reference",
-        "factors",
-        "matched",
-        "size_ratio",
-        "metric",
-        "n_variant",
-        "n_reference",
-    ]
-    return pd.DataFrame(rows, columns=[*columns, "effect", "low", "high", "df", "direction", "observed"])
+        row = estimate(plan, runs, contrast, claim.metric)
+        observed = observe(Effect(row.effect, row.low, row.high, row.df), claim.direction)
+        rows.append((name, plan.variants[contrast.variant].architecture, *row, claim.direction, observed))
+    return pd.DataFrame(rows, columns=["claim", "architecture", *ContrastRow._fields, "direction", "observed"])

@@ -1,4 +1,4 @@
-"""Gather the records of a study: a row a run, a row a run and epoch, a bit a test image, a row a diagnosed number."""
+"""Gather the records of a study into tables: see `ablation.analysis.collection`."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ablation.analysis.collection import collect
+from ablation.analysis.collection import collect, read_sizes
 from ablation.records.store import DamagedRecordError, Store
 from ablation.study.studyfile import read_frozen
 from ablation.support.files import write_whole
@@ -19,7 +19,9 @@ def main(arguments: argparse.Namespace) -> None:
     shards = [json.loads(path.read_text()) for path in arguments.shards]
     claimed = [(shard["variant"], one["key"]) for shard in shards for one in shard["runs"]]
     try:
-        runs, curves, examples, diagnostics = collect(plan, Store(arguments.store), claimed)
+        runs, curves, examples, diagnostics = collect(
+            plan, Store(arguments.store), claimed, read_sizes(arguments.variants)
+        )
     except DamagedRecordError as error:
         sys.exit(str(error))
     runs.to_parquet(arguments.runs, index=False)
@@ -31,8 +33,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
+    parser.add_argument("--variants", type=Path, required=True, help="table of variants with their sizes (CSV)")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
     parser.add_argument("--shards", type=Path, nargs="+", required=True, help="result files of all shards")
     parser.add_argument("--runs", type=Path, required=True, help="table of runs to write (Parquet)")

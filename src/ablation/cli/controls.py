@@ -10,7 +10,7 @@ from ablation.support.formatting import plural
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Search, then write what was found by itself and within the study."""
+    """Search the sizes, then write them by themselves and within the study."""
     from ablation.jobs.controls import answer
 
     plan = read_frozen(arguments.study)
@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Read a data set, split it, and write it as arrays with a digest, unless it lies there already."""
+"""Read a data set, split it, and write it as arrays with a digest, unless that was done before."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from ablation.support.locks import CannotLockError, hold, tell
 
 
 def prepared(folder: Path, made_with: str) -> dict[str, Any] | None:
-    """Return the manifest of data that were prepared just so and are whole; None if there are none."""
+    """Return the manifest of complete data that were prepared in the same way; None if there are none."""
     try:
         manifest = datasets.read(folder)[1]
     except DataError:
@@ -42,7 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("--spec", required=True, help="the part `data` of a study, as JSON")
     parser.add_argument("--source", required=True, help="where the data come from, as `Source.text` writes it")
     parser.add_argument(

@@ -13,5 +13,5 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("--page", type=Path, default=Path("docs/factors.md"), help="file to write")

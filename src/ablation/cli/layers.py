@@ -1,4 +1,4 @@
-"""Write what every variant is, layer by layer: one table for all, and a page of Markdown each."""
+"""Write the layers of every variant: one table for all, and one page of Markdown per variant."""
 
 import argparse
 import json
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ablation.networks.layertable import describe, shape_text, to_record
+from ablation.networks.layertable import shape_text, to_record
+from ablation.networks.layertext import describe
 from ablation.study.studyfile import read_frozen
 
 
@@ -32,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--layers", type=Path, required=True, help="table to write (CSV)")

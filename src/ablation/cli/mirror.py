@@ -21,7 +21,8 @@ RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 
 
 def open_mirror(arguments: argparse.Namespace, address: Address):
-    """Know what to send and where; MLflow is asked later."""
+    """Return the mirror of the study; nothing is sent to MLflow yet."""
+    from ablation.analysis.collection import read_sizes
     from ablation.tracking.lease import Lease
     from ablation.tracking.mirror import Mirror
 
@@ -32,12 +33,14 @@ def open_mirror(arguments: argparse.Namespace, address: Address):
     artifacts = str((results / "mlartifacts" / plan.name).resolve()) if address.default else None
     lease = None if address.local else Lease(results)
     ledger = results / plan.name / "mlflow-ledger.json"
-    return Mirror(plan, runs, Store(arguments.store), manifest, address, artifacts, ledger, lease)
+    sizes = read_sizes(arguments.variants)
+    return Mirror(plan, runs, Store(arguments.store), manifest, sizes, address, artifacts, ledger, lease)
 
 
 def ready(arguments: argparse.Namespace) -> bool:
-    """Say whether the start has got as far as to know its data and the sizes of its controls."""
-    return arguments.manifest.is_file() and read_started(arguments.study, arguments.answers) is not None
+    """Say whether the data of the study and the sizes of its controls are known by now."""
+    planned = arguments.manifest.is_file() and arguments.variants.is_file()
+    return planned and read_started(arguments.study, arguments.answers) is not None
 
 
 def missing_module() -> str | None:
@@ -50,12 +53,12 @@ def missing_module() -> str | None:
 
 
 def say(text: str) -> None:
-    """Write a line to the log at once."""
+    """Print a line to the log at once."""
     print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
 
 
 def follow(arguments: argparse.Namespace, address: Address) -> None:
-    """Mirror what grows until the parent process ends; a failure is said and tried again, and disturbs nobody."""
+    """Mirror what grows until the parent process ends; a failure is logged and retried, and never disturbs the training."""
     from ablation.tracking.lease import one_writer
 
     lock, parent = arguments.store.parent / ".mirror.lock", arguments.parent
@@ -67,7 +70,7 @@ def follow(arguments: argparse.Namespace, address: Address) -> None:
                 with one_writer(lock):
                     mirror.sync()
                 said, pause = "", EVERY
-            except Exception as error:  # whatever ails MLflow, training goes on
+            except Exception as error:  # whatever is wrong with MLflow, the training goes on
                 text = address.explain(error)
                 if refused(error):
                     say(f"{text} The end of the study tries again.")
@@ -108,7 +111,7 @@ def finish(arguments: argparse.Namespace, address: Address) -> None:
 
     try:
         study_run = persist(send, address)
-    except Exception as error:  # said in a sentence: a server that is down is no bug
+    except Exception as error:  # reported in a sentence: a server that is down is no bug
         sys.exit(
             f"{address.explain(error)}\nThe study itself is done: see {arguments.receipt.with_name('report.html')}. "
             "Start again to catch up with the mirror alone."
@@ -126,10 +129,10 @@ def finish(arguments: argparse.Namespace, address: Address) -> None:
 
 
 def persist(send, address: Address):
-    """Do what may fail for a while; each attempt goes on where the last one ended.
+    """Retry what may fail for a while; each attempt continues where the last one ended.
 
-    No attempt is repeated where MLflow's own variable forbids it, or the server refuses us. Another machine's sign is
-    watched until it gives a new one, and then left alone, or has been silent for so long that its right is ours.
+    Nothing is retried where MLflow's own variable forbids it or the server refuses access. Another machine's lease is
+    watched until it is renewed, which ends the attempts, or until it has expired and is taken over.
     """
     from ablation.tracking.lease import OtherWriterError
 
@@ -177,10 +180,11 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="process whose end is the end")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
+    parser.add_argument("--variants", type=Path, required=True, help="table of variants with their sizes (CSV)")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store; MLflow's own lies beside it")
     parser.add_argument("--answers", type=Path, help="sizes that a study under way leaves open (JSON)")
     parser.add_argument("--follow", action="store_true", help="mirror what grows until the parent process ends")

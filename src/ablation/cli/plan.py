@@ -1,4 +1,4 @@
-"""Write what a study will train: each variant with its levels and sizes, and the price of it all."""
+"""Write what a study will train: each variant with its levels and sizes, and the multiply-adds of all training."""
 
 import argparse
 import json
@@ -47,7 +47,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--variants", type=Path, required=True, help="table to write (CSV)")

@@ -1,4 +1,4 @@
-"""Show what a variant is: its layers with shapes, sizes and receptive fields, and the difference from its baseline."""
+"""Show the layers of a variant with shapes, sizes and receptive fields, and the difference from its baseline."""
 
 import argparse
 import json
@@ -22,10 +22,8 @@ EPILOG = """examples:
   ./do show digits vgg-norm.none                    a variant of a study, and its difference from the baseline
 """
 PREPARED = Path("results/data")
-IMAGENET_CLASSES, FEW_CLASSES = (
-    1000,
-    10,
-)  # of the data sets that networks for large and for small images were published on
+# Of the data sets that networks for large and for small images were published on.
+IMAGENET_CLASSES, FEW_CLASSES = 1000, 10
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,8 @@ def main(arguments: argparse.Namespace) -> None:
         shown = from_study(arguments.name, arguments.variant)
     shape, classes = choose_input(shown, arguments.input, arguments.classes)
 
-    from ablation.networks.layertable import describe, shape_text
+    from ablation.networks.layertable import shape_text
+    from ablation.networks.layertext import describe
     from ablation.networks.sizes import inspect
 
     table, baseline = (
@@ -156,12 +155,12 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.epilog = EPILOG
     parser.add_argument("name", help="an architecture of the catalogue, or a study by name or file")
     parser.add_argument("variant", nargs="?", help="a variant of the study")
     parser.add_argument("--set", nargs="+", default=[], metavar="FACTOR=LEVEL", help="levels, for the catalogue")
     parser.add_argument("--input", metavar="CxHxW", help="input shape; without it that of the data or of the paper")
     parser.add_argument("--classes", type=int, help="number of classes; without it that of the data or of the paper")
-    parser.add_argument("--blocks", action="store_true", help="a row a block instead of a row a layer")
+    parser.add_argument("--blocks", action="store_true", help="one row per block instead of one row per layer")
     parser.add_argument("--markdown", action="store_true", help="write Markdown")

@@ -22,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--runs", type=Path, required=True, help="table of runs (Parquet)")
     parser.add_argument("--contrasts", type=Path, required=True, help="table of contrasts (CSV)")

@@ -27,9 +27,9 @@ TRY_AGAIN = 75  # exit status: not done, and nothing is wrong (EX_TEMPFAIL of sy
 
 
 class Stop:
-    """A scheduler's request to stop: the job's time is running out, or somebody cancelled it.
+    """A scheduler's request to stop: the job's time is running out, or a user cancelled it.
 
-    It is obeyed at once, but for what is `postponed`: a training, which saves its state at the end of the epoch.
+    It is obeyed at once, except within `postponed`: a training first saves its state at the end of the epoch.
     """
 
     def __init__(self):
@@ -44,7 +44,7 @@ class Stop:
 
     @contextmanager
     def postponed(self) -> Iterator[None]:
-        """Obey when the block has come to its end, unless it does so itself."""
+        """Obey at the end of the block, unless the block does so itself."""
         self.later = True
         yield
         self.later = False
@@ -53,19 +53,19 @@ class Stop:
 
 
 class Progress:
-    """A line on the terminal and in the log now and then: epoch, loss, accuracy and time left."""
+    """Prints one line every few seconds: epoch, loss, accuracy and time left."""
 
     def __init__(self, variant: str, runs: int):
         self.variant, self.runs, self.last = variant, runs, 0.0
         self.position, self.seed = 0, 0
 
     def say(self, text: str) -> None:
-        """Write a line at once."""
+        """Print a line at once."""
         self.last = time.monotonic()
         print(f"{self.variant}  seed {self.seed} ({self.position} of {self.runs})  {text}", file=sys.stderr, flush=True)
 
     def epoch(self, run) -> None:
-        """Say how far the run is, unless somebody has just said something."""
+        """Print the progress of the run, unless a line was printed just before."""
         if time.monotonic() - self.last < SAY_EVERY:
             return
         row, epochs = run.curves[-1], run.recipe["epochs"]
@@ -115,7 +115,7 @@ def train_missing(
                     if warned:
                         progress.say(f"stopped by {warned}; the next start goes on after epoch {len(current.curves)}")
                         sys.exit(TRY_AGAIN)
-                    progress.epoch(current)  # after the state: who reads the log may be gone
+                    progress.epoch(current)  # after the state is saved: printing fails if the reader of the log is gone
 
                 start = starting_weights(store, spec["warm_start"], manifest["digest"]) if not state else None
                 result = training.train(spec, parts, len(manifest["classes"]), state, on_epoch, start)
@@ -126,11 +126,10 @@ def train_missing(
 
 
 def write_record(store: Store, key: str, variant: str, spec: dict, manifest: dict, result, device) -> None:
-    """Write all that a run leaves behind."""
+    """Write the record of a run with its files."""
     import numpy as np
     import safetensors.torch
 
-    from ablation.networks.sizes import measure
     from ablation.records.environment import describe
 
     record = {
@@ -140,7 +139,6 @@ def write_record(store: Store, key: str, variant: str, spec: dict, manifest: dic
         "data": manifest["digest"],
         "status": result.status,
         "metrics": result.metrics,
-        "sizes": measure(spec["architecture"], tuple(manifest["shape"]), len(manifest["classes"])),
         "timings": result.timings,
         "environment": describe(device),
         "curves": result.curves,
@@ -166,7 +164,7 @@ def starting_weights(store: Store, source: dict | None, data_digest: str):
 
 
 def load_state(path: Path, device):
-    """Return the state that an interrupted training left, or None; one that cannot be read is as good as none."""
+    """Return the state of an interrupted training; None if there is none or it cannot be read."""
     import torch
 
     if not path.is_file():
@@ -204,7 +202,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("--spec", type=Path, required=True, help="the shard's frozen spec (JSON)")
     parser.add_argument("--answers", type=Path, nargs="?", help="sizes that the spec leaves open, by question (JSON)")
     parser.add_argument("--data", type=Path, required=True, help="folder of the prepared data")

@@ -17,7 +17,7 @@ HOST, PORT = "127.0.0.1", 5000
 
 
 def is_free(port: int) -> bool:
-    """Say whether nobody listens on a port of this machine."""
+    """Say whether a port of this machine is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -37,7 +37,7 @@ def choose_port(wanted: int | None) -> int:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Become the server, or say where the runs are."""
+    """Replace this process by the MLflow server, or say where the runs are."""
     address = Address.of(arguments.results)
     if address.uri.startswith(("http://", "https://")):
         print(f"MLFLOW_TRACKING_URI names a server, where the runs are: open {address.public}")
@@ -60,6 +60,6 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("port", type=int, nargs="?", help=f"port (the first free one from {PORT} on)")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of the results (results)")

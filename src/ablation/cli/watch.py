@@ -1,4 +1,4 @@
-"""Say now and then how far a study's training is, until the parent process ends."""
+"""Print the progress of a study's training now and then, until the parent process ends."""
 
 import argparse
 import json
@@ -31,7 +31,7 @@ class Watch:
         self.said = ""
 
     def line(self, now: float) -> str:
-        """Return what there is to say at a time (seconds of any steady clock); empty if nothing is new."""
+        """Return the line to print at a time (seconds of a monotonic clock); empty if nothing is new."""
         done = [key for key in self.epochs if self.store.folder(key).is_dir()]
         training = {key: len(self.store.running_curves(key)) for key in set(self.epochs) - set(done)}
         begun = {key: epochs for key, epochs in training.items() if epochs}
@@ -67,7 +67,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="process whose end is the end")
     parser.add_argument("--answers", type=Path, required=True, help="sizes that the study leaves open (JSON)")

@@ -117,8 +117,8 @@ def arrange(source: Images, data: Mapping[str, Any]) -> tuple[dict[str, np.ndarr
 def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation of each channel, in [0, 1].
 
-    Computed from the counts of the 256 shades, image after image: exact, and without a copy as floating point numbers,
-    which for 60,000 images of 224x224 pixels would be 24 GB.
+    Computed from the counts of the 256 shades: exact, and without a copy in floating point, which for 60,000 images of
+    224x224 pixels would take 24 GB.
 
     Parameters
     ----------
@@ -140,9 +140,9 @@ def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def data_digest(arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> str:
-    """Digest prepared data: every array, and the manifest but for the digest that it states.
+    """Digest prepared data: every array, and the manifest without its digest.
 
-    The source does not count: the same images are the same data, whoever read them from wherever.
+    The source does not count: the same images are the same data, wherever they were read from.
     """
     content = {name: _array_digest(array) for name, array in sorted(arrays.items())}
     stated = {key: value for key, value in manifest.items() if key not in ("digest", "source", "made_with")}

@@ -15,8 +15,8 @@ from ablation.data.imagefolders import read_folder
 from ablation.data.images import Images
 
 SETTING = "ABLATION_DATA"
-PATIENCE = 30.0  # seconds without a byte, after which a host counts as unreachable
-CLASSES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
+TIMEOUT = 30.0  # seconds without a byte, after which a host counts as unreachable
+DATASET_CLASSES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
 PLACES = {
     "mnist": "MNIST",
     "fashion_mnist": "FashionMNIST",
@@ -40,7 +40,7 @@ def raw_folder(downloads: Path) -> Path:
 
 
 def fetch(name: str, root: Path) -> None:
-    """Download a data set aside, and put it in its place once torchvision has checked it.
+    """Download a data set to a temporary folder, and move it to its place once torchvision has checked it.
 
     Raises
     ------
@@ -49,14 +49,14 @@ def fetch(name: str, root: Path) -> None:
     """
     from torchvision import datasets
 
-    patience, aside = socket.getdefaulttimeout(), None
+    previous_timeout, aside = socket.getdefaulttimeout(), None
     try:
-        socket.setdefaulttimeout(PATIENCE)  # torchvision sets none, and would wait for a silent firewall for ever
+        socket.setdefaulttimeout(TIMEOUT)  # torchvision sets none, and would wait forever for a silent firewall
         root.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
-        getattr(datasets, CLASSES[name])(aside, download=True)
-        os.sync()  # the files before their name: a power cut must not leave a whole name with half of the bytes
-        if not (root / PLACES[name]).exists():  # somebody else may have been faster
+        getattr(datasets, DATASET_CLASSES[name])(aside, download=True)
+        os.sync()  # the files before their name: a power cut must not leave a name whose files are incomplete
+        if not (root / PLACES[name]).exists():  # another process may have been faster
             os.rename(aside / PLACES[name], root / PLACES[name])
     except Exception as error:  # whatever a network, a mirror or a full disk answers
         raise DataError(
@@ -64,7 +64,7 @@ def fetch(name: str, root: Path) -> None:
             f"Put the files there, or name a folder that has them by the environment variable {SETTING}."
         ) from None
     finally:
-        socket.setdefaulttimeout(patience)
+        socket.setdefaulttimeout(previous_timeout)
         if aside:
             shutil.rmtree(aside, ignore_errors=True)
 
@@ -75,27 +75,27 @@ def _read_idx(name: str, raw: Path) -> Images:
     from torchvision.datasets.mnist import read_image_file, read_label_file
 
     def read(file: str, reader: Any) -> np.ndarray:
-        # Only the downloads have checksums: these files may be somebody's own, and torchvision looks whether they exist.
+        # Only the downloads have checksums: these files may be the user's own, and torchvision only checks that they exist.
         try:
             return reader(str(raw / file)).numpy()
         except FileNotFoundError:
-            raise DataError(f"{name}: {raw / file} is missing; {_anew(raw.parent)}") from None
+            raise DataError(f"{name}: {raw / file} is missing; {_hint(raw.parent)}") from None
         except Exception as error:  # torchvision asserts, indexes and views
             reason = str(error) or type(error).__name__
-            raise DataError(f"{name}: {raw / file} is no whole IDX file ({reason}); {_anew(raw.parent)}") from None
+            raise DataError(f"{name}: {raw / file} is no whole IDX file ({reason}); {_hint(raw.parent)}") from None
 
     images = {part: read(f"{part}-images-idx3-ubyte", read_image_file) for part in ("train", "t10k")}
     labels = {part: read(f"{part}-labels-idx1-ubyte", read_label_file) for part in ("train", "t10k")}
     for part in images:
         if len(images[part]) != len(labels[part]):
             counts = f"{len(images[part])} images and {len(labels[part])} labels"
-            raise DataError(f"{name}: found {counts} in {raw}/{part}-*, expected as many; {_anew(raw.parent)}")
+            raise DataError(f"{name}: found {counts} in {raw}/{part}-*, expected as many; {_hint(raw.parent)}")
     train = len(labels["train"])
     return Images(
         np.concatenate(list(images.values()))[:, None],
         np.concatenate(list(labels.values())).astype(np.int64),
         np.arange(train, train + len(labels["t10k"])),
-        tuple(getattr(torchvision.datasets, CLASSES[name]).classes),
+        tuple(getattr(torchvision.datasets, DATASET_CLASSES[name]).classes),
         f"{raw}, read by torchvision {torchvision.__version__}",
     )
 
@@ -105,11 +105,11 @@ def _read_batches(name: str, place: Path) -> Images:
     import torchvision
     from torchvision.datasets.utils import check_integrity
 
-    kind = getattr(torchvision.datasets, CLASSES[name])
+    kind = getattr(torchvision.datasets, DATASET_CLASSES[name])
     expected = [*kind.train_list, *kind.test_list, (kind.meta["filename"], kind.meta["md5"])]
     wrong = [str(place / file) for file, md5 in expected if not check_integrity(place / file, md5)]
     if wrong:
-        raise DataError(f"{name}: missing, or not with the published checksum: {', '.join(wrong)}; {_anew(place)}")
+        raise DataError(f"{name}: missing, or not with the published checksum: {', '.join(wrong)}; {_hint(place)}")
     train, test = (kind(place.parent, train=part) for part in (True, False))
     return Images(
         np.concatenate([train.data, test.data]).transpose(0, 3, 1, 2),
@@ -120,7 +120,7 @@ def _read_batches(name: str, place: Path) -> Images:
     )
 
 
-def _anew(place: Path) -> str:
+def _hint(place: Path) -> str:
     return f"delete {place} to download it anew, or set {SETTING} to a folder that has it whole"
 
 

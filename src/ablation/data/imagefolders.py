@@ -1,8 +1,9 @@
-"""Folders of images, a folder a class, read with Pillow."""
+"""Folders of images, one folder per class, read with Pillow."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,15 +12,15 @@ from ablation.data.folders import SUFFIXES, subfolders, walk
 from ablation.data.images import Images, in_threads
 
 GREY = ("1", "L", "LA", "La")
-NAMED = 20  # problems that a message names one by one
+LISTED = 20  # problems that a message lists one by one
 
 
 def refuse(folder: Path, problems: Sequence[str]) -> None:
-    """Raise one DataError that names all problems, the first of them one by one; none is none."""
+    """Raise one DataError that lists the first problems and counts the others; without a problem do nothing."""
     if problems:
-        more = [f"… and {len(problems) - NAMED} more"] if len(problems) > NAMED else []
+        more = [f"… and {len(problems) - LISTED} more"] if len(problems) > LISTED else []
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise DataError("\n  ".join([f"{folder}: {count} with this folder of images:", *problems[:NAMED], *more]))
+        raise DataError("\n  ".join([f"{folder}: {count} with this folder of images:", *problems[:LISTED], *more]))
 
 
 def list_images(folder: Path) -> tuple[tuple[str, ...], list[Path], list[int], int | None]:
@@ -52,13 +53,13 @@ def list_images(folder: Path) -> tuple[tuple[str, ...], list[Path], list[int], i
     if official and len(names) > 2:
         extra = ", ".join(name for name in names if name not in ("train", "test"))
         raise DataError(
-            f"{folder}: found {extra} beside train and test, expected these two only, or one folder a class"
+            f"{folder}: found {extra} beside train and test, expected these two only, or one folder per class"
         )
     parts = [folder / "train", folder / "test"] if official else [folder]
     classes = sorted({name for part in parts for name in subfolders(part)})
     if len(classes) < 2:
         found = ", ".join(classes) or "none"
-        raise DataError(f"{folder}: found the classes: {found}, expected two or more folders, one a class")
+        raise DataError(f"{folder}: found the classes: {found}, expected two or more folders, one per class")
     problems, paths, labels, counts = [], [], [], []
     for part in parts:
         before = len(paths)
@@ -75,8 +76,15 @@ def list_images(folder: Path) -> tuple[tuple[str, ...], list[Path], list[int], i
     return tuple(classes), paths, labels, counts[0] if official else None
 
 
-def look(path: Path) -> tuple[str, tuple[int, int]] | str:
-    """Read the head of an image file: its mode and its size (width, height), or what is wrong with it."""
+class Head(NamedTuple):
+    """What the head of an image file says."""
+
+    mode: str
+    size: tuple[int, int]  # width and height in pixels
+
+
+def read_head(path: Path) -> Head | str:
+    """Read the head of an image file, or say what is wrong with it."""
     from PIL import Image
 
     try:
@@ -84,22 +92,66 @@ def look(path: Path) -> tuple[str, tuple[int, int]] | str:
             return "an empty file"
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):
-                return f"found pixels of mode {image.mode}, expected 8 bits a channel"
-            return image.mode, image.size
+                return f"found pixels of mode {image.mode}, expected 8 bits per channel"
+            return Head(image.mode, image.size)
     except Exception as error:  # Pillow's decoders raise many kinds for a damaged file
-        return f"no image that can be read ({_reason(error)})"
+        return _unreadable(error)
 
 
-def _reason(error: Exception) -> str:
+def _unreadable(error: Exception) -> str:
+    """Say why Pillow could not read an image."""
     from PIL import UnidentifiedImageError
 
-    return "of no known format" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
+    unknown = isinstance(error, UnidentifiedImageError)
+    reason = "of no known format" if unknown else str(error) or type(error).__name__
+    return f"no image that can be read ({reason})"
 
 
-def _choose_side(sizes: Sequence[tuple[int, int]]) -> int | None:
+def _commonest_side(heads: Iterable[Head]) -> int | None:
     """Return the side of the commonest square size; None if no image is square."""
-    squares = Counter(width for width, height in sizes if width == height)
+    squares = Counter(head.size[0] for head in heads if head.size[0] == head.size[1])
     return squares.most_common(1)[0][0] if squares else None
+
+
+def _find_other_sizes(heads: Mapping[int, Head], side: int | None) -> dict[int, str]:
+    """Say of each image, by position, that is no square of that side what is wrong with it."""
+    expected = f"{side}x{side} as most squares here" if side else "a square"
+    return {
+        position: f"found {head.size[0]}x{head.size[1]} pixels, expected {expected}; set data.side to resize all"
+        for position, head in heads.items()
+        if head.size != (side, side)
+    }
+
+
+def _decode(paths: Sequence[Path], positions: Sequence[int], mode: str, images: np.ndarray) -> dict[int, str]:
+    """Decode the images at some positions, and say of each, by position, that cannot be read what is wrong with it.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    positions : sequence of int
+    mode : str
+        Pillow's: ``L`` for one channel, ``RGB`` for three.
+    images : numpy.ndarray
+        uint8 (n, channels, side, side), written in place: a second copy may not fit into memory.
+    """
+    from PIL import Image
+
+    size = images.shape[2:]
+
+    def decode(position: int) -> str | None:
+        try:
+            with Image.open(paths[position]) as image:
+                pixels = image.convert(mode)
+        except Exception as error:
+            return _unreadable(error)
+        if pixels.size != size:
+            pixels = pixels.resize(size, Image.Resampling.BILINEAR)
+        images[position] = np.asarray(pixels).reshape(*size, len(mode)).transpose(2, 0, 1)
+        return None
+
+    problems = zip(positions, in_threads(decode, positions), strict=True)
+    return {position: problem for position, problem in problems if problem}
 
 
 def read_folder(folder: Path, side: int | None = None) -> Images:
@@ -127,39 +179,20 @@ def read_folder(folder: Path, side: int | None = None) -> Images:
         lies in no class.
     """
     import PIL
-    from PIL import Image
 
     classes, paths, labels, train = list_images(folder)
-    heads = in_threads(look, paths)
-    problems = {place: head for place, head in enumerate(heads) if isinstance(head, str)}
-    good = [place for place in range(len(paths)) if place not in problems]
-    target = side or _choose_side([heads[place][1] for place in good])
+    found = dict(enumerate(in_threads(read_head, paths)))
+    problems = {position: head for position, head in found.items() if isinstance(head, str)}
+    heads = {position: head for position, head in found.items() if position not in problems}
+    square = side or _commonest_side(heads.values())
     if side is None:
-        expected = f"{target}x{target} as most squares here" if target else "a square"
-        for place in good:
-            width, height = heads[place][1]
-            if width != target or height != target:
-                problems[place] = f"found {width}x{height} pixels, expected {expected}; set data.side to resize all"
-    mode = "L" if all(heads[place][0] in GREY for place in good) else "RGB"
-    target = target or 1  # no image will be kept, but each is still looked into
-    images = np.empty((len(paths), len(mode), target, target), np.uint8)
-
-    def decode(place: int) -> str | None:
-        try:
-            with Image.open(paths[place]) as image:
-                pixels = image.convert(mode)
-        except Exception as error:
-            return f"no image that can be read ({_reason(error)})"
-        if place not in problems:
-            pixels = (
-                pixels if pixels.size == (target, target) else pixels.resize((target,) * 2, Image.Resampling.BILINEAR)
-            )
-            images[place] = np.asarray(pixels).reshape(target, target, len(mode)).transpose(2, 0, 1)
-        return None
-
-    problems |= {place: problem for place, problem in zip(good, in_threads(decode, good), strict=True) if problem}
+        problems |= _find_other_sizes(heads, square)
+    mode = "L" if all(head.mode in GREY for head in heads.values()) else "RGB"
+    # Where no image has the right size, none will be kept, but each is still decoded to find what is damaged.
+    images = np.empty((len(paths), len(mode), square or 1, square or 1), np.uint8)
+    problems |= _decode(paths, list(heads), mode, images)
     files = tuple(path.relative_to(folder).as_posix() for path in paths)
-    refuse(folder, [f"{files[place]}: {problems[place]}" for place in sorted(problems)])
+    refuse(folder, [f"{files[position]}: {problems[position]}" for position in sorted(problems)])
     return Images(
         images,
         np.array(labels, np.int64),

@@ -22,7 +22,7 @@ class Images:
     test : numpy.ndarray or None
         Positions of the official test images; None where there is no official test set.
     classes : tuple of str
-        A name a label.
+        The name of each label.
     source : str
         Where they were read and with what, for people.
     files : tuple of str or None
@@ -41,12 +41,12 @@ def in_threads(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
     """Map items in threads, in order: Pillow decodes and resizes outside of Python's lock."""
     # On a cluster, a job has fewer processors than the machine.
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # By the piece, for small images cost less than handing them to a thread does.
+    # In chunks: to hand a small image to a thread costs more than to read it.
     size = max(1, len(items) // (8 * count))
-    pieces = [items[start : start + size] for start in range(0, len(items), size)]
+    chunks = [items[start : start + size] for start in range(0, len(items), size)]
     with ThreadPoolExecutor(count) as pool:
         return [
-            result for results in pool.map(lambda piece: [work(item) for item in piece], pieces) for result in results
+            result for results in pool.map(lambda chunk: [work(item) for item in chunk], chunks) for result in results
         ]
 
 

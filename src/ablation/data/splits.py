@@ -1,4 +1,4 @@
-"""Which images train, validate and test: drawn class by class, and written down for people."""
+"""Training, validation and test images: drawn class by class, and listed for people."""
 
 import csv
 import io
@@ -96,14 +96,14 @@ def split_table(arrays: Mapping[str, np.ndarray], classes: Sequence[str], files:
     arrays : mapping
         As `ablation.data.datasets.prepare` returns them.
     classes : sequence of str
-        A name a label.
+        The name of each label.
     files : sequence of str, optional
-        A file a position, where images have files of their own.
+        The file at each position, where images have files of their own.
 
     Returns
     -------
     str
-        A row an image that is used, by position: position in the source, file, class and part.
+        One row per image in use, by position: position in the source, file, class and part.
     """
     rows = []
     for part in PARTS:

@@ -45,8 +45,8 @@ class Outline:
     figures: list[str]
 
     @classmethod
-    def of(cls, plan: "Plan", shard_size: int) -> "Outline":
-        """Outline a plan, with at most `shard_size` seeds in a shard."""
+    def of(cls, plan: "Plan", shard_size: int, figures: list[str]) -> "Outline":
+        """Outline a plan with its figures (`ablation.report.figures.table.figures_of`), in shards of `shard_size` seeds."""
         starts = {
             variant: "" if (source := plan.variants[variant].levels["warm_start"]) == "none" else source
             for variant in plan.variants
@@ -67,7 +67,7 @@ class Outline:
             variants=starts,
             controls=unsettled,
             shards=plan.shards(shard_size),
-            figures=plan.figures,
+            figures=figures,
         )
 
     @classmethod

@@ -10,7 +10,7 @@ import torch
 from ablation.networks.build import build
 from ablation.networks.sizes import measure
 
-MOST = 2**14  # no network of the catalogue is wider
+LARGEST = 2**14  # no network of the catalogue is wider
 
 
 def match(
@@ -47,15 +47,15 @@ def match(
         spec = {**reference, "arguments": {**reference["arguments"], by: value * step}}
         return _size(spec, quantity, input_shape, classes)
 
-    wanted = _size(variant, quantity, input_shape, classes)
+    target = _size(variant, quantity, input_shape, classes)
     high = 1
-    while size(high) < wanted and high < MOST:
+    while size(high) < target and high < LARGEST:
         high *= 2
     low = max(1, high // 2)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if size(middle) < wanted else (low, middle)
-    return step * min((low, high), key=lambda value: abs(math.log(size(value) / wanted)))
+        low, high = (middle, high) if size(middle) < target else (low, middle)
+    return step * min((low, high), key=lambda value: abs(math.log(size(value) / target)))
 
 
 def _size(spec: Mapping[str, Any], quantity: str, input_shape: tuple[int, int, int], classes: int) -> int:

@@ -6,12 +6,12 @@ from typing import Any
 import torch
 
 from ablation.networks.build import build
-from ablation.networks.layertable import Layer, totals
+from ablation.networks.layertable import LayerRow, totals
 from ablation.networks.tracing import layer_table
 
 
-def inspect(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> list[Layer]:
-    """List the layers of the network of a spec."""
+def inspect(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> list[LayerRow]:
+    """Return the layer table of the network of a spec."""
     with torch.device("meta"):
         network = build(architecture, input_shape, classes)
     return layer_table(network, input_shape)

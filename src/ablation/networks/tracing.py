@@ -16,7 +16,7 @@ from torch import nn
 from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ablation.networks.layertable import Layer, shape_text
+from ablation.networks.layertable import LayerRow, shape_text
 
 aten = torch.ops.aten
 
@@ -81,7 +81,7 @@ def _adapt(field: Field, x: torch.Tensor, stated: Mapping[str, Any]) -> Field:
 
 
 def _pad(field: Field, x: torch.Tensor, stated: Mapping[str, Any]) -> Field:
-    """Pad, or crop where the padding is negative; it is stated from the last axis on, both ends of each."""
+    """Pad, or crop where the padding is negative; it is stated from the last axis backwards, two ends per axis."""
     padding = [*(stated["pad"] if "pad" in stated else stated["padding"]), 0, 0, 0, 0]
     return tuple(
         Span(span.first - before * span.step, span.last - before * span.step, span.step)
@@ -90,7 +90,7 @@ def _pad(field: Field, x: torch.Tensor, stated: Mapping[str, Any]) -> Field:
 
 
 def _slice(field: Field, x: torch.Tensor, stated: Mapping[str, Any]) -> Field:
-    """Take every so-many-th row or column, from some on."""
+    """Take every n-th row or column from a start on."""
     axis = stated.get("dim", 0) % x.dim() - (x.dim() - 2)
     if axis < 0:
         return field
@@ -101,7 +101,7 @@ def _slice(field: Field, x: torch.Tensor, stated: Mapping[str, Any]) -> Field:
     return tuple(moved if place == axis else span for place, span in enumerate(field))
 
 
-MOVES = {
+SPATIAL_OPERATIONS = {
     aten.convolution.default: _slide,
     aten.max_pool2d_with_indices.default: _slide,
     aten.avg_pool2d.default: _slide,
@@ -121,11 +121,11 @@ def _tensors(values: Iterable[Any]) -> list[torch.Tensor]:
 
 
 class ReceptiveFields(TorchDispatchMode):
-    """Follows every operation on an image and notes what each tensor sees of it.
+    """Follows every operation on an image and records the receptive field of each tensor.
 
-    Operations that leave the sides alone see what their inputs see, together: additions, concatenations, activations,
-    and norms, too, whose statistics are by convention not counted. What is flattened or averaged sees all that its
-    positions see, and so does, as an upper bound, the result of an operation that is not known.
+    Operations that keep height and width see what their inputs see together: additions, concatenations, activations,
+    and norms, whose statistics are by convention not counted. What is flattened or averaged sees all that its positions
+    see, and so does, as an upper bound, the result of an unknown operation.
 
     Parameters
     ----------
@@ -136,23 +136,23 @@ class ReceptiveFields(TorchDispatchMode):
     def __init__(self, image: torch.Tensor):
         super().__init__()
         self.sides = image.shape[-2:]
-        # The tensor beside its field: an identity is one only as long as the tensor lives.
+        # Keep the tensor beside its field: its id is unique only as long as it lives.
         self._fields: dict[int, tuple[torch.Tensor, Field]] = {id(image): (image, (Span(0, 0, 1), Span(0, 0, 1)))}
 
     def __getitem__(self, tensor: torch.Tensor) -> Field:
         return self._fields[id(tensor)][1]
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        """Run an operation and note what its results see."""
+        """Run an operation and record the receptive field of its results."""
         kwargs = kwargs or {}
         result = operation(*args, **kwargs)
         seen = [tensor for tensor in _tensors([*args, *kwargs.values()]) if id(tensor) in self._fields]
         results = _tensors([result])
         if not seen or not results:
             return result
-        if operation in MOVES and seen[0].dim() >= 4:
+        if operation in SPATIAL_OPERATIONS and seen[0].dim() >= 4:
             stated = dict(zip((argument.name for argument in operation._schema.arguments), args, strict=False))
-            field = MOVES[operation](self[seen[0]], seen[0], stated | kwargs)
+            field = SPATIAL_OPERATIONS[operation](self[seen[0]], seen[0], stated | kwargs)
         else:
             along = zip(*(self._spread(tensor, results[0]) for tensor in seen), strict=True)
             field = tuple(self._together(spans, side) for spans, side in zip(along, self.sides, strict=True))
@@ -161,7 +161,7 @@ class ReceptiveFields(TorchDispatchMode):
         return result
 
     def _spread(self, tensor: torch.Tensor, result: torch.Tensor) -> Field:
-        """Return what one input gives to each position of the result."""
+        """Return what each position of the result sees through one input."""
         kept = (False, False)
         if tensor.dim() >= 4 and result.dim() >= 4:
             kept = [before == after for before, after in zip(tensor.shape[-2:], result.shape[-2:], strict=True)]
@@ -173,7 +173,7 @@ class ReceptiveFields(TorchDispatchMode):
 
     @staticmethod
     def _together(spans: Iterable[Span], side: int) -> Span:
-        """Join the paths; beside one that sees the whole image no other counts, nor its padding."""
+        """Join the paths; one that sees the whole image makes the others, and their padding, irrelevant."""
         whole = Span(0, side - 1, 0)
         return whole if whole in spans else reduce(Span.join, spans)
 
@@ -208,38 +208,38 @@ def count_multiply_adds(layer: nn.Module, output: torch.Tensor) -> int:
 
 
 def _own_parameters(network: nn.Module) -> dict[str, int]:
-    """Count the parameters that each module holds itself; shared ones where they are met first."""
-    own, met = {}, set()
+    """Count the parameters of each module itself; shared ones count in the first module that has them."""
+    own, seen = {}, set()
     for name, module in network.named_modules():
-        mine = {id(p): p.numel() for p in module.parameters(recurse=False) if id(p) not in met}
-        met |= set(mine)
-        own[name] = sum(mine.values())
+        sizes = {id(p): p.numel() for p in module.parameters(recurse=False) if id(p) not in seen}
+        seen |= set(sizes)
+        own[name] = sum(sizes.values())
     return own
 
 
 @torch.no_grad()
 def _trace(
     network: nn.Module, input_shape: tuple[int, int, int], training: bool
-) -> tuple[list[tuple[str, Layer]], set[str]]:
+) -> tuple[list[tuple[str, LayerRow]], set[str]]:
     """List the layers of one pass with their modules' names, in the order in which they end, and all modules that ran."""
     own = _own_parameters(network)
     # Two images: batch norm in training refuses one.
     image = torch.empty(2, *input_shape, device="meta")
     fields = ReceptiveFields(image)
-    # What a layer has made, as (tensor, number of changes in place): who hands on another's work makes nothing itself.
-    made = {(id(image), image._version)}
+    # Outputs so far, as (tensor, number of changes in place): a module that returns another's output has no row.
+    known = {(id(image), image._version)}
     calls, layers, ran = Counter(), [], set()
 
-    def note(name: str, module: nn.Module, output: Any) -> None:
+    def record(name: str, module: nn.Module, output: Any) -> None:
         ran.add(name)
         outputs = _tensors([output])
-        mark = (id(outputs[0]), outputs[0]._version)
-        if mark in made and not own[name]:
+        version = (id(outputs[0]), outputs[0]._version)
+        if version in known and not own[name]:
             return
-        made.add(mark)
+        known.add(version)
         calls[name] += 1
         repeated = calls[name] > 1
-        layer = Layer(
+        layer = LayerRow(
             (name or "output") + (f" ({calls[name]})" if repeated else ""),
             kind_of(module),
             tuple(outputs[0].shape[1:]),
@@ -250,14 +250,14 @@ def _trace(
         layers.append((name, layer))
 
     hooks = [
-        module.register_forward_hook(lambda module, _, output, name=name: note(name, module, output))
+        module.register_forward_hook(lambda module, _, output, name=name: record(name, module, output))
         for name, module in network.named_modules()
     ]
     state = {name: value.to("meta") for name, value in [*network.named_parameters(), *network.named_buffers()]}
     before = {module: module.training for module in network.modules()}
     network.train(training)
     try:
-        with torch.device("meta"), fields:  # also what a forward pass makes by itself
+        with torch.device("meta"), fields:  # also tensors that the forward pass creates
             functional_call(network, state, image)
     finally:
         for hook in hooks:
@@ -267,11 +267,11 @@ def _trace(
     return layers, ran
 
 
-def layer_table(network: nn.Module, input_shape: tuple[int, int, int]) -> list[Layer]:
+def layer_table(network: nn.Module, input_shape: tuple[int, int, int]) -> list[LayerRow]:
     """List the layers of a network in the order of execution, on the meta device: nothing is computed or changed.
 
-    A layer is a module that makes something itself: also a block that adds or concatenates what its parts have made,
-    but neither a sequence nor `Identity`. A layer without effect in training (`Dropout(0)`) is none.
+    A layer is a module that computes an output of its own: also a block that adds or concatenates the outputs of its
+    parts, but neither a sequence nor `Identity` nor what has no effect in training (`Dropout(0)`).
 
     Parameters
     ----------
@@ -282,8 +282,8 @@ def layer_table(network: nn.Module, input_shape: tuple[int, int, int]) -> list[L
 
     Returns
     -------
-    list of Layer
+    list of LayerRow
     """
     layers, _ = _trace(network, input_shape, training=True)
-    _, answering = _trace(network, input_shape, training=False)
-    return [replace(layer, training_only=name not in answering) for name, layer in layers]
+    _, at_inference = _trace(network, input_shape, training=False)
+    return [replace(layer, training_only=name not in at_inference) for name, layer in layers]

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from ablation.catalogue.metrics import METRICS, Metric
+from ablation.catalogue.metrics import Metric
 from ablation.statistics.estimates import summarise
 from ablation.study.plan import Plan
 from ablation.support.formatting import count
@@ -53,46 +53,46 @@ def comparison(plan: Plan, runs: pd.DataFrame, contrasts: pd.DataFrame) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        A row a variant, in the study's order, in recorded units: how many runs were trained, diverged and stuck; of
-        each metric n (diverged runs have no value), mean and sd, and the effect against the architecture's baseline
-        with its interval; sizes; mean training time.
+        One row per variant, in the study's order, in recorded units: how many runs were trained, diverged and stuck;
+        for each metric n (diverged runs have no value), mean and sd, and the effect against the architecture's
+        baseline with its interval; sizes; mean training time.
     """
     by_pair = contrasts.set_index(["metric", "variant", "reference"])
     rows = []
     for variant in plan.variants.values():
-        mine = runs[runs["variant"] == variant.id]
-        status = mine["status"].value_counts()
+        own_runs = runs[runs["variant"] == variant.id]
+        status = own_runs["status"].value_counts()
         row = {
             "variant": variant.id,
             "architecture": variant.architecture,
-            "runs": len(mine),
+            "runs": len(own_runs),
             "diverged": int(status.get("diverged", 0)),
             "stuck": int(status.get("stuck", 0)),
         }
         for metric in plan.study.metrics:
-            summary = summarise(mine[metric])
+            summary = summarise(own_runs[metric])
             row |= {f"{metric}_n": summary.n, f"{metric}_mean": summary.mean, f"{metric}_sd": summary.sd}
             pair = (metric, variant.id, variant.architecture)
             for part in ("effect", "low", "high"):
                 row[f"{metric}_{part}"] = by_pair.loc[pair, part] if pair in by_pair.index else math.nan
-        row |= {size: int(mine[size].iloc[0]) for size in ("parameters", "multiply_adds")}
-        row["mean_train_seconds"] = mine["training_seconds"].mean()
+        row |= {size: int(own_runs[size].iloc[0]) for size in ("parameters", "multiply_adds")}
+        row["mean_train_seconds"] = own_runs["training_seconds"].mean()
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def readable(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
-    """Write a comparison for people: every cell a text, every column headed with its unit.
+    """Write a comparison for people: every cell as text, the unit in the heading of every column.
 
     The effect is that on the first metric; baselines have none and are marked by a dash.
     """
-    first = METRICS[plan.study.metrics[0]]
+    first = plan.metrics[plan.study.metrics[0]]
     points = "points" if first.unit == "%" else first.unit
     columns: dict[str, list[str]] = {"variant": [], "n": []}
     for _, row in table.iterrows():
         cells = {"variant": row["variant"], "n": f"{row[plan.study.metrics[0] + '_n']:.0f}"}
         for position, name in enumerate(plan.study.metrics):
-            metric = METRICS[name]
+            metric = plan.metrics[name]
             if metric.exact and position:  # the sizes have columns of their own
                 continue
             cells[metric.title] = mean_text(row[f"{name}_mean"], row[f"{name}_sd"], metric)
@@ -111,8 +111,8 @@ def readable(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def caption(plan: Plan, runs: pd.DataFrame) -> str:
-    """Say what the comparison shows, with its numbers computed."""
-    first = METRICS[plan.study.metrics[0]]
+    """Write the caption of the comparison: what it shows, and of how many runs."""
+    first = plan.metrics[plan.study.metrics[0]]
     seeds = runs.groupby("variant").size()
     each = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
     return (

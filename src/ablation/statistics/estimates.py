@@ -27,7 +27,7 @@ class Effect:
     effect : float
         Mean of the variant minus mean of the reference.
     low, high : float
-        Bounds of the interval; NaN where a side has fewer than two runs, or where no run differs from another.
+        Bounds of the interval; NaN where a side has fewer than two runs, or where no run differs from another of its side.
     df : float
         Degrees of freedom; NaN likewise.
     """
@@ -53,15 +53,15 @@ def welch(variant: np.ndarray, reference: np.ndarray, confidence: float = CONFID
     Parameters
     ----------
     variant, reference : numpy.ndarray
-        One value a run, (n,) and (m,); values that are not finite are left out. Runs are not paired by seed: they
-        decorrelate at once, so that pairing would cost degrees of freedom and buy nothing.
+        One value per run, (n,) and (m,); values that are not finite are left out. Runs are not paired by seed:
+        those of two variants with the same seed soon decorrelate, so pairing would only cost degrees of freedom.
     confidence : float
         Coverage of the interval.
 
     Returns
     -------
     Effect
-        The interval covers the randomness of training. That of the choice of test images is not in it.
+        The interval covers the randomness of training, not that of the choice of test images.
     """
     a, b = summarise(variant), summarise(reference)
     effect = a.mean - b.mean
@@ -70,7 +70,9 @@ def welch(variant: np.ndarray, reference: np.ndarray, confidence: float = CONFID
     parts = a.sd**2 / a.n, b.sd**2 / b.n
     error = math.sqrt(sum(parts))
     if error == 0:
-        return Effect(effect, math.nan, math.nan, math.nan)  # spread that is not seen is not known to be none
+        return Effect(
+            effect, math.nan, math.nan, math.nan
+        )  # equal values of a few runs do not show that the variance is zero
     df = sum(parts) ** 2 / (parts[0] ** 2 / (a.n - 1) + parts[1] ** 2 / (b.n - 1))
     margin = float(stats.t.ppf((1 + confidence) / 2, df)) * error
     return Effect(effect, effect - margin, effect + margin, df)

@@ -160,15 +160,6 @@ class Plan:
         return found
 
     @property
-    def figures(self) -> list[str]:
-        """The names of the figures that the study has."""
-        drawn = ["blocks", "curves", "runs", *["effects"] * bool(self.contrasts), *["series"] * bool(self.series)]
-        if self.study.diagnostics:
-            dense = any(self._design.builder(name).startswith("densenet") for name in self.study.architectures)
-            drawn += ["gradient_flow", "saturation", *["sources"] * dense]
-        return drawn
-
-    @property
     def watched_accuracy(self) -> str:
         """The accuracy that curves show: that of the validation images or, without any, of the training images."""
         return "validation_accuracy" if self.study.data.validation else "train_accuracy"

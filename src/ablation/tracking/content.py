@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablation.catalogue.metrics import METRICS
+from ablation.analysis.collection import final_metrics
 from ablation.jobs.shards import PlannedRun
 from ablation.report.figures.results import run_curves
 from ablation.statistics.estimates import summarise
@@ -61,18 +61,19 @@ def curve_points(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, float, in
     ]
 
 
-def record_values(record: Mapping[str, Any]) -> dict[str, float]:
-    """Return the final metrics of a run.
+def record_values(plan: Plan, record: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, float]:
+    """Return the final metrics of a run, with the sizes of its network.
 
     The curves own their names: a last point of another kind would bend them.
     """
-    values = {**record["metrics"], **record["sizes"], "images_per_second": record["timings"]["images_per_second"]}
+    speed = {"images_per_second": record["timings"]["images_per_second"]}
+    values = {**final_metrics(plan, record), **sizes, **speed}
     return {f"final_{n}" if n in CURVE_METRICS else n: value for n, value in values.items() if value is not None}
 
 
-def variant_values(runs: pd.DataFrame) -> dict[str, float]:
+def variant_values(plan: Plan, runs: pd.DataFrame) -> dict[str, float]:
     """Summarise the rows of one variant in `runs.parquet`."""
-    summaries = {name: summarise(runs[name]) for name in METRICS if name in runs}
+    summaries = {name: summarise(runs[name]) for name in plan.metrics if name in runs}
     values = {f"{name}_mean": s.mean for name, s in summaries.items() if s.n}
     values |= {f"{name}_sd": s.sd for name, s in summaries.items() if s.n > 1}
     return values | {"runs": len(runs), "parameters": int(runs["parameters"].iloc[0])}

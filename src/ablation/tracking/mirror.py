@@ -55,6 +55,8 @@ class Mirror:
     store : Store
     manifest : mapping
         Of the prepared data.
+    sizes : mapping
+        By variant, as `ablation.analysis.collection.read_sizes` returns them.
     address : Address
     artifacts : str
         Where a new experiment keeps its artifacts; None leaves it to the server.
@@ -70,12 +72,14 @@ class Mirror:
         runs: list[PlannedRun],
         store: Store,
         manifest: Mapping[str, Any],
+        sizes: Mapping[str, Mapping[str, int]],
         address: Address,
         artifacts: str | None,
         ledger: Path,
         lease: Lease | None = None,
     ):
         self.plan, self.runs, self.store, self.manifest = plan, runs, store, manifest
+        self.sizes = sizes
         self.address, self.artifacts, self.lease = address, artifacts, lease
         self.ledger = Ledger(ledger, address.public)
         self.study_key = f"study:{plan.name}"
@@ -211,7 +215,10 @@ class Mirror:
         self._send_curves(entry, record["curves"])
         if not entry.get("final"):
             step = len(record["curves"])
-            metrics = [Metric(name, value, end, step) for name, value in record_values(record).items()]
+            metrics = [
+                Metric(name, value, end, step)
+                for name, value in record_values(self.plan, record, self.sizes[planned.variant]).items()
+            ]
             tags = [RunTag(name, str(value)) for name, value in record_tags(record).items()]
             self.client.log_batch(entry["id"], metrics=metrics, tags=tags)
             entry["final"] = True
@@ -269,7 +276,7 @@ class Mirror:
             return self._whole()
 
     def _conclude_variant(self, variant: str, mine: pd.DataFrame, layers: Path | None) -> None:
-        entry, values = self._variant_run(variant), variant_values(mine)
+        entry, values = self._variant_run(variant), variant_values(self.plan, mine)
         known, now = self.values.setdefault(self.variant_keys[variant], {}), milliseconds(time.time())
         new = [Metric(name, value, now, 0) for name, value in values.items() if known.get(name) != value]
         if new:

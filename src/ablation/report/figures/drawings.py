@@ -1,7 +1,7 @@
 """Drawings of architectures: their blocks along the depth, from layer tables alone."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from math import ceil, log2, prod
@@ -11,10 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Patch
 
-from ablation.networks.layertable import Layer, blocks, shorten
-from ablation.report.figures.results import WIDTH
+from ablation.networks.layertable import LayerRow, blocks
+from ablation.networks.layertext import shorten
+from ablation.report.figures.style import WIDTH
+from ablation.report.inputs import StudyTables
 
-SLOTS = 12  # boxes in a line; a longer network goes on in the next one
+SLOTS = 12  # boxes per line; a longer network continues on the next line
 COLOURS = dict(
     zip(
         ("convolutions", "pooling or transition", "dense layers or head"), sns.color_palette("colorblind"), strict=False
@@ -25,11 +27,11 @@ CONVOLUTIONS, POOLING, DENSE = COLOURS
 
 @dataclass(frozen=True)
 class Box:
-    """Blocks alike that follow each other: their names, what they are, and the shapes that come out of them."""
+    """Equal blocks in a row: their names, their kind, and the output of the last of them."""
 
     names: tuple[str, ...]
     kind: str
-    likeness: tuple
+    signature: tuple
     output: tuple[int, ...]
 
     @property
@@ -52,7 +54,7 @@ class Box:
         return f"{channels} × {max(sides)}" if sides else f"{channels}"
 
 
-def kind_of_block(layers: Sequence[Layer]) -> str:
+def kind_of_block(layers: Sequence[LayerRow]) -> str:
     """Say what a block is: dense, if it ends in a vector; a pooling, if nothing but 1x1 convolutions goes with one."""
     if len(layers[-1].output) == 1:
         return DENSE
@@ -62,10 +64,10 @@ def kind_of_block(layers: Sequence[Layer]) -> str:
     return POOLING if pools and not convolves else CONVOLUTIONS
 
 
-def boxes(table: Sequence[Layer]) -> list[Box]:
-    """Make the boxes of a network: a box a block, repeated ones folded.
+def boxes(table: Sequence[LayerRow]) -> list[Box]:
+    """Make the boxes of a network: one box per block, repeated blocks folded into one.
 
-    Blocks that only hand on as many values (flattening, dropout) and those that run in training alone have none.
+    Blocks that only pass on as many values (flattening, dropout) and those that run in training alone have none.
     """
     found: list[Box] = []
     for name, layers in blocks(table):
@@ -75,14 +77,19 @@ def boxes(table: Sequence[Layer]) -> list[Box]:
         if layers[-1].training_only or passes_on:
             continue
         kind = kind_of_block(layers)
-        # Alike: the same layers but for their strides, and the same side (or the same number of features).
-        likeness = (kind, output[1:] or output, tuple(re.sub(r"/\d+", "", layer.kind) for layer in layers))
-        if found and found[-1].likeness == likeness and kind != POOLING:
+        # Equal blocks have the same layers but for their strides, and the same side (or the same number of features).
+        signature = (kind, output[1:] or output, tuple(re.sub(r"/\d+", "", layer.kind) for layer in layers))
+        if found and found[-1].signature == signature and kind != POOLING:
             last = found.pop()
-            found.append(Box((*last.names, name), kind, likeness, output))
+            found.append(Box((*last.names, name), kind, signature, output))
         else:
-            found.append(Box((name,), kind, likeness, output))
+            found.append(Box((name,), kind, signature, output))
     return found
+
+
+def baseline_blocks(tables: StudyTables) -> Figure:
+    """Draw the blocks of each architecture's baseline."""
+    return draw_blocks({architecture: tables.layers[architecture] for architecture in tables.plan.study.architectures})
 
 
 def _draw_line(axis: Axes, line: Sequence[Box], height: float, width: float) -> None:
@@ -104,19 +111,19 @@ def _draw_line(axis: Axes, line: Sequence[Box], height: float, width: float) -> 
         axis.text(place + 0.5, -0.76, shorten(box.label, 11), ha="center", va="top", fontsize=6, color="0.4")
 
 
-def draw_blocks(tables: dict[str, Sequence[Layer]]) -> Figure:
+def draw_blocks(tables: Mapping[str, Sequence[LayerRow]]) -> Figure:
     """Draw each architecture's blocks along the depth.
 
     Parameters
     ----------
-    tables : dict of str to sequence of Layer
+    tables : mapping of str to sequence of LayerRow
         The layer table of each architecture's baseline.
 
     Returns
     -------
     matplotlib.figure.Figure
-        A line of boxes an architecture (or more, if it is long): the height shows the side and the width the
-        channels, both by their logarithms and each relative to the largest of that architecture.
+        One line of boxes per architecture (or more, if it is long): the height of a box shows the side and the width
+        the channels, both by their logarithms and each relative to the largest of that architecture.
     """
     lines = []
     for name, table in tables.items():

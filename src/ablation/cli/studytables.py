@@ -1,0 +1,38 @@
+"""The tables of a study as arguments of a command: those of the figures and of the report."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from ablation.networks.layertable import read_tables
+from ablation.report.inputs import StudyTables
+from ablation.study.studyfile import read_frozen
+
+
+def add_table_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name the files of the study and its tables."""
+    parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
+    parser.add_argument("--runs", type=Path, required=True, help="table of runs (Parquet)")
+    parser.add_argument("--curves", type=Path, required=True, help="table of epochs (Parquet)")
+    parser.add_argument("--diagnostics", type=Path, required=True, help="table of diagnosed numbers (Parquet)")
+    parser.add_argument("--contrasts", type=Path, required=True, help="table of contrasts (CSV)")
+    parser.add_argument("--claims", type=Path, required=True, help="table of claims (CSV)")
+    parser.add_argument("--comparison", type=Path, required=True, help="comparison (CSV)")
+    parser.add_argument("--layers", type=Path, required=True, help="table of layers (CSV)")
+
+
+def read_study_tables(arguments: argparse.Namespace) -> StudyTables:
+    """Read the study and its tables."""
+    # Where no contrast has a control of equal size, the column is empty and would be read as numbers.
+    contrasts = pd.read_csv(arguments.contrasts, dtype={"matched": "string"}).fillna({"matched": ""})
+    return StudyTables(
+        plan=read_frozen(arguments.study),
+        runs=pd.read_parquet(arguments.runs),
+        curves=pd.read_parquet(arguments.curves),
+        diagnostics=pd.read_parquet(arguments.diagnostics),
+        contrasts=contrasts,
+        claims=pd.read_csv(arguments.claims),
+        comparison=pd.read_csv(arguments.comparison),
+        layers=read_tables(pd.read_csv(arguments.layers)),
+    )

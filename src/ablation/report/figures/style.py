@@ -1,0 +1,104 @@
+"""What figures share: their width and look, the names and colours of variants, lines of means with their ranges."""
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ablation.study.levels import level_text
+from ablation.study.plan import Plan
+
+WIDTH = 7.5  # inches: a page between its margins
+
+mpl.rcParams["svg.fonttype"] = "path"  # the page must look alike where the font is missing
+mpl.rcParams["svg.hashsalt"] = "ablation"  # the same data give the same file
+
+
+def set_style() -> None:
+    """Set the look that all figures share."""
+    sns.set_theme(context="paper", style="whitegrid", palette="colorblind", font_scale=0.95)
+
+
+def make_panels(rows: int, columns: int, height: float, title: str, **options: Any) -> tuple[Figure, np.ndarray]:
+    """Make a figure of panels, `height` inches high.
+
+    Other arguments are passed to `matplotlib.figure.Figure.subplots`. Figures are made without pyplot, which would keep
+    every one of them open.
+    """
+    set_style()
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, **options)
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure, panels
+
+
+def variants_of(plan: Plan, architecture: str) -> list[str]:
+    """List the variants of an architecture, its baseline first."""
+    return [variant.id for variant in plan.variants.values() if variant.architecture == architecture]
+
+
+def variant_label(plan: Plan, variant: str) -> str:
+    """Name a variant within its architecture: what it changes of the baseline."""
+    changed, named = plan.variants[variant].changed, plan.variants[variant].named
+    parts = [f"{factor} {level_text(level)}".replace("_", " ") for factor, level in changed.items()]
+    reasons = [f" ({named[factor].replace('_of_', ' of ')})" if factor in named else "" for factor in changed]
+    return ", ".join(part + reason for part, reason in zip(parts, reasons, strict=True)) or "baseline"
+
+
+def variant_colours(plan: Plan, variants: list[str]) -> dict[str, tuple]:
+    """Give the baseline black, and each variant a colour of its own; the levels of a number go from light to dark."""
+    changed = [variant for variant in variants if plan.variants[variant].changed]
+    factors = {tuple(plan.variants[variant].changed) for variant in changed}
+    numeric = (
+        len(changed) > 2
+        and len(factors) == 1
+        and all(
+            isinstance(level, int | float) and not isinstance(level, bool)
+            for variant in changed
+            for level in plan.variants[variant].changed.values()
+        )
+    )
+    palette = sns.color_palette("viridis_r" if numeric else "colorblind", len(changed))
+    return {
+        **{variant: (0, 0, 0) for variant in variants if variant not in changed},
+        **dict(zip(changed, palette, strict=True)),
+    }
+
+
+def seeds_text(runs: pd.DataFrame) -> str:
+    """Say how many seeds the variants have."""
+    counts = runs.groupby("variant").size()
+    low, high = counts.min(), counts.max()
+    return f"n = {low} seeds" if low == high else f"n = {low} to {high} seeds"
+
+
+def plot_means(axis: Axes, plan: Plan, architecture: str, rows: pd.DataFrame, x: str, y: str, **markers: Any) -> None:
+    """Plot the columns `x` and `y` of `rows`, one line per variant: the mean over seeds, in a band from lowest to highest.
+
+    Other arguments are passed to `matplotlib.axes.Axes.plot`.
+    """
+    variants = variants_of(plan, architecture)
+    colours = variant_colours(plan, variants)
+    for variant in variants:
+        values = rows[rows["variant"] == variant].groupby(x)[y]
+        means, is_baseline = values.mean(), variant == architecture
+        axis.plot(
+            means.index,
+            means,
+            color=colours[variant],
+            lw=1.8 if is_baseline else 1.3,
+            ls="-" if is_baseline else (0, (4, 1)),
+            label=variant_label(plan, variant),
+            zorder=3 if is_baseline else 2,
+            **markers,
+        )
+        axis.fill_between(means.index, values.min(), values.max(), color=colours[variant], alpha=0.15, lw=0)
+
+
+def add_legend(axis: Axes) -> None:
+    """Put the legend of a row of panels beside its last one."""
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize="small", handlelength=2.4)

@@ -1,0 +1,120 @@
+"""The table of figures: the function that draws each, which studies have it, and its caption.
+
+The workflow reads the names of figures while it parses its rules, where neither matplotlib nor pandas need be installed:
+functions are named as text and imported when they draw.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+    from ablation.report.inputs import StudyTables
+    from ablation.study.plan import Plan
+
+
+def has_contrasts(plan: Plan) -> bool:
+    """Say whether a variant is compared with another."""
+    return bool(plan.contrasts)
+
+
+def has_series(plan: Plan) -> bool:
+    """Say whether a numeric factor has three or more levels."""
+    return bool(plan.series)
+
+
+def has_diagnostics(plan: Plan) -> bool:
+    """Say whether the study measures what goes on inside its networks."""
+    return bool(plan.study.diagnostics)
+
+
+def has_source_diagnostics(plan: Plan) -> bool:
+    """Say whether the diagnostics tell the sources of a layer's input apart, which those of DenseNets alone do."""
+    dense = any(variant.builder.startswith("densenet") for variant in plan.variants.values())
+    return has_diagnostics(plan) and dense
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure that a study can have.
+
+    Attributes
+    ----------
+    draw : str
+        ``module:function`` of what draws it, from a `StudyTables` to a `matplotlib.figure.Figure`.
+    caption : str
+        In the report; ``{accuracy}`` stands for the accuracy that curves show.
+    needs : callable, optional
+        Says of a plan whether the study has the figure; without it every study does.
+    section : str
+        Of the report: ``results``, or ``networks`` for what the variants are.
+    """
+
+    draw: str
+    caption: str
+    needs: Callable[[Plan], bool] | None = None
+    section: Literal["results", "networks"] = "results"
+
+
+FIGURES: dict[str, Figure] = {
+    "blocks": Figure(
+        draw="ablation.report.figures.drawings:baseline_blocks",
+        caption="What is compared: the blocks of each baseline along the depth. The height of a box shows the side, its "
+        "width the channels, both by their logarithms. Repeated blocks are folded; below stands what the last of them "
+        "gives.",
+        section="networks",
+    ),
+    "curves": Figure(
+        draw="ablation.report.figures.results:curves",
+        caption="Training loss and {accuracy} by epoch: the mean over seeds, and the range from lowest to highest.",
+    ),
+    "runs": Figure(
+        draw="ablation.report.figures.results:final_runs",
+        caption="Every run's final value; the bar is the mean of the variant.",
+    ),
+    "effects": Figure(
+        draw="ablation.report.figures.results:effects",
+        caption="Difference of each variant's mean from its baseline's, with the 95 % interval over seeds (Welch).",
+        needs=has_contrasts,
+    ),
+    "series": Figure(
+        draw="ablation.report.figures.results:series",
+        caption="The levels of a numeric factor against the parameters that they cost.",
+        needs=has_series,
+    ),
+    "gradient_flow": Figure(
+        draw="ablation.report.figures.mechanisms:gradient_flow",
+        caption="Root mean square of the gradient of the training loss by each layer's weights, on a fixed batch of "
+        "training images; layers in order of execution. Where a line falls to the left, the gradient vanishes.",
+        needs=has_diagnostics,
+    ),
+    "saturation": Figure(
+        draw="ablation.report.figures.mechanisms:saturation",
+        caption="Share of the outputs of activations that are saturated (sigmoid: within 0.02 of 0 or 1; tanh: beyond "
+        "±0.96; GELU below -3, SiLU below -6) or inactive (ReLU: zero; leaky ReLU: negative), and share of the units that "
+        "are so for every image and position of the fixed batch.",
+        needs=has_diagnostics,
+    ),
+    "sources": Figure(
+        draw="ablation.report.figures.mechanisms:sources",
+        caption="Mean magnitude of the weights by which each layer of a dense block reads each earlier one, as in Huang "
+        "et al. 2017, figure 5: source 0 is what enters the block, the last column the transition after it. Baselines "
+        "only.",
+        needs=has_source_diagnostics,
+    ),
+}
+
+
+def figures_of(plan: Plan) -> list[str]:
+    """List the names of the figures that a study has."""
+    return [name for name, figure in FIGURES.items() if figure.needs is None or figure.needs(plan)]
+
+
+def draw(name: str, tables: StudyTables) -> matplotlib.figure.Figure:
+    """Draw a figure of a study."""
+    return pkgutil.resolve_name(FIGURES[name].draw)(tables)

@@ -1,0 +1,36 @@
+"""What figures and the report are made from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ablation.networks.layertable import LayerRow
+from ablation.study.plan import Plan
+
+
+@dataclass(frozen=True)
+class StudyTables:
+    """A study with all tables of its results.
+
+    Attributes
+    ----------
+    plan : Plan
+    runs, curves, diagnostics : pandas.DataFrame
+        `runs.parquet`, `curves.parquet` and `diagnostics.parquet` (see `ablation.analysis.collection.collect`).
+    contrasts, claims : pandas.DataFrame
+        `contrasts.csv` and `claims.csv` (see `ablation.analysis.contrasts`).
+    comparison : pandas.DataFrame
+        `tables/comparison.csv` (see `ablation.report.tables.comparison`).
+    layers : dict of str to sequence of LayerRow
+        `plan/layers.csv`: the layer table of each variant.
+    """
+
+    plan: Plan
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    diagnostics: pd.DataFrame
+    contrasts: pd.DataFrame
+    claims: pd.DataFrame
+    comparison: pd.DataFrame
+    layers: Mapping[str, Sequence[LayerRow]]

@@ -1,0 +1,96 @@
+"""The circumstances of a study's results, in words: how much was trained, on what data, by which machines and versions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from ablation.report.inputs import StudyTables
+from ablation.study.plan import Plan
+from ablation.support.formatting import count
+
+
+def facts(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """State the size of a study: pairs of a name and a value.
+
+    Parameters
+    ----------
+    tables : StudyTables
+    manifest : mapping
+        Of the prepared data.
+    """
+    study, runs, counts = tables.plan.study, tables.runs, manifest["counts"]
+    status = runs["status"].value_counts()
+    return [
+        ("runs", f"{len(runs)}"),
+        ("variants", f"{len(tables.plan.variants)}"),
+        ("seeds each", f"{len(study.seeds)}"),
+        ("data", f"{study.data.name}, {counts['train']} / {counts['validation']} / {counts['test']} images"),
+        ("failed", f"{status.get('diverged', 0)} diverged, {status.get('stuck', 0)} stuck"),
+        ("training", f"{_seconds(runs) / 60:.1f} min in all"),
+    ]
+
+
+def provenance(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """State where a study's data and results come from and what they cost: pairs of a name and a value.
+
+    Parameters
+    ----------
+    tables : StudyTables
+    manifest : mapping
+        Of the prepared data.
+    """
+    study, runs, counts = tables.plan.study, tables.runs, manifest["counts"]
+    # A backward pass costs about twice a forward pass.
+    multiply_adds = 3 * counts["train"] * (runs["multiply_adds"] * runs["epochs"]).sum()
+    return [
+        ("study", tables.plan.name),
+        ("data", f"{study.data.name}, digest {manifest['digest']}; split seed {study.data.split_seed}"),
+        ("source of the images", manifest["source"]),
+        (
+            "images",
+            f"{counts['train']} for training, {counts['validation']} for validation, {counts['test']} for the test",
+        ),
+        ("test set", "read once per run, after its last epoch; nothing was chosen by it"),
+        (
+            "training and evaluation",
+            f"{_seconds(runs):.0f} s over all runs; about {count(multiply_adds)} multiply-adds",
+        ),
+        *diagnostics_cost(tables.plan, runs),
+        ("source", _listed(runs["git"])),
+        ("torch", _listed(runs["torch"])),
+        ("Python", _listed(runs["python"])),
+        ("device", f"{_listed(runs['device'])} ({_listed(runs['processor'])}), threads: {_listed(runs['threads'])}"),
+        ("smallest effect of interest", f"{study.smallest_effect:g} ({tables.plan.metrics[study.metrics[0]].label})"),
+    ]
+
+
+def mixtures(runs: pd.DataFrame) -> list[str]:
+    """Warn where the runs of a study were trained on different devices or with different versions."""
+    names = {"device": "devices", "processor": "processors", "torch": "versions of torch", "threads": "thread counts"}
+    warnings = []
+    for column, name in names.items():
+        values = sorted(map(str, runs[column].dropna().unique()))
+        if len(values) > 1:
+            warnings.append(f"The runs mix {name}: {', '.join(values)}.")
+    return warnings
+
+
+def diagnostics_cost(plan: Plan, runs: pd.DataFrame) -> list[tuple[str, str]]:
+    """Say what the diagnostics of a study cost; nothing if it has none."""
+    if not plan.study.diagnostics:
+        return []
+    seconds, training = runs["diagnostics_seconds"].sum(), runs["training_seconds"].sum()
+    epochs = ", ".join(map(str, sorted(plan.study.diagnostics)))
+    share = f"{100 * seconds / training:.1f} % of training"
+    return [("diagnostics", f"{seconds:.1f} s, {share}, and not counted in it (epochs {epochs})")]
+
+
+def _seconds(runs: pd.DataFrame) -> float:
+    """Return how long all runs trained and were evaluated."""
+    return runs["training_seconds"].sum() + runs["evaluate_seconds"].sum()
+
+
+def _listed(values: pd.Series) -> str:
+    """List the values that occur."""
+    return ", ".join(sorted({str(value) for value in values.dropna()})) or "unknown"

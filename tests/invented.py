@@ -1,0 +1,104 @@
+"""Results of studies that nobody trained: tables as `collect` and the rules after it write them."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from ablation.analysis.collection import DIAGNOSTIC_COLUMNS
+from ablation.analysis.contrasts import claim_table, contrast_table
+from ablation.networks.sizes import inspect
+from ablation.report import tables
+from ablation.report.inputs import StudyTables
+from ablation.study.plan import Plan
+
+DENSE_BLOCKS = {"dense1": 3, "dense2": 2}  # target layers each
+MANIFEST = {"counts": {"train": 10, "validation": 3, "test": 5}, "digest": "d" * 32, "source": "somewhere"}
+
+
+def invented_runs(plan: Plan) -> pd.DataFrame:
+    """One row per run, of which one diverged and two are stuck."""
+    rng, rows = np.random.default_rng(0), []
+    for position, variant in enumerate(plan.variants.values()):
+        for seed in (0, 1, 2):
+            diverged = position == 1 and seed == 0
+            accuracy = math.nan if diverged else 0.5 + 0.05 * position + rng.normal(0, 0.01)
+            rows.append(
+                {
+                    "variant": variant.id,
+                    "architecture": variant.architecture,
+                    "seed": seed,
+                    "status": "diverged" if diverged else "stuck" if position == 1 else "completed",
+                    "test_accuracy": accuracy,
+                    "test_loss": 1 - accuracy,
+                    "train_accuracy": accuracy,
+                    "train_seconds": 2.0,
+                    "training_seconds": 2.0,
+                    "epochs": 3,
+                    "evaluate_seconds": 0.5,
+                    "diagnostics_seconds": 0.05,
+                    "parameters": 1000 * (position + 1),
+                    "multiply_adds": 5_000_000,
+                    "device": "cpu",
+                    "processor": "p",
+                    "torch": "2",
+                    "python": "3",
+                    "threads": 1,
+                    "git": "abc",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def invented_curves(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per run and epoch."""
+    names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "lr", "seconds")
+    return pd.DataFrame(
+        [
+            {"variant": run.variant, "seed": run.seed, "epoch": epoch, **dict.fromkeys(names, 1 / epoch)}
+            for run in runs.itertuples()
+            for epoch in (1, 2, 3)
+        ]
+    )
+
+
+def invented_diagnostics(plan: Plan) -> pd.DataFrame:
+    """Five layers with gradients, two activations and, of a DenseNet, the sources of two blocks."""
+    rng, found = np.random.default_rng(0), []
+    for variant in plan.variants.values():
+        for seed in plan.study.seeds:
+            for epoch in plan.study.diagnostics:
+                numbers = [
+                    *[
+                        (f"layer{d}", d, "affine", "gradient_rms", 10.0 ** (d - 6) * rng.uniform(1, 2))
+                        for d in range(1, 6)
+                    ],
+                    *[(f"act{d}", d, "activation", q, rng.uniform()) for d in (1, 2) for q in ("saturated", "dead")],
+                ]
+                if variant.architecture == "dense":
+                    targets = [
+                        (f"{block}_{t}", t) for block, count in DENSE_BLOCKS.items() for t in range(1, count + 1)
+                    ]
+                    numbers += [
+                        (name, depth, "source", f"source_{s}", 0.1 * depth + 0.01 * s)
+                        for depth, (name, count) in enumerate(targets, 1)
+                        for s in range(count)
+                    ]
+                found += [(variant.id, seed, epoch, *number) for number in numbers]
+    return pd.DataFrame(found, columns=list(DIAGNOSTIC_COLUMNS)).astype(DIAGNOSTIC_COLUMNS)
+
+
+def invented_tables(plan: Plan, **given) -> StudyTables:
+    """All tables of a study; those that are given instead of invented ones."""
+    runs = given.get("runs", invented_runs(plan))
+    contrasts = contrast_table(plan, runs)
+    made = {
+        "runs": runs,
+        "curves": invented_curves(runs),
+        "diagnostics": invented_diagnostics(plan),
+        "contrasts": contrasts,
+        "claims": claim_table(plan, runs),
+        "comparison": tables.comparison(plan, runs, contrasts),
+        "layers": {id: inspect(variant.architecture_spec(), (1, 8, 8), 10) for id, variant in plan.variants.items()},
+    }
+    return StudyTables(plan, **{**made, **given})

@@ -1,0 +1,63 @@
+"""The table of figures."""
+
+import string
+import subprocess
+import sys
+
+import pytest
+from invented import invented_tables
+
+from ablation.report.figures.table import FIGURES, draw, figures_of
+from ablation.study.studyfile import read_study
+
+STUDY = """\
+title: t
+question: q
+data: {name: digits}
+recipe: {epochs: 4, batch_size: 64, lr: 0.1}
+architectures:
+  lenet: {}
+  dense: {builder: densenet_cifar, baseline: {depth: 10}}
+grid: [{architectures: [lenet], factors: {width: [3, 12]}}]
+seeds: 2
+diagnostics: [4, 0]
+smallest_effect: 0.01
+"""
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(text):
+        (tmp_path / "study.yaml").write_text(text)
+        return read_study(tmp_path / "study.yaml")
+
+    return read
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_draws_and_has_a_caption(read, name):
+    figure = draw(name, invented_tables(read(STUDY)))
+    figure.draw_without_rendering()
+    assert any(axis.has_data() or axis.patches for axis in figure.axes)
+    assert figure.get_suptitle()
+    caption = FIGURES[name].caption
+    assert caption.endswith(".")
+    assert {field for _, field, _, _ in string.Formatter().parse(caption)} <= {None, "accuracy"}
+
+
+def test_a_study_has_the_figures_that_it_has_the_results_for(read):
+    assert figures_of(read(STUDY)) == list(FIGURES)
+    sparse = STUDY.replace("  dense: {builder: densenet_cifar, baseline: {depth: 10}}\n", "")
+    assert [name for name in FIGURES if name not in figures_of(read(sparse))] == ["sources"]
+    sparse = sparse.replace("diagnostics: [4, 0]\n", "").replace("width: [3, 12]", "width: [3]")
+    assert figures_of(read(sparse)) == ["blocks", "curves", "runs", "effects"]
+    sparse = sparse.replace("grid: [{architectures: [lenet], factors: {width: [3]}}]\n", "")
+    assert figures_of(read(sparse)) == ["blocks", "curves", "runs"]
+
+
+def test_the_names_of_figures_are_read_without_the_libraries_that_draw():
+    code = (
+        "import sys; import ablation.report.figures.table; "
+        "print(sorted({'matplotlib', 'numpy', 'pandas', 'seaborn', 'torch'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
