@@ -30,13 +30,8 @@ CASES = [  # name, builder, levels that differ from the catalogue's, data
 
 def make_spec(builder: str, levels: dict, diagnostics: list[int]) -> dict:
     entry = CATALOGUE[builder]
-    chosen = {**entry.layers, **entry.arguments, **levels}
     return {
-        "architecture": {
-            "builder": entry.builder,
-            "layers": {factor: chosen[factor] for factor in entry.layers},
-            "arguments": {factor: chosen[factor] for factor in entry.arguments},
-        },
+        "architecture": entry.spec({**entry.references, **levels}),
         "recipe": Recipe(epochs=EPOCHS, batch_size=64, lr=0.01, momentum=0.9).model_dump(),
         "data": DIGITS,
         "seed": 0,

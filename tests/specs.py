@@ -13,13 +13,8 @@ DIGITS = Data(name="digits").model_dump()
 def make_spec(name="lenet", seed=0, recipe=None, diagnostics=(), **levels):
     """A run's spec with the catalogue's reference levels, except those given."""
     entry = CATALOGUE[name]
-    chosen = {**entry.layers, **entry.arguments, **levels}
     return {
-        "architecture": {
-            "builder": entry.builder,
-            "layers": {factor: chosen[factor] for factor in entry.layers},
-            "arguments": {factor: chosen[factor] for factor in entry.arguments},
-        },
+        "architecture": entry.spec({**entry.references, **levels}),
         "recipe": Recipe(**{"epochs": 2, "batch_size": 64, "lr": 0.05, **(recipe or {})}).model_dump(),
         "data": DIGITS,
         "seed": seed,

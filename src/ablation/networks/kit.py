@@ -6,7 +6,7 @@ the kit, a level is one line of `LEVELS`.
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -170,6 +170,19 @@ class Layers:
     def unit_bias(self) -> bool:
         """The same where the activation may stand between the layer and the norm: then the bias counts."""
         return self.bias or self.norm_placement is after
+
+    @property
+    def averages_maps(self) -> bool:
+        """Whether the head averages each map, so that a network may end in one map per class."""
+        return self.head is heads.gap
+
+    def without_norm(self) -> "Layers":
+        """Return the same kit with nothing in the place of the norm."""
+        return replace(self, norm=norms.no_norm)
+
+    def without_activation(self) -> "Layers":
+        """Return the same kit with nothing in the place of the activation."""
+        return replace(self, activation=nn.Identity)
 
     def conv2d(
         self,

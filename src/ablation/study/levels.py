@@ -72,9 +72,9 @@ def read_level(key: tuple, architecture: str, builder: str, factor: str, level: 
     if factor in entry.lacks:
         raise Problem(key, f"{architecture!r} ({builder}) cannot have the factor {factor}: {entry.lacks[factor]}")
     if factor in entry.layers:
-        allowed = [name for name in layer_levels()[factor] if f"{factor}.{name}" not in entry.without]
+        allowed = [name for name in layer_levels()[factor] if f"{factor}.{name}" not in entry.excluded]
         if level in layer_levels()[factor] and level not in allowed:
-            raise Problem(key, f"{builder} cannot have {factor} {level}: {entry.without[f'{factor}.{level}']}")
+            raise Problem(key, f"{builder} cannot have {factor} {level}: {entry.excluded[f'{factor}.{level}']}")
         if level not in allowed:
             raise Problem(
                 key,
@@ -82,15 +82,15 @@ def read_level(key: tuple, architecture: str, builder: str, factor: str, level: 
             )
         return level
     if factor in entry.arguments:
-        kind = type(entry.arguments[factor])
+        argument = entry.arguments[factor]
+        kind = type(argument.reference)
         if kind is float and type(level) is int:
             level = float(level)
         if type(level) is not kind or (kind is int and level < 1) or (kind is float and level < 0):
             wanted = {int: "a whole number of 1 or more", float: "a number of 0 or more", bool: "true or false"}
             raise Problem(key, f"found {level!r}, expected {wanted.get(kind, 'text')}")
-        choices = entry.choices.get(factor)
-        if choices and level not in choices:
-            raise Problem(key, f"found {level!r}, expected one of {', '.join(map(str, choices))}")
+        if argument.choices and level not in argument.choices:
+            raise Problem(key, f"found {level!r}, expected one of {', '.join(map(str, argument.choices))}")
         return level
     if factor in Recipe.model_fields:
         # Alone: whether the entries of a recipe fit together is a question to the whole variant.

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ablation.catalogue.architectures import CATALOGUE, idle
+from ablation.catalogue.architectures import CATALOGUE
 from ablation.catalogue.sources import input_shape
 from ablation.study.levels import level_text, read_level
 from ablation.study.schema import NAME, Problem, Recipe, Study, StudyError, nearest
@@ -45,12 +45,7 @@ class Variant:
 
     def architecture_spec(self) -> dict[str, Any]:
         """State all that determines the network, in plain data: what `ablation.networks.build.build` takes."""
-        entry = CATALOGUE[self.builder]
-        return {
-            "builder": entry.builder,
-            "layers": {factor: self.levels[factor] for factor in entry.layers},
-            "arguments": {factor: self.levels[factor] for factor in entry.arguments},
-        }
+        return CATALOGUE[self.builder].spec(self.levels)
 
 
 class Design:
@@ -125,17 +120,17 @@ class Design:
     def check_sense(self, key: tuple, architecture: str, levels: dict[str, Any], changed: dict[str, Any]) -> None:
         """Refuse a combination of levels that means nothing, with the reason."""
         entry = CATALOGUE[self.builder(architecture)]
-        mine = {factor: levels[factor] for factor in (*entry.layers, *entry.arguments)}
-        reason = entry.refuse(mine)
+        own = {factor: levels[factor] for factor in entry.references}
+        reason = entry.refuse(own)
         if reason:
             self.refuse(key, f"found { ({f: levels[f] for f in entry.arguments}) }: {reason}")
-        least = entry.stem_side if mine.get("stem") == "published" else entry.smallest_side
+        least = entry.stem_side if own.get("stem") == "published" else entry.smallest_side
         if self._side and self._side < least:
             stem = " with its published stem" if least > entry.smallest_side else ""
             self.refuse(
                 key, f"found inputs of {self._side} pixels, expected {least} or more for {architecture!r}{stem}"
             )
-        for factor, why in idle(mine, self._side).items():
+        for factor, why in entry.ineffective(own, self._side).items():
             if factor in changed:
                 self.refuse(key, f"{factor}: {changed[factor]!r} would change nothing: {why}")
         try:
@@ -161,7 +156,7 @@ class Design:
                 (*key, "builder") if stated.builder else key, stated.builder or name, CATALOGUE, "an architecture"
             ):
                 entry = CATALOGUE[stated.builder or name]
-                levels = {**entry.layers, **entry.arguments, **self.study.recipe.model_dump()}
+                levels = {**entry.references, **self.study.recipe.model_dump()}
                 for factor, level in stated.baseline.items():
                     try:
                         levels[factor] = self.level((*key, "baseline", factor), name, factor, level)
