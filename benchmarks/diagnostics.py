@@ -32,7 +32,7 @@ CASES = [  # name, builder, levels that differ from the catalogue's, data
 
 def make_spec(builder: str, levels: dict, diagnostics: list[int]) -> dict:
     entry = OURS.architectures[builder]
-    chosen = {**entry.layers, **entry.arguments, **levels}
+    chosen = {**entry.references, **levels}
     recipe = Recipe(epochs=EPOCHS, batch_size=64, lr=0.01, momentum=0.9).model_dump()
     return {
         "architecture": architecture_spec(OURS, builder, chosen),

@@ -15,7 +15,7 @@ DIGITS = Data(name="digits").model_dump()
 def make_spec(name="lenet", seed=0, recipe=None, diagnostics=(), **levels):
     """A run's spec with the catalogue's reference levels, except those given."""
     entry = CATALOGUE[name]
-    chosen = {**entry.layers, **entry.arguments, **levels}
+    chosen = {**entry.references, **levels}
     entries = Recipe(**{"epochs": 2, "batch_size": 64, "lr": 0.05, **(recipe or {})}).model_dump()
     return {
         "architecture": architecture_spec(OURS, name, chosen),

@@ -1,7 +1,6 @@
 """Every architecture with every level of every factor, from the catalogue: an addition is tested by itself."""
 
 import functools
-import inspect
 import pkgutil
 import subprocess
 import sys
@@ -12,23 +11,27 @@ import torch
 from specs import GIVEN, OTHER, SMALL, UNTRAINED, make_spec, small_network
 from torch import nn
 
-from ablation.catalogue.architectures import CATALOGUE, idle
+from ablation.catalogue.architectures import CATALOGUE, FAMILIES
+from ablation.catalogue.catalogue import OURS
+from ablation.catalogue.entry import INEFFECTIVE, SMALL_SIDE
 from ablation.catalogue.factors import FACTORS
 from ablation.networks.build import build
 from ablation.networks.initialisation import initialise
 from ablation.networks.kit import Layers, make_level
 from ablation.networks.norms import LocalResponseNorm
+from ablation.networks.scaling import has_small_stem
 from ablation.study.schema import Recipe
+from ablation.study.specs import architecture_spec
 
 LEVELS = {factor: entry.levels for factor, entry in FACTORS.items()}
 SIDE = 16  # pixels: at 8, some networks end in maps of one pixel, on which the heads are the same
 
 
-def other_values(name, argument, reference):
-    """List the values of an argument to try: its choices, the other truth, or what conftest.OTHER says."""
-    if isinstance(reference, bool):
-        return (not reference,)
-    return CATALOGUE[name].choices.get(argument) or (OTHER[name][argument],)
+def other_values(name, factor, argument):
+    """List the values of an argument to try: its choices, the other truth, or what specs.OTHER says."""
+    if isinstance(argument.reference, bool):
+        return (not argument.reference,)
+    return argument.choices or (OTHER[name][factor],)
 
 
 LAYER_CASES = [
@@ -36,16 +39,16 @@ LAYER_CASES = [
     for name, entry in CATALOGUE.items()
     for factor, reference in entry.layers.items()
     for level in LEVELS[factor]
-    if level != SMALL[name].get(factor, reference) and f"{factor}.{level}" not in entry.without
+    if level != SMALL[name].get(factor, reference) and f"{factor}.{level}" not in entry.excluded
 ]
 ARGUMENT_CASES = [
     (name, factor, level)
     for name, entry in CATALOGUE.items()
-    for factor, reference in entry.arguments.items()
-    for level in other_values(name, factor, reference)
-    if level != SMALL[name].get(factor, reference)
+    for factor, argument in entry.arguments.items()
+    for level in other_values(name, factor, argument)
+    if level != SMALL[name].get(factor, argument.reference)
     and not (level == "published" and entry.stem_side > SIDE)
-    and factor not in idle({**entry.layers, **entry.arguments, **SMALL[name], factor: level}, SIDE)
+    and factor not in entry.ineffective({**entry.references, **SMALL[name], factor: level}, SIDE)
 ]
 
 
@@ -90,13 +93,20 @@ def test_levels_are_read_without_importing_torch():
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_catalogue_states_what_the_builder_takes(name):
     entry = CATALOGUE[name]
-    signature = inspect.signature(pkgutil.resolve_name(entry.builder))
-    assert {p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY} == set(entry.arguments)
+    spec = architecture_spec(OURS, name, {**entry.references, **SMALL[name]})
+    builder, layers, arguments = pkgutil.resolve_name(entry.builder), Layers.choose(spec["layers"]), spec["arguments"]
+    with torch.device("meta"):
+        assert isinstance(builder((1, SIDE, SIDE), 10, layers, **arguments), nn.Module)
+        with pytest.raises(TypeError, match="unknown"):
+            builder((1, SIDE, SIDE), 10, layers, **arguments, unknown=1)
+        for left_out in arguments:
+            rest = {argument: value for argument, value in arguments.items() if argument != left_out}
+            with pytest.raises(TypeError, match=left_out):
+                builder((1, SIDE, SIDE), 10, layers, **rest)
     assert set(entry.layers) <= {f.name for f in fields(Layers)} | {"initialisation"}
     assert all(level in LEVELS[factor] for factor, level in entry.layers.items())
-    assert all(entry.arguments[factor] in choices for factor, choices in entry.choices.items())
-    assert entry.refuse({**entry.layers, **entry.arguments}) is None
-    assert name in SMALL, "tests build every architecture in a small form: say which in conftest.SMALL"
+    assert all(not a.choices or a.reference in a.choices for a in entry.arguments.values())
+    assert entry.refuse(entry.references) is None
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -104,8 +114,8 @@ def test_every_layer_factor_is_there_or_missing_with_a_reason(name):
     entry = CATALOGUE[name]
     assert not set(entry.layers) & set(entry.lacks)
     assert set(entry.layers) | set(entry.lacks) == set(LEVELS)
-    assert all(len(reason) > 10 for reason in [*entry.lacks.values(), *entry.without.values()])
-    for level in entry.without:
+    assert all(len(reason) > 10 for reason in [*entry.lacks.values(), *entry.excluded.values()])
+    for level in entry.excluded:
         factor, _, name = level.partition(".")
         assert factor in entry.layers
         assert name in LEVELS[factor]
@@ -118,11 +128,35 @@ def test_factor_names_do_not_collide_with_the_recipe():
 
 
 def test_small_stems_begin_where_the_catalogue_says():
-    from ablation.catalogue.architectures import SMALL_SIDE
-    from ablation.networks import scaling
-
-    assert scaling.SMALL_SIDE == SMALL_SIDE
+    assert has_small_stem("fit", SMALL_SIDE - 1)
+    assert not has_small_stem("fit", SMALL_SIDE)
     assert all(entry.stem_side <= SMALL_SIDE for entry in CATALOGUE.values())
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_layers_name_their_sources_where_the_catalogue_says_so(name):
+    named = any(hasattr(layer, "sources") for layer in small_network(name, **SMALL[name]).modules())
+    assert named == CATALOGUE[name].names_sources
+
+
+def test_a_family_is_built_by_the_module_of_its_name():
+    for name, family in FAMILIES.items():
+        modules = {entry.builder.partition(":")[0] for entry in family.architectures.values()}
+        assert modules == {f"ablation.networks.families.{name}"}
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_factors_without_effect_are_told_by_levels_that_exist(name):
+    entry = CATALOGUE[name]
+    for row in entry.no_effect:
+        assert {row.factor, *row.when} <= set(entry.references)
+    for row in (*INEFFECTIVE, *entry.no_effect):
+        for factor, level in row.when.items():
+            if factor in entry.layers:
+                assert level in LEVELS[factor]
+            elif factor in entry.arguments:
+                argument = entry.arguments[factor]
+                assert level in argument.choices or isinstance(level, type(argument.reference) | int)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -144,7 +178,7 @@ def behaviour(name, levels):
 @pytest.mark.parametrize(("name", "factor", "level"), LAYER_CASES + ARGUMENT_CASES)
 def test_level_changes_what_it_says_and_nothing_else(name, factor, level):
     given, changed = levels_of(name, factor, level)
-    assert not idle({**CATALOGUE[name].layers, **CATALOGUE[name].arguments, **changed}).get(factor)
+    assert factor not in CATALOGUE[name].ineffective({**CATALOGUE[name].references, **changed})
     baseline, trained_before, outputs_before = behaviour(name, tuple(given.items()))
     variant, trained, outputs = behaviour(name, tuple(changed.items()))
 
@@ -175,7 +209,7 @@ def test_initialisation_levels_give_the_initial_weights_they_name(name):
     weights = {
         level: torch.cat([p.flatten() for p in initialised(name, **SMALL[name], initialisation=level).parameters()])
         for level in LEVELS["initialisation"]
-        if f"initialisation.{level}" not in CATALOGUE[name].without
+        if f"initialisation.{level}" not in CATALOGUE[name].excluded
     }
     levels = list(weights)
     assert not any(torch.equal(weights[a], weights[b]) for i, a in enumerate(levels) for b in levels[:i])
@@ -269,7 +303,7 @@ def test_an_auxiliary_classifier_joins_in_training_alone():
 )
 def test_what_cannot_be_built_is_refused_with_the_reason(name, levels, reason):
     entry = CATALOGUE[name]
-    assert reason in entry.refuse({**entry.layers, **entry.arguments, **levels})
+    assert reason in entry.refuse({**entry.references, **levels})
 
 
 @pytest.mark.parametrize(
@@ -290,4 +324,19 @@ def test_what_cannot_be_built_is_refused_with_the_reason(name, levels, reason):
 )
 def test_what_would_change_nothing_is_named(name, levels, factor):
     entry = CATALOGUE[name]
-    assert factor in idle({**entry.layers, **entry.arguments, **levels}, side=32)
+    assert factor in entry.ineffective({**entry.references, **levels}, side=32)
+
+
+@pytest.mark.parametrize(
+    ("stem", "side", "same"),
+    [
+        ("small", 79, True),
+        ("small", 80, False),
+        ("published", 79, False),
+        ("published", 80, True),
+        ("small", None, False),
+    ],
+)
+def test_a_stem_that_fit_chooses_too_changes_nothing(stem, side, same):
+    entry = CATALOGUE["resnet"]
+    assert ("stem" in entry.ineffective({**entry.references, "stem": stem}, side)) == same

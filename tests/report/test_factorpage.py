@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from specs import UNTRAINED
 
-from ablation.catalogue.architectures import CATALOGUE, accept_all
+from ablation.catalogue.architectures import CATALOGUE, FAMILIES
+from ablation.catalogue.entry import INEFFECTIVE
 from ablation.catalogue.factors import FACTORS
 from ablation.report import factorpage
 from ablation.study.schema import Recipe
@@ -57,8 +58,25 @@ def test_a_level_that_does_not_learn_is_called_a_mistake(factor, level):
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_what_is_refused_is_written_down(name):
+def test_what_is_refused_is_written_down(page, name):
     entry = CATALOGUE[name]
-    assert entry.refuse is accept_all or factorpage.rules(entry)
+    section = page.partition(f"#### {name}\n")[2].partition("\n#")[0]
+    for rule in entry.rules:
+        assert f"\n- {rule.text}\n" in section + "\n"
+        assert rule.text.split("`")[1] in entry.arguments
     for share in {"dropout", "compression"} & set(entry.arguments):
-        assert entry.refuse({**entry.layers, **entry.arguments, share: 1.1}), "the page says that it is refused"
+        assert f"- `{share}` is " in section
+        assert entry.refuse({**entry.references, share: 1.1})
+
+
+def test_every_factor_without_effect_is_written_down(page):
+    section = page.partition("## What would change nothing\n")[2].partition("\n## ")[0]
+    for row in (*INEFFECTIVE, *(row for entry in CATALOGUE.values() for row in entry.no_effect)):
+        line = next(line for line in section.splitlines() if line.startswith(f"- `{row.factor}`, if "))
+        assert f"if {row.reason}" in line
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_has_links_to_both_of_its_files(page, name):
+    for room in ("catalogue", "networks"):
+        assert f"(../src/ablation/{room}/families/{name}.py)" in page

@@ -158,7 +158,7 @@ MISTAKES = [
     ("lr: 1e-1", "lr: 1, schedule: cosin", ["found 'cosin', expected constant, step, cosine, linear; did you mean 'cosine'?"]),
     ("lr: 1e-1", "lr: 1, nesterov: true", ["nesterov needs the optimizer sgd with a momentum above 0"]),
     ("lr: 1e-1", "lr: 1, augmentation: flop", ["recipe.augmentation: found \"flop\", expected none, or parts joined by +, each like crop4, "]),
-    ("lr: [0.01]", "augmentation: [translate8]", ["found the augmentation 'translate8', expected a translation by less than the 8 pixels"]),
+    ("lr: [0.01]", "augmentation: [translate8]", ["found the augmentation 'translate8', expected translate by less than the 8 pixels"]),
     ("lr: 1e-1", "lr: 1, augmentation: colour101", ["recipe.augmentation: found \"colour101\""]),
     ("lr: [0.01]", "augmentation: [crop0]", ["grid[1].factors.augmentation[0]: found 'crop0': none, or parts"]),
     ("name: digits", "name: digit", ["data.name: found 'digit', expected digits, mnist, ", "folder; did you mean 'digits'?"]),

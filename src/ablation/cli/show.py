@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablation.catalogue.architectures import CATALOGUE, SMALL_SIDE
+from ablation.catalogue.architectures import CATALOGUE
+from ablation.catalogue.entry import SMALL_SIDE
 from ablation.catalogue.sources import input_shape
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan

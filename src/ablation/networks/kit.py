@@ -12,7 +12,6 @@ from typing import Any
 
 from torch import nn
 
-from ablation.networks.heads import gap
 from ablation.networks.norms import after, before, no_norm
 from ablation.networks.pooling import Geometry, Pooling
 from ablation.networks.shortcuts import Placement
@@ -94,11 +93,6 @@ class Layers:
     def unit_bias(self) -> bool:
         """The same where the activation may stand between the layer and the norm: then the bias counts."""
         return self.bias or self.norm_placement is after
-
-    @property
-    def averages_maps(self) -> bool:
-        """Whether the head averages each map, so that a network may end in one map per class."""
-        return self.head is gap
 
     def without_norm(self) -> "Layers":
         """Return the same kit with nothing in the place of the norm."""

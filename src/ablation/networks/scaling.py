@@ -1,6 +1,6 @@
 """What families share in adapting a published network to a small input or another width."""
 
-SMALL_SIDE = 80  # pixels: as the catalogue says, which is no part of what determines a run
+from ablation.catalogue.entry import SMALL_SIDE
 
 
 def has_small_stem(stem: str, side: int) -> bool:

@@ -1,21 +1,20 @@
-"""The page of factors: every architecture with its layer factors, levels and arguments, from the catalogue and docstrings.
+"""The page of factors: every architecture with its layer factors, levels and arguments, from the catalogue.
 
 What a level is, is said in its row of `ablation.catalogue.factors`.
 """
 
 import inspect
-import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic_core import PydanticUndefined
 
-from ablation.catalogue.architectures import CATALOGUE, SMALL_SIDE, Architecture, idle, refuse_shares
+from ablation.catalogue.architectures import CATALOGUE, FAMILIES
+from ablation.catalogue.entry import INEFFECTIVE, SMALL_SIDE, Architecture, Argument, Family
 from ablation.catalogue.factors import FACTORS, Level
 from ablation.study.schema import Recipe
 
-SOURCES = "../src/ablation/networks/families"  # seen from the page
+SOURCES = "../src/ablation"  # seen from the page
 COLUMNS = 5  # of factors: more of them do not fit beside each other on a screen
 MISTAKE = "A mistake of the study notes"
 HEAD = """\
@@ -36,10 +35,10 @@ for inputs of {SMALL_SIDE} pixels or more and a small one below; `published` and
 published stem would leave nothing of is refused. A
 study that varies `stem` names the one that `fit` does not choose.
 """
-SILENCED = """\
+NO_EFFECT = """\
 ## What would change nothing
 
-A variant is refused if it changes a factor that its other levels silence:
+A variant is refused if it changes a factor that has no effect at its other levels:
 """
 RECIPE = """\
 ## Entries of the recipe
@@ -67,7 +66,7 @@ def link(name: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Write a docstring's text as Markdown: paragraphs unwrapped, names marked once."""
+    """Write a text of several lines as Markdown: paragraphs unwrapped, names marked once."""
     paragraphs = inspect.cleandoc(text).replace("``", "`").split("\n\n")
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
@@ -75,26 +74,6 @@ def prose(text: str) -> str:
 def summary(documented: Any) -> str:
     """Return the first paragraph of a docstring."""
     return prose(documented.__doc__).partition("\n\n")[0]
-
-
-def items(documented: Any) -> list[str]:
-    """List what a docstring's bullets say."""
-    lines = inspect.cleandoc(documented.__doc__).splitlines()
-    return [line.removeprefix("- ") for line in lines if line.startswith("- ")]
-
-
-def described(documented: Callable) -> dict[str, str]:
-    """Return what a numpydoc docstring says of each parameter."""
-    found, name = {}, None
-    for line in inspect.getdoc(documented).partition("Parameters\n----------\n")[2].splitlines():
-        if not line:
-            break
-        if line.startswith(" "):
-            found[name] = prose(f"{found[name]} {line.strip()}")
-        else:
-            name = line.partition(" : ")[0]
-            found[name] = ""
-    return {name: text.strip() for name, text in found.items()}
 
 
 def describe_level(level: Level) -> str:
@@ -136,59 +115,40 @@ def levels_section(factor: str) -> str:
     return f"### {factor}\n\n{FACTORS[factor].text}\n\n{table(['level', 'what it is'], rows)}"
 
 
-def rules(entry: Architecture) -> list[str]:
-    """List the rules that the levels of an architecture must keep: those about a factor that it has."""
-    stated = dict.fromkeys([*items(entry.refuse), *items(refuse_shares)])
-    return [rule for rule in stated if rule.split("`")[1] in entry.arguments]
+def argument_row(name: str, argument: Argument) -> list[str]:
+    """Write an argument as a row of its architecture's table."""
+    allowed = ", ".join(map(code, argument.choices)) or TYPES[type(argument.reference)]
+    return [f"`{name}`", code(argument.reference), allowed, argument.text]
 
 
 def architecture_section(name: str, entry: Architecture) -> str:
     """Write what a study may ask of an architecture."""
-    builder = pkgutil.resolve_name(entry.builder)
-    what, texts = summary(builder).removeprefix("Build "), described(builder)
-    rows = [
-        [
-            f"`{argument}`",
-            code(reference),
-            ", ".join(map(code, entry.choices[argument])) if argument in entry.choices else TYPES[type(reference)],
-            texts[argument],
-        ]
-        for argument, reference in entry.arguments.items()
-    ]
-    notes = [f"Published input: {'x'.join(map(str, entry.published))}."]
+    notes = [entry.text, f"Published input: {'x'.join(map(str, entry.published))}."]
     if entry.stem_side > entry.smallest_side:
         notes.append(f"The published stem needs {entry.stem_side} pixels or more.")
-    text = f"#### {name}\n\n{what[0].upper()}{what[1:]} {' '.join(notes)}\n\n"
-    text += table(["argument", "reference", "allowed", "what it is"], rows)
-    listed = [*rules(entry), *(f"Not `{level.replace('.', ': ', 1)}`: {why}." for level, why in entry.without.items())]
-    return text + ("\n" + "".join(f"- {rule}\n" for rule in listed) if listed else "")
+    text = f"#### {name}\n\n{' '.join(notes)}\n\n"
+    text += table(
+        ["argument", "reference", "allowed", "what it is"], map(argument_row, entry.arguments, entry.arguments.values())
+    )
+    listed = [rule.text for rule in entry.rules]
+    listed += [f"Not `{level.replace('.', ': ', 1)}`: {why}." for level, why in entry.excluded.items()]
+    return text + ("\n" + "".join(f"- {line}\n" for line in listed) if listed else "")
 
 
-def family_section(module: str, names: Iterable[str]) -> str:
-    """Write the architectures of a module, with the source and the deviations that its docstring states."""
-    file = f"{module.rpartition('.')[2]}.py"
-    head = f"### [{file}]({SOURCES}/{file})\n\n{prose(pkgutil.resolve_name(module).__doc__)}\n\n"
-    return head + "\n".join(architecture_section(name, CATALOGUE[name]) for name in names)
+def family_section(name: str, family: Family) -> str:
+    """Write the architectures of a family, with its source and deviations, and links to its two files."""
+    files = [f"{room}/families/{name}.py" for room in ("catalogue", "networks")]
+    title = " and ".join(f"[{file}]({SOURCES}/{file})" for file in files)
+    sections = [architecture_section(*item) for item in family.architectures.items()]
+    return f"### {title}\n\n{prose(family.text)}\n\n" + "\n".join(sections)
 
 
-def changes(entry: Architecture) -> Iterable[Mapping[str, Any]]:
-    """List the reference levels of an architecture, and those with one level changed."""
-    reference = {**entry.layers, **entry.arguments}
-    yield reference
-    for factor, level in reference.items():
-        switched = not level if isinstance(level, bool) else 0  # what a number can silence, it silences at zero
-        for other in FACTORS[factor].levels if factor in FACTORS else entry.choices.get(factor) or [switched]:
-            yield {**reference, factor: other}
-
-
-def idle_section() -> str:
-    """Write which levels would change nothing, as `ablation.catalogue.architectures.idle` finds of each architecture."""
+def ineffective_section() -> str:
+    """Write at which levels a factor changes nothing: the common rows of the catalogue, and those of architectures."""
     found: dict[str, dict[str, None]] = {}
-    for entry in CATALOGUE.values():
-        for levels in changes(entry):
-            for factor, why in idle(levels).items():
-                found.setdefault(factor, {})[why] = None
-    return "".join(f"- `{factor}`, if {'; or if '.join(whys)}\n" for factor, whys in found.items())
+    for row in (*INEFFECTIVE, *(row for entry in CATALOGUE.values() for row in entry.no_effect)):
+        found.setdefault(row.factor, {})[row.reason] = None
+    return "".join(f"- `{factor}`, if {'; or if '.join(reasons)}\n" for factor, reasons in found.items())
 
 
 def recipe_section() -> str:
@@ -206,7 +166,6 @@ def recipe_section() -> str:
 
 def page() -> str:
     """Write the whole page."""
-    families = groupby(CATALOGUE, key=lambda name: CATALOGUE[name].builder.partition(":")[0])
     return "\n".join(
         [
             HEAD,
@@ -214,9 +173,9 @@ def page() -> str:
             "## Levels of the layer factors\n",
             *(levels_section(factor) for factor in FACTORS),
             ARGUMENTS,
-            *(family_section(module, names) for module, names in families),
-            SILENCED,
-            idle_section(),
+            *(family_section(*family) for family in FAMILIES.items()),
+            NO_EFFECT,
+            ineffective_section(),
             RECIPE,
             recipe_section(),
         ]

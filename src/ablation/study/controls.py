@@ -89,8 +89,8 @@ class Controls:
         """
         scaled = self.design.variant(architecture, changes)
         arguments = self.design.catalogue.architectures[scaled.builder].arguments
-        if type(arguments.get(by)) is not int:
-            numbers = [name for name, value in arguments.items() if type(value) is int]
+        numbers = [name for name, argument in arguments.items() if type(argument.reference) is int]
+        if by not in numbers:
             raise Problem((*key, "by"), f"found {by!r}, expected an argument of {architecture!r}: {', '.join(numbers)}")
         question = Question(variant.architecture_spec(), scaled.architecture_spec(), quantity, by)
         self.questions[question.key] = question

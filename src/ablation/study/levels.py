@@ -53,9 +53,9 @@ def read_level(catalogue: Catalogue, key: tuple, architecture: str, builder: str
         raise Problem(key, f"{architecture!r} ({builder}) cannot have the factor {factor}: {entry.lacks[factor]}")
     if factor in entry.layers:
         known = catalogue.factors[factor].levels
-        allowed = [name for name in known if f"{factor}.{name}" not in entry.without]
+        allowed = [name for name in known if f"{factor}.{name}" not in entry.excluded]
         if isinstance(level, str) and level in known and level not in allowed:
-            raise Problem(key, f"{builder} cannot have {factor} {level}: {entry.without[f'{factor}.{level}']}")
+            raise Problem(key, f"{builder} cannot have {factor} {level}: {entry.excluded[f'{factor}.{level}']}")
         if level not in allowed:
             raise Problem(
                 key,
@@ -63,15 +63,15 @@ def read_level(catalogue: Catalogue, key: tuple, architecture: str, builder: str
             )
         return level
     if factor in entry.arguments:
-        kind = type(entry.arguments[factor])
+        argument = entry.arguments[factor]
+        kind = type(argument.reference)
         if kind is float and type(level) is int:
             level = float(level)
         if type(level) is not kind or (kind is int and level < 1) or (kind is float and level < 0):
             wanted = {int: "a whole number of 1 or more", float: "a number of 0 or more", bool: "true or false"}
             raise Problem(key, f"found {level!r}, expected {wanted.get(kind, 'text')}")
-        choices = entry.choices.get(factor)
-        if choices and level not in choices:
-            raise Problem(key, f"found {level!r}, expected one of {', '.join(map(str, choices))}")
+        if argument.choices and level not in argument.choices:
+            raise Problem(key, f"found {level!r}, expected one of {', '.join(map(str, argument.choices))}")
         return level
     if factor in Recipe.model_fields:
         # Alone: whether the entries of a recipe fit together is a question to the whole variant.

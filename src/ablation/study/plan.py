@@ -151,9 +151,9 @@ class Plan:
         """The numeric arguments with three or more levels: architecture, factor and variants, in the order of levels."""
         found = []
         for architecture in self.study.architectures:
-            mine = [variant for variant in self.variants.values() if variant.architecture == architecture]
+            own = [variant for variant in self.variants.values() if variant.architecture == architecture]
             for factor in self.catalogue.architectures[self._design.builder(architecture)].arguments:
-                along = [variant for variant in mine if set(variant.changed) <= {factor} and not variant.control]
+                along = [variant for variant in own if set(variant.changed) <= {factor} and not variant.control]
                 if len(along) > 2 and all(type(variant.levels.get(factor)) in (int, float) for variant in along):
                     along.sort(key=lambda variant: variant.levels[factor])
                     found.append((architecture, factor, [variant.id for variant in along]))

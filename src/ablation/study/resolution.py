@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ablation.catalogue.architectures import idle
 from ablation.catalogue.catalogue import OURS, Catalogue
 from ablation.catalogue.recipes import parse_augmentation
 from ablation.catalogue.sources import input_shape
@@ -127,17 +126,17 @@ class Resolver:
     def check_sense(self, key: tuple, architecture: str, levels: dict[str, Any], changed: dict[str, Any]) -> None:
         """Refuse a combination of levels that means nothing, with the reason."""
         entry = self.catalogue.architectures[self.builder(architecture)]
-        mine = {factor: levels[factor] for factor in (*entry.layers, *entry.arguments)}
-        reason = entry.refuse(mine)
+        own = {factor: levels[factor] for factor in entry.references}
+        reason = entry.refuse(own)
         if reason:
             self.refuse(key, f"found { ({f: levels[f] for f in entry.arguments}) }: {reason}")
-        least = entry.stem_side if mine.get("stem") == "published" else entry.smallest_side
+        least = entry.stem_side if own.get("stem") == "published" else entry.smallest_side
         if self._side and self._side < least:
             stem = " with its published stem" if least > entry.smallest_side else ""
             self.refuse(
                 key, f"found inputs of {self._side} pixels, expected {least} or more for {architecture!r}{stem}"
             )
-        for factor, why in idle(mine, self._side).items():
+        for factor, why in entry.ineffective(own, self._side).items():
             if factor in changed:
                 self.refuse(key, f"{factor}: {changed[factor]!r} would change nothing: {why}")
         try:
@@ -166,7 +165,7 @@ class Resolver:
             builder, known = stated.builder or name, self.catalogue.architectures
             if self.choose((*key, "builder") if stated.builder else key, builder, known, "an architecture"):
                 entry = known[builder]
-                levels = {**entry.layers, **entry.arguments, **self.study.recipe.model_dump()}
+                levels = {**entry.references, **self.study.recipe.model_dump()}
                 for factor, level in stated.baseline.items():
                     try:
                         levels[factor] = self.level((*key, "baseline", factor), name, factor, level)

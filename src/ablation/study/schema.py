@@ -161,15 +161,15 @@ class Recipe(Strict):
 
     def without_effect(self) -> dict[str, str]:
         """Name the entries that change nothing under this recipe, each with the reason."""
-        idle = {}
+        ineffective = {}
         if self.optimizer == "sgd":
-            idle["betas"] = "betas belong to adam and adamw, and the optimizer is sgd"
+            ineffective["betas"] = "betas belong to adam and adamw, and the optimizer is sgd"
         else:
-            idle["momentum"] = f"momentum belongs to sgd, and the optimizer is {self.optimizer}"
+            ineffective["momentum"] = f"momentum belongs to sgd, and the optimizer is {self.optimizer}"
         if self.schedule != "step":
             for entry in ("milestones", "gamma"):
-                idle[entry] = f"{entry} belongs to the schedule step, and the schedule is {self.schedule}"
-        return idle
+                ineffective[entry] = f"{entry} belongs to the schedule step, and the schedule is {self.schedule}"
+        return ineffective
 
 
 class StudyArchitecture(Strict):

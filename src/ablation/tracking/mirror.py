@@ -275,8 +275,8 @@ class Mirror:
             self.values = self.ledger.compare(self.experiment, self.wanted)
             return self._whole()
 
-    def _conclude_variant(self, variant: str, mine: pd.DataFrame, layers: Path | None) -> None:
-        entry, values = self._variant_run(variant), variant_values(self.plan, mine)
+    def _conclude_variant(self, variant: str, rows: pd.DataFrame, layers: Path | None) -> None:
+        entry, values = self._variant_run(variant), variant_values(self.plan, rows)
         known, now = self.values.setdefault(self.variant_keys[variant], {}), milliseconds(time.time())
         new = [Metric(name, value, now, 0) for name, value in values.items() if known.get(name) != value]
         if new:

@@ -1,11 +1,14 @@
-"""DenseNet (Huang, Liu, van der Maaten and Weinberger 2017): for small images (section 3) and for ImageNet (table 1)."""
+"""The builders of DenseNet; `ablation.catalogue.families.densenet` says sources and arguments."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
+from ablation.catalogue.families.densenet import parse_plan
 from ablation.networks.kit import Layers
 from ablation.networks.scaling import has_small_stem
 from ablation.networks.stack import Stack
@@ -62,88 +65,46 @@ class Transition(nn.Module):
         return self.pool(self.unit(x))
 
 
-def add_blocks(
-    body: Stack,
-    layers: Layers,
-    counts: Sequence[int],
-    growth_rate: int,
-    compression: float,
-    bottleneck: bool,
-    dropout: float,
-    dense: bool,
-) -> None:
-    """Put the dense blocks and the transitions between them on a stem, and the last norm and activation on top."""
-    kind = DenseLayer if dense else ChainLayer
-    for block, count in enumerate(counts, 1):
-        sources = (body.channels,)
-        for position in range(1, count + 1):
-            body.add(f"dense{block}_{position}", kind(sources, growth_rate, bottleneck, dropout, layers))
-            sources = (*sources, growth_rate) if dense else (growth_rate,)
-        if block < len(counts):
-            kept = max(1, int(body.channels * compression))
-            pool = layers.pool(kept) if body.side > 1 else nn.Identity()
-            body.add(f"transition{block}", Transition(sources, kept, pool, layers))
-    body.add("close", nn.Sequential(layers.placed("na", body.channels)))
+@dataclass(frozen=True)
+class Blocks:
+    """Makes the dense blocks and the transitions between them; the fields are arguments of the builders."""
+
+    layers: Layers
+    growth_rate: int
+    compression: float
+    bottleneck: bool
+    dropout: float
+    dense_connections: bool
+
+    def add(self, body: Stack, counts: Sequence[int]) -> None:
+        """Put blocks of so many layers on a stem, and the last norm and activation on top."""
+        kind = DenseLayer if self.dense_connections else ChainLayer
+        for block, count in enumerate(counts, 1):
+            sources = (body.channels,)
+            for position in range(1, count + 1):
+                layer = kind(sources, self.growth_rate, self.bottleneck, self.dropout, self.layers)
+                body.add(f"dense{block}_{position}", layer)
+                sources = (*sources, self.growth_rate) if self.dense_connections else (self.growth_rate,)
+            if block < len(counts):
+                kept = max(1, int(body.channels * self.compression))
+                pool = self.layers.pool(kept) if body.side > 1 else nn.Identity()
+                body.add(f"transition{block}", Transition(sources, kept, pool, self.layers))
+        body.add("close", nn.Sequential(self.layers.placed("na", body.channels)))
 
 
 def densenet_cifar(
-    input_shape: tuple[int, int, int],
-    classes: int,
-    layers: Layers,
-    *,
-    depth: int,
-    growth_rate: int,
-    compression: float,
-    bottleneck: bool,
-    dropout: float,
-    dense_connections: bool,
+    input_shape: tuple[int, int, int], classes: int, layers: Layers, *, depth: int, **block_arguments: Any
 ) -> nn.Module:
-    """Build a CIFAR DenseNet; bottleneck and compression 0.5 make it a DenseNet-BC.
-
-    Parameters
-    ----------
-    input_shape : tuple of int
-        Channels, height and width in pixels (published: 3x32x32).
-    classes : int
-        Number of outputs.
-    layers : Layers
-        Activation, norm, the pooling of the transitions and its overlap, head and output.
-    depth : int
-        Weighted layers: 3n + 4, with bottleneck 6n + 4 (published: 40 and 100).
-    growth_rate : int
-        New feature maps a layer (published: 12, 24, 40).
-    compression : float
-        Share of the feature maps that a transition keeps (published: 1 and 0.5).
-    bottleneck : bool
-        Whether a 1x1 convolution precedes each 3x3 one.
-    dropout : float
-        Share of the activations dropped after each convolution in training.
-    dense_connections : bool
-        Whether a layer sees all earlier ones of its block; if not, the one before it alone.
-    """
-    per_block = (depth - BLOCKS - 1) // (BLOCKS * (2 if bottleneck else 1))
+    """Build a CIFAR DenseNet; `block_arguments` are those that are fields of `Blocks`."""
+    blocks = Blocks(layers, **block_arguments)
+    per_block = (depth - BLOCKS - 1) // (BLOCKS * (2 if blocks.bottleneck else 1))
     # Section 4.2: 16 channels enter the first block, twice the growth rate in a DenseNet-BC.
-    channels = 2 * growth_rate if bottleneck and compression < 1 else 16
+    channels = 2 * blocks.growth_rate if blocks.bottleneck and blocks.compression < 1 else 16
     body = Stack(input_shape)
     body.add("stem", layers.conv2d(body.channels, channels, bias=layers.bias))
-    counts = [per_block] * BLOCKS
-    add_blocks(body, layers, counts, growth_rate, compression, bottleneck, dropout, dense_connections)
+    blocks.add(body, [per_block] * BLOCKS)
     body.add("head", layers.classify(body.shape, classes))
     return body.network()
-
-
-def blocks_of(plan: str) -> list[int]:
-    """Read a plan such as ``6-12-24-16``: layers a block.
-
-    Raises
-    ------
-    ValueError
-        If it is written otherwise, or a number is below one.
-    """
-    counts = [int(count) for count in plan.split("-")]
-    if min(counts) < 1:
-        raise ValueError(plan)
-    return counts
 
 
 def densenet(
@@ -152,49 +113,17 @@ def densenet(
     layers: Layers,
     *,
     plan: str,
-    growth_rate: int,
     channels: int,
-    compression: float,
-    bottleneck: bool,
-    dropout: float,
-    dense_connections: bool,
     stem: str,
+    **block_arguments: Any,
 ) -> nn.Module:
-    """Build an ImageNet DenseNet: the network of torchvision.
-
-    Parameters
-    ----------
-    input_shape : tuple of int
-        Channels, height and width in pixels (published: 3x224x224).
-    classes : int
-        Number of outputs.
-    layers : Layers
-        Activation, norm, the pooling of the transitions and its overlap, head and output.
-    plan : str
-        Layers a block: 6-12-24-16 (DenseNet-121), 6-12-32-32 (169), 6-12-48-32 (201); 4-4-4-4 without bottleneck is
-        the form of the study notes (002).
-    growth_rate : int
-        New feature maps a layer (published: 32).
-    channels : int
-        Of the stem (published: 64, twice the growth rate).
-    compression : float
-        Share of the feature maps that a transition keeps (published: 0.5).
-    bottleneck : bool
-        Whether a 1x1 convolution precedes each 3x3 one.
-    dropout : float
-        Share of the activations dropped after each convolution in training.
-    dense_connections : bool
-        Whether a layer sees all earlier ones of its block; if not, the one before it alone.
-    stem : str
-        ``published``: a 7x7 convolution of stride 2 and a pooling; ``small``: 3x3 of stride 1; ``fit``: by the input.
-    """
+    """Build an ImageNet DenseNet: the network of torchvision; `block_arguments` are those that are fields of `Blocks`."""
     body = Stack(input_shape)
     if has_small_stem(stem, body.side):
         body.add("stem", layers.unit(body.channels, channels))
     else:
         body.add("stem", layers.unit(body.channels, channels, 7, stride=2))
         body.add("stem_pool", nn.MaxPool2d(3, 2, padding=1))
-    counts = blocks_of(plan)
-    add_blocks(body, layers, counts, growth_rate, compression, bottleneck, dropout, dense_connections)
+    Blocks(layers, **block_arguments).add(body, parse_plan(plan))
     body.add("head", layers.classify(body.shape, classes))
     return body.network()

@@ -1,50 +1,141 @@
-"""GoogLeNet (Szegedy et al. 2015, table 1): nine Inception blocks, of which each looks through several kernels at once.
-
-The paper normalises twice by local response; like the study notes, this network does not. torchvision's network differs
-from the paper: it has batch norm throughout, a 3x3 kernel where the paper has 5x5 (`five_by_five: 3x3` here) and a last
-pooling of 2x2 windows; its auxiliary classifiers average adaptively, as do those here, which makes them fit any input.
-"""
+"""The builder of GoogLeNet; `ablation.catalogue.families.googlenet` says source, deviations and arguments."""
 
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from torch import nn
 
+from ablation.catalogue.families.googlenet import parse_blocks
 from ablation.networks.heads import Supervised
 from ablation.networks.kit import Layers
 from ablation.networks.scaling import has_small_stem, scaled
 from ablation.networks.stack import Parallel, Stack
 
-# Table 1, a row a block: #1x1, (#3x3 reduce, #3x3), (#5x5 reduce, #5x5), pool proj.
-BLOCKS = {
-    "3a": (64, (96, 128), (16, 32), 32),
-    "3b": (128, (128, 192), (32, 96), 64),
-    "4a": (192, (96, 208), (16, 48), 64),
-    "4b": (160, (112, 224), (24, 64), 64),
-    "4c": (128, (128, 256), (24, 64), 64),
-    "4d": (112, (144, 288), (32, 64), 64),
-    "4e": (256, (160, 320), (32, 128), 128),
-    "5a": (256, (160, 320), (32, 128), 128),
-    "5b": (384, (192, 384), (48, 128), 128),
+
+class Widths(NamedTuple):
+    """Channels of the branches of a block, as the paper's table states them: reduce and convolve, where there are two."""
+
+    one: int
+    three: tuple[int, int]
+    five: tuple[int, int]
+    pool: int
+
+
+# Table 1, one row per block, by stage: #1x1, (#3x3 reduce, #3x3), (#5x5 reduce, #5x5), pool proj.
+STAGES = {
+    3: {
+        "3a": Widths(64, (96, 128), (16, 32), 32),
+        "3b": Widths(128, (128, 192), (32, 96), 64),
+    },
+    4: {
+        "4a": Widths(192, (96, 208), (16, 48), 64),
+        "4b": Widths(160, (112, 224), (24, 64), 64),
+        "4c": Widths(128, (128, 256), (24, 64), 64),
+        "4d": Widths(112, (144, 288), (32, 64), 64),
+        "4e": Widths(256, (160, 320), (32, 128), 128),
+    },
+    5: {
+        "5a": Widths(256, (160, 320), (32, 128), 128),
+        "5b": Widths(384, (192, 384), (48, 128), 128),
+    },
 }
+FIRST, LAST_STAGE = "3a", 5
+AUXILIARY = ("4a", "4d")  # section 5: on the output of these blocks
+EPSILON = 1e-3  # of batch norm, as in torchvision
 # What may stand in the place of the 5x5 convolution (Szegedy et al. 2016, sections 3.1 and 3.2).
 FIVE_BY_FIVE = {"5x5": (5,), "3x3": (3,), "two_3x3": (3, 3), "1x5_5x1": ((1, 5), (5, 1))}
-AUXILIARY = ("4a", "4d")  # section 5: on the output of these blocks
 
 
-def inception_v3_block(cin: int, layers: Layers, widths: tuple[int, ...]) -> nn.Module:
-    """Make the first block of Inception-v3, which the study notes (004) show as GoogLeNet's."""
-    one, (reduce5, five), (reduce3, three), pool = widths
-    return Parallel(
-        OrderedDict(
-            one=layers.unit(cin, one, kernel=1),
-            five=nn.Sequential(layers.unit(cin, reduce5, kernel=1), layers.unit(reduce5, five, kernel=5)),
-            three=nn.Sequential(
-                layers.unit(cin, reduce3, kernel=1), layers.unit(reduce3, three), layers.unit(three, three)
-            ),
-            pool=nn.Sequential(nn.AvgPool2d(3, 1, padding=1), layers.unit(cin, pool, kernel=1)),
+@dataclass(frozen=True)
+class Blocks:
+    """Makes the blocks of a GoogLeNet, and what else scales with its width; the fields are arguments of `googlenet`."""
+
+    layers: Layers
+    width: int
+    without: str
+    reductions: bool
+    reduction_activation: bool
+    first_reduction: int
+    first_block: str
+    five_by_five: str
+
+    def channels(self, published: int) -> int:
+        """Scale a number of channels of the paper with the width."""
+        return scaled(self.width, 64, published)
+
+    def chain(self, cin: int, reduce: int, cout: int, *kernels: int | tuple[int, int]) -> nn.Module:
+        """Make a branch: a 1x1 convolution that reduces the channels, if there are any, and convolutions."""
+        branch = OrderedDict()
+        if self.reductions:
+            layers = self.layers if self.reduction_activation else self.layers.without_activation()
+            branch["reduce"] = layers.unit(cin, self.channels(reduce), kernel=1)
+            cin = self.channels(reduce)
+        for position, kernel in enumerate(kernels, 1):
+            branch[f"conv{position}"] = self.layers.unit(cin, self.channels(cout), kernel)
+            cin = self.channels(cout)
+        return nn.Sequential(branch)
+
+    def inception(self, cin: int, widths: Widths) -> nn.Module:
+        """Make an Inception block (figure 2b), without the branch that all blocks lack."""
+        projection = self.layers.unit(cin, self.channels(widths.pool), kernel=1)
+        branches = {
+            "1x1": self.layers.unit(cin, self.channels(widths.one), kernel=1),
+            "3x3": self.chain(cin, *widths.three, 3),
+            "5x5": self.chain(cin, *widths.five, *FIVE_BY_FIVE[self.five_by_five]),
+            "pool": nn.Sequential(nn.MaxPool2d(3, 1, padding=1), projection),
+        }
+        return Parallel(OrderedDict((name, branch) for name, branch in branches.items() if name != self.without))
+
+    def inception_v3(self, cin: int) -> nn.Module:
+        """Make the first block of Inception-v3, which the study notes (004) show as GoogLeNet's."""
+
+        def unit(cin: int, cout: int, kernel: int = 3) -> nn.Module:
+            return self.layers.unit(cin, self.channels(cout), kernel)
+
+        return Parallel(
+            OrderedDict(
+                one=unit(cin, 64, 1),
+                five=nn.Sequential(unit(cin, 48, 1), unit(self.channels(48), 64, 5)),
+                three=nn.Sequential(unit(cin, 64, 1), unit(self.channels(64), 96), unit(self.channels(96), 96)),
+                pool=nn.Sequential(nn.AvgPool2d(3, 1, padding=1), unit(cin, 32, 1)),
+            )
         )
-    )
+
+    def block(self, cin: int, name: str, widths: Widths) -> nn.Module:
+        """Make the block of a row of the table; two arguments change the first one."""
+        if name == FIRST and self.first_block == "inception_v3":
+            return self.inception_v3(cin)
+        if name == FIRST:
+            widths = widths._replace(five=(self.first_reduction, widths.five[1]))
+        return self.inception(cin, widths)
+
+    def classifier(self, cin: int, classes: int) -> nn.Module:
+        """Make an auxiliary classifier (section 5)."""
+        convolved, hidden = self.channels(128), self.channels(1024)
+        return nn.Sequential(
+            OrderedDict(
+                pool=nn.AdaptiveAvgPool2d(4),
+                conv=self.layers.unit(cin, convolved, kernel=1),
+                flatten=nn.Flatten(),
+                dense=self.layers.without_norm().dense(16 * convolved, hidden),
+                dropout=nn.Dropout(0.7),
+                classifier=nn.Linear(hidden, classes),
+                output=self.layers.output(),
+            )
+        )
+
+
+def add_stem(body: Stack, make: Blocks, small: bool, activation: bool) -> None:
+    """Put the convolutions before the first block on the input; `activation` is that of the last one."""
+    layers, width = make.layers, make.channels(64)
+    body.add("conv1", layers.unit(body.channels, width, *((3, 1) if small else (7, 2))))
+    if not small:
+        body.add("pool1", layers.pool(width, 3, 2, ceil=True))
+    body.add("conv2", layers.unit(width, width, kernel=1))
+    body.add("conv3", (layers if activation else layers.without_activation()).unit(width, make.channels(192)))
+    if not small:
+        body.add("pool2", layers.pool(body.channels, 3, 2, ceil=True))
 
 
 def googlenet(
@@ -52,113 +143,24 @@ def googlenet(
     classes: int,
     layers: Layers,
     *,
-    width: int,
     blocks: str,
-    without: str,
-    reductions: bool,
-    reduction_activation: bool,
     stem_activation: bool,
-    first_reduction: int,
-    first_block: str,
-    five_by_five: str,
     auxiliary: bool,
     dropout: float,
     stem: str,
+    **block_arguments: Any,
 ) -> nn.Module:
-    """Build a GoogLeNet.
-
-    Parameters
-    ----------
-    input_shape : tuple of int
-        Channels, height and width in pixels (published: 3x224x224).
-    classes : int
-        Number of outputs.
-    layers : Layers
-        Activation, norm and its placement, pooling and overlap between the stages, head and output.
-    width : int
-        Channels of the first convolution (published: 64); all others scale along.
-    blocks : str
-        Blocks a stage, from the first row of each (published: 2-5-2).
-    without : str
-        A branch that all blocks lack: ``1x1``, ``3x3``, ``5x5`` or ``pool``; ``none`` lacks none.
-    reductions : bool
-        Whether 1x1 convolutions reduce the channels before the 3x3 and 5x5 ones; the pool's projection always stays,
-        or the channels would grow from block to block.
-    reduction_activation : bool
-        Whether the reductions have an activation; in the study notes (002) they have none.
-    stem_activation : bool
-        Whether the stem's 3x3 convolution has an activation; in the study notes (003) it has none.
-    first_reduction : int
-        Channels before the 5x5 convolution of the first block (published: 16; the study notes 003: 18).
-    first_block : str
-        ``googlenet``, or ``inception_v3``, whose first block the study notes (004) show as GoogLeNet's.
-    five_by_five : str
-        The kernels of the 5x5 branch: ``5x5``, ``two_3x3``, ``1x5_5x1``, or ``3x3`` as in torchvision.
-    auxiliary : bool
-        Whether two auxiliary classifiers join in the training (section 5).
-    dropout : float
-        Share of the features dropped before the classifier in training (published: 0.4).
-    stem : str
-        ``published``: 7x7 of stride 2 and poolings; ``small``: 3x3 of stride 1 without; ``fit``: by the input.
-    """
-    layers = replace(layers, epsilon=1e-3)
-    silent = layers.without_activation()
-    bare = layers.without_norm()
-
-    def channels(published: int) -> int:
-        return scaled(width, 64, published)
-
-    def chain(cin: int, reduce: int, cout: int, kernels: tuple) -> nn.Module:
-        branch = OrderedDict()
-        if reductions:
-            branch["reduce"] = (layers if reduction_activation else silent).unit(cin, channels(reduce), kernel=1)
-            cin = channels(reduce)
-        for position, kernel in enumerate(kernels, 1):
-            branch[f"conv{position}"] = layers.unit(cin, channels(cout), kernel=kernel)
-            cin = channels(cout)
-        return nn.Sequential(branch)
-
-    def block(cin: int, one: int, three: tuple[int, int], five: tuple[int, int], pool: int) -> nn.Module:
-        branches = {
-            "1x1": lambda: layers.unit(cin, channels(one), kernel=1),
-            "3x3": lambda: chain(cin, *three, (3,)),
-            "5x5": lambda: chain(cin, *five, FIVE_BY_FIVE[five_by_five]),
-            "pool": lambda: nn.Sequential(nn.MaxPool2d(3, 1, padding=1), layers.unit(cin, channels(pool), kernel=1)),
-        }
-        return Parallel(OrderedDict((name, make()) for name, make in branches.items() if name != without))
-
+    """Build a GoogLeNet; `block_arguments` are those that are fields of `Blocks`."""
+    layers = replace(layers, epsilon=EPSILON)
+    make = Blocks(layers, **block_arguments)
     body, classifiers = Stack(input_shape), {}
-    small = has_small_stem(stem, body.side)
-    body.add("conv1", layers.unit(body.channels, channels(64), *((3, 1) if small else (7, 2))))
-    if not small:
-        body.add("pool1", layers.pool(body.channels, 3, 2, ceil=True))
-    body.add("conv2", layers.unit(body.channels, channels(64), kernel=1))
-    body.add("conv3", (layers if stem_activation else silent).unit(body.channels, channels(192)))
-    if not small:
-        body.add("pool2", layers.pool(body.channels, 3, 2, ceil=True))
-    for stage, count in zip("345", map(int, blocks.split("-")), strict=True):
-        for name in [name for name in BLOCKS if name[0] == stage][:count]:
-            one, three, five, pool = BLOCKS[name]
-            if name == "3a":
-                five = (first_reduction, five[1])
-            if name == "3a" and first_block == "inception_v3":
-                widths = channels(64), (channels(48), channels(64)), (channels(64), channels(96)), channels(32)
-                body.add(f"inception{name}", inception_v3_block(body.channels, layers, widths))
-            else:
-                body.add(f"inception{name}", block(body.channels, one, three, five, pool))
+    add_stem(body, make, has_small_stem(stem, body.side), stem_activation)
+    for (stage, rows), count in zip(STAGES.items(), parse_blocks(blocks), strict=True):
+        for name, widths in list(rows.items())[:count]:
+            body.add(f"inception{name}", make.block(body.channels, name, widths))
             if auxiliary and name in AUXILIARY:
-                classifiers[f"inception{name}"] = nn.Sequential(
-                    OrderedDict(
-                        pool=nn.AdaptiveAvgPool2d(4),
-                        conv=layers.unit(body.channels, channels(128), kernel=1),
-                        flatten=nn.Flatten(),
-                        dense=bare.dense(16 * channels(128), channels(1024)),
-                        dropout=nn.Dropout(0.7),
-                        classifier=nn.Linear(channels(1024), classes),
-                        output=layers.output(),
-                    )
-                )
-        if stage != "5" and body.side > 1:
+                classifiers[f"inception{name}"] = make.classifier(body.channels, classes)
+        if stage != LAST_STAGE and body.side > 1:
             body.add(f"pool{stage}", layers.pool(body.channels, 3, 2, ceil=True))
     body.add("head", layers.classify(body.shape, classes, dropout=dropout))
     return Supervised(body.network(), classifiers)

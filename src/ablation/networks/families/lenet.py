@@ -1,9 +1,4 @@
-"""LeNet (LeCun, Bottou, Bengio and Haffner 1998, figure 2), in the form that textbooks train.
-
-The textbook form connects every map of the second convolution to every map of the first (the paper's table I leaves
-some out), averages without trainable coefficients and ends in a dense layer instead of radial basis functions: at
-1x28x28 and ten classes 61,706 parameters.
-"""
+"""The builder of LeNet; `ablation.catalogue.families.lenet` says source, deviations and arguments."""
 
 from torch import nn
 
@@ -24,21 +19,8 @@ def lenet(
 ) -> nn.Module:
     """Build a LeNet of two convolutions and three dense layers.
 
-    Parameters
-    ----------
-    input_shape : tuple of int
-        Channels, height and width in pixels. At 32 pixels the first convolution is unpadded as in the paper; below, it
-        keeps the side. Where the second convolution would leave nothing, it keeps the side too.
-    classes : int
-        Number of outputs.
-    layers : Layers
-        Activation, norm and its placement, pooling, overlap and output.
-    width : int
-        Channels of the first convolution (published: 6); the second has 8/3 as many (16).
-    hidden : int
-        Units of the first dense layer (published: 120); the second has 7/10 as many (84).
-    convolution_activation : bool
-        Whether the convolutions have activations; in the study notes (002) they have none.
+    At 32 pixels the first convolution is unpadded as in the paper; below, it keeps the side. Where the second
+    convolution would leave nothing, it keeps the side too.
     """
     second, last = round(width * 16 / 6), round(hidden * 84 / 120)
     convolutions = layers if convolution_activation else layers.without_activation()

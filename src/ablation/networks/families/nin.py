@@ -1,16 +1,16 @@
-"""Network in Network (Lin, Chen and Yan 2014): convolutions followed by 1x1 ones, and an average instead of dense layers."""
+"""The builders of Network in Network; `ablation.catalogue.families.nin` says sources and arguments."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
 
 from torch import nn
 
-from ablation.networks.heads import GlobalAverage
+from ablation.networks.heads import GlobalAverage, gap
 from ablation.networks.kit import Layers
 from ablation.networks.scaling import has_small_stem, scaled
 from ablation.networks.stack import Stack
 
-# The authors' network for CIFAR-10, a row a block: kernel, channels of the convolution and of the two 1x1 ones. The
+# The authors' network for CIFAR-10, one row per block: kernel, channels of the convolution and of the two 1x1 ones. The
 # last number of the last row stands for the number of classes.
 CIFAR = (
     (5, (192, 160, 96)),
@@ -37,8 +37,8 @@ def mlpconv(cin: int, widths: Sequence[int], layers: Layers, deep: bool, **how) 
 
 
 def classify(shape: tuple[int, int, int], classes: int, layers: Layers) -> nn.Module:
-    """Make the head on a map a class: their averages are the logits; the other heads see maps like any."""
-    if not layers.averages_maps:
+    """Make the head on one map per class: their averages are the logits; other heads see maps like any."""
+    if layers.head is not gap:
         return layers.classify(shape, classes)
     return nn.Sequential(OrderedDict(average=GlobalAverage(), output=layers.output()))
 
@@ -53,25 +53,7 @@ def nin(
     dropout: float,
     stem: str,
 ) -> nn.Module:
-    """Build the network of the study notes (002) and of Dive into Deep Learning, section 8.3: AlexNet's kernels.
-
-    Parameters
-    ----------
-    input_shape : tuple of int
-        Channels, height and width in pixels (published: 1x224x224).
-    classes : int
-        Number of outputs.
-    layers : Layers
-        Activation, norm and its placement, pooling, overlap, head and output.
-    width : int
-        Channels of the first block (published: 96); the others scale along.
-    mlpconv_layers : bool
-        Whether the 1x1 convolutions are there.
-    dropout : float
-        Share of the activations dropped in training before the last block (published: 0.5).
-    stem : str
-        ``published``: an 11x11 convolution of stride 4; ``small``: 3x3 of stride 1; ``fit``: by the input.
-    """
+    """Build the network of the study notes (002) and of Dive into Deep Learning, section 8.3: AlexNet's kernels."""
     body = Stack(input_shape)
     for position, (kernel, widths) in enumerate(NOTES, 1):
         widths = [scaled(width, 96, channels) if channels else classes for channels in widths]
@@ -96,23 +78,7 @@ def nin_cifar(
     mlpconv_layers: bool,
     dropout: float,
 ) -> nn.Module:
-    """Build the authors' network for CIFAR-10: three blocks, poolings that let a last window hang over the edge.
-
-    Parameters
-    ----------
-    input_shape : tuple of int
-        Channels, height and width in pixels (published: 3x32x32).
-    classes : int
-        Number of outputs.
-    layers : Layers
-        Activation, norm and its placement, pooling, overlap, head and output.
-    width : int
-        Channels of the first convolution (published: 192); the others scale along.
-    mlpconv_layers : bool
-        Whether the 1x1 convolutions are there.
-    dropout : float
-        Share of the activations dropped in training after each pooling (published: 0.5).
-    """
+    """Build the authors' network for CIFAR-10: three blocks, poolings that let a last window hang over the edge."""
     body = Stack(input_shape)
     for position, (kernel, widths) in enumerate(CIFAR, 1):
         widths = [scaled(width, 192, channels) if channels else classes for channels in widths]

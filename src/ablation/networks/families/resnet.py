@@ -1,8 +1,4 @@
-"""ResNet: for small images (He, Zhang, Ren and Sun 2015, section 4.2) and for ImageNet (the same, table 1).
-
-In a bottleneck the 3x3 convolution has the stride, as in torchvision and in the authors' later code; in the paper the first
-1x1 convolution has it.
-"""
+"""The builders of ResNet; `ablation.catalogue.families.resnet` says sources, deviations and arguments."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -16,7 +12,7 @@ from ablation.networks.stack import Stack
 
 # Section 4.2: feature maps of side 32, 16 and 8 with 16, 32 and 64 filters: (width factor, stride of the first block).
 CIFAR = ((1, 1), (2, 2), (4, 2))
-# Table 1: blocks a stage (basic up to 34 layers, bottleneck above); filters double from 64, and sides halve.
+# Table 1: blocks per stage (basic up to 34 layers, bottleneck above); filters double from 64, and sides halve.
 IMAGENET = {
     18: (2, 2, 2, 2),
     34: (3, 4, 6, 3),
@@ -70,25 +66,7 @@ def resnet_cifar(
     bottleneck: bool,
     dilation: int,
 ) -> nn.Module:
-    """Build a CIFAR ResNet; with `residual: none` it is the paper's plain network.
-
-    Parameters
-    ----------
-    input_shape : tuple of int
-        Channels, height and width in pixels (published: 3x32x32).
-    classes : int
-        Number of outputs.
-    layers : Layers
-        Activation, norm, residual, placement, head and output.
-    depth : int
-        Weighted layers, 6n + 2 (published: 20, 32, 44, 56, 110); 9n + 2 with bottlenecks (He et al. 2016: 164).
-    width : int
-        Channels of the first stage (published: 16).
-    bottleneck : bool
-        Whether the blocks are bottlenecks, which give four times the width.
-    dilation : int
-        Pixels between the taps of the blocks' 3x3 kernels (published: 1).
-    """
+    """Build a CIFAR ResNet; with `residual: none` it is the paper's plain network."""
     convolutions, per_block = (bottleneck_block, 9) if bottleneck else (basic_block, 6)
     body = Stack(input_shape)
     first = layers.conv2d(body.channels, width, bias=layers.bias)
@@ -111,23 +89,7 @@ def resnet(
     width: int,
     stem: str,
 ) -> nn.Module:
-    """Build an ImageNet ResNet: the network of torchvision.
-
-    Parameters
-    ----------
-    input_shape : tuple of int
-        Channels, height and width in pixels (published: 3x224x224).
-    classes : int
-        Number of outputs.
-    layers : Layers
-        Activation, norm, residual, placement, head and output.
-    depth : int
-        Weighted layers: 18, 34, 50, 101 or 152.
-    width : int
-        Channels of the first stage (published: 64).
-    stem : str
-        ``published``: a 7x7 convolution of stride 2 and a pooling; ``small``: 3x3 of stride 1; ``fit``: by the input.
-    """
+    """Build an ImageNet ResNet: the network of torchvision."""
     convolutions = bottleneck_block if depth >= BOTTLENECK_FROM else basic_block
     body = Stack(input_shape)
     small = has_small_stem(stem, body.side)

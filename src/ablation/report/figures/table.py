@@ -35,7 +35,7 @@ def has_diagnostics(plan: Plan) -> bool:
 
 def has_source_diagnostics(plan: Plan) -> bool:
     """Say whether the diagnostics tell the sources of a layer's input apart, which those of DenseNets alone do."""
-    dense = any(variant.builder.startswith("densenet") for variant in plan.variants.values())
+    dense = any(plan.catalogue.architectures[variant.builder].names_sources for variant in plan.variants.values())
     return has_diagnostics(plan) and dense
 
 

@@ -1,0 +1,32 @@
+"""The catalogue's entry of LeNet; `ablation.networks.families.lenet` builds it."""
+
+from ablation.catalogue.entry import CONVOLUTIONAL, DENSE_HEAD, Architecture, Argument, Family
+
+FAMILY = Family(
+    """LeNet (LeCun, Bottou, Bengio and Haffner 1998, figure 2), in the form that textbooks train.
+
+    The textbook form connects every map of the second convolution to every map of the first (the paper's table I leaves
+    some out), averages without trainable coefficients and ends in a dense layer instead of radial basis functions: at
+    1x28x28 and ten classes 61,706 parameters.
+    """,
+    {
+        "lenet": Architecture(
+            "ablation.networks.families.lenet:lenet",
+            "A LeNet of two convolutions and three dense layers.",
+            {**DENSE_HEAD, "activation": "sigmoid", "pooling": "average"},
+            {
+                "width": Argument(
+                    6, "Channels of the first convolution (published: 6); the second has 8/3 as many (16)."
+                ),
+                "hidden": Argument(
+                    120, "Units of the first dense layer (published: 120); the second has 7/10 as many (84)."
+                ),
+                "convolution_activation": Argument(
+                    True, "Whether the convolutions have activations; in the study notes (002) they have none."
+                ),
+            },
+            lacks={**CONVOLUTIONAL, "dropped": "it has no dropout"},
+            published=(1, 28, 28),
+        )
+    },
+)
