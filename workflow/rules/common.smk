@@ -71,7 +71,7 @@ SETTLED = f"{STUDY}/plan/{OUTLINE.name}.json"
 ANSWERS = f"{STUDY}/plan/controls.json"
 RECEIPT = f"{STUDY}/data.json"
 DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
-DATA = f"data/{OUTLINE.data['name']}-{digest(DATA_SPEC)[:12]}"
+DATA = f"data/{OUTLINE.data_folder}"
 
 # A cluster's profile says what its jobs get; else the GPUs of this machine count.
 GPUS = config["gpus_per_job"] if "gpus_per_job" in config else count_gpus()

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ablation.catalogue.sources import DataError
+from ablation.study.parts import PartsError
 from ablation.study.schema import StudyError
 from ablation.study.studyfile import StudyFileError
+from ablation.support.references import ReferenceNotFoundError
 
 # Each verb is the module of its name in this folder: `add_arguments(parser)` and `main(arguments)`.
 VERBS = {
@@ -57,5 +59,5 @@ def run(words: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     try:
         arguments.main(arguments)
-    except (StudyFileError, StudyError, DataError) as error:
+    except (StudyFileError, StudyError, PartsError, DataError, ReferenceNotFoundError) as error:
         sys.exit(str(error))

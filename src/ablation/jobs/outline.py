@@ -23,6 +23,8 @@ class Outline:
     name, title : str
     data : dict
         The study's part ``data``.
+    data_folder : str
+        Name of the folder of the prepared data, which studies of the same data share.
     runs, seeds : int
         How many.
     variants : dict of str to str
@@ -37,6 +39,7 @@ class Outline:
     name: str
     title: str
     data: dict[str, Any]
+    data_folder: str
     runs: int
     seeds: int
     variants: dict[str, str]
@@ -62,6 +65,7 @@ class Outline:
             name=plan.name,
             title=plan.study.title,
             data=plan.study.data.model_dump(),
+            data_folder=plan.data_folder,
             runs=plan.runs,
             seeds=len(plan.study.seeds),
             variants=starts,

@@ -15,6 +15,7 @@ from ablation.study.expansion import expand, expand_block
 from ablation.study.resolution import Resolver, Variant
 from ablation.study.schema import Claim, Problem, Recipe, Study, nearest
 from ablation.study.specs import code_spec, diagnostics_spec, measures_spec
+from ablation.support.digests import digest
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,15 @@ class Plan:
         return self.catalogue.sources[self.study.data.name]
 
     @property
+    def data_folder(self) -> str:
+        """The name of the folder of the prepared data, which studies of the same data share."""
+        data = self.study.data
+        stated = json.dumps(data.model_dump(), sort_keys=True)
+        # Two authors may give their data sets the same name.
+        own = [] if self.source == OURS.sources.get(data.name) else [self.source.reader]
+        return f"{data.name}-{digest([stated, *own] if own else stated)[:12]}"
+
+    @property
     def metrics(self) -> Mapping[str, Metric]:
         """What can be measured, by name."""
         return self.catalogue.metrics
@@ -130,7 +140,8 @@ class Plan:
 
     def frozen(self) -> str:
         """Write the plan as a line of JSON for `ablation.study.studyfile.read_frozen`: the study and the answers."""
-        return json.dumps({"name": self.name, "study": self.study.model_dump(), "answers": dict(self.answers)})
+        content = {"name": self.name, "study": self.study.model_dump(), "answers": dict(self.answers)}
+        return json.dumps({**content, "parts": self.catalogue.parts})
 
     def settled(self, answers: Mapping[str, int]) -> "Plan":
         """Return the same plan with the values of its controls."""

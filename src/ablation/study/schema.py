@@ -254,6 +254,11 @@ class Study(Strict):
 
     title: str = Field(description="The study's name for people.")
     question: str = Field(description="What it asks, in a sentence or two.")
+    parts: list[str] = Field(
+        [],
+        description="Files with parts of one's own (architectures, levels, metrics, data sets, augmentations), relative to "
+        "the study file.",
+    )
     data: Data = Field(description="The data set and its split.")
     recipe: Recipe = Field(description="How the variants are trained.")
     architectures: dict[str, StudyArchitecture] = Field(

@@ -9,6 +9,8 @@ from typing import Any, get_args
 import yaml
 from pydantic import ValidationError
 
+from ablation.catalogue.catalogue import OURS, Catalogue
+from ablation.study.parts import PartsError, with_parts
 from ablation.study.plan import Plan
 from ablation.study.schema import Problem, Strict, Study, StudyError, nearest
 
@@ -212,12 +214,24 @@ def read_study(path: Path) -> Plan:
         raise _report(path, [problem], {}) from None
     if not isinstance(content, dict):
         raise StudyFileError(f"{path}: found {type(content).__name__}, expected a mapping with the keys of a study")
+    catalogue = _read_own_parts(content, path)
     try:
-        return Plan(Study.model_validate(content), path.stem)
+        return Plan(Study.model_validate(content, context=catalogue), path.stem, catalogue=catalogue)
     except ValidationError as error:
         raise _report(path, _problems(error), lines) from None
     except StudyError as error:
         raise _report(path, error.problems, lines) from None
+
+
+def _read_own_parts(content: dict[str, Any], path: Path) -> Catalogue:
+    """Return what a study may name: our catalogue, and the parts that it states."""
+    stated = content.get("parts", [])
+    if not isinstance(stated, list) or not all(isinstance(file, str) for file in stated):
+        return OURS  # which the models refuse with its line
+    try:
+        return with_parts([path.parent / file for file in stated])[0]
+    except PartsError as error:
+        raise StudyFileError(f"{path}: parts: {error}") from None
 
 
 def read_frozen(path: Path) -> Plan:
@@ -230,7 +244,11 @@ def read_frozen(path: Path) -> Plan:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Plan(Study.model_validate(content["study"]), content["name"], content["answers"])
+        catalogue = with_parts([Path(file) for file in content["parts"]])[0]
+        study = Study.model_validate(content["study"], context=catalogue)
+        return Plan(study, content["name"], content["answers"], catalogue)
+    except PartsError as error:
+        raise StudyFileError(str(error)) from None
     except StudyError as error:
         raise _report(path, error.problems, {}) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
