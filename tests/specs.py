@@ -5,6 +5,7 @@ import functools
 from ablation.catalogue.architectures import CATALOGUE
 from ablation.catalogue.catalogue import OURS
 from ablation.data import datasets
+from ablation.jobs.subjects import Subject
 from ablation.networks.build import build
 from ablation.study.schema import Data, Recipe
 from ablation.study.specs import architecture_spec, code_spec, diagnostics_spec
@@ -71,7 +72,7 @@ OTHER = {
 }
 # What else must hold for a level to make sense.
 GIVEN = {
-    ("resnet_cifar", "bottleneck"): {"depth": 20},
+    "resnet_cifar": {"bottleneck": {"depth": 20}},
 }
 
 
@@ -105,3 +106,10 @@ smallest_effect: 0.01
 
 # What the mistakes of the notes keep from learning, which is just what is wrong with them.
 UNTRAINED = {("residual", "shortcut_only"): (".branch", ".projection."), ("dense_layer", "detached"): ("head.dense",)}
+
+# VGG keeps its biases beside a norm, as torchvision's form with batch norm does.
+BIASED = ("vgg", "vgg_plan")
+SUBJECTS = {
+    name: Subject(name, entry, SMALL.get(name, {}), OTHER.get(name, {}), GIVEN.get(name, {}), UNTRAINED, name in BIASED)
+    for name, entry in CATALOGUE.items()
+}

@@ -1,65 +1,29 @@
 """Every architecture with every level of every factor, from the catalogue: an addition is tested by itself."""
 
-import functools
-import pkgutil
 import subprocess
 import sys
 from dataclasses import fields
 
 import pytest
 import torch
-from specs import GIVEN, OTHER, SMALL, UNTRAINED, make_spec, small_network
+from specs import SMALL, SUBJECTS, small_network
 from torch import nn
 
 from ablation.catalogue.architectures import CATALOGUE, FAMILIES
-from ablation.catalogue.catalogue import OURS
 from ablation.catalogue.entry import INEFFECTIVE, SMALL_SIDE
 from ablation.catalogue.factors import FACTORS
-from ablation.networks.build import build
+from ablation.jobs import checks
+from ablation.jobs.subjects import SIDE, level_cases
 from ablation.networks.initialisation import initialise
 from ablation.networks.kit import Layers, make_level
 from ablation.networks.norms import LocalResponseNorm
 from ablation.networks.scaling import has_small_stem
 from ablation.study.schema import Recipe
-from ablation.study.specs import architecture_spec
 
 LEVELS = {factor: entry.levels for factor, entry in FACTORS.items()}
-SIDE = 16  # pixels: at 8, some networks end in maps of one pixel, on which the heads are the same
-
-
-def other_values(name, factor, argument):
-    """List the values of an argument to try: its choices, the other truth, or what specs.OTHER says."""
-    if isinstance(argument.reference, bool):
-        return (not argument.reference,)
-    return argument.choices or (OTHER[name][factor],)
-
-
-LAYER_CASES = [
-    (name, factor, level)
-    for name, entry in CATALOGUE.items()
-    for factor, reference in entry.layers.items()
-    for level in LEVELS[factor]
-    if level != SMALL[name].get(factor, reference) and f"{factor}.{level}" not in entry.excluded
-]
-ARGUMENT_CASES = [
-    (name, factor, level)
-    for name, entry in CATALOGUE.items()
-    for factor, argument in entry.arguments.items()
-    for level in other_values(name, factor, argument)
-    if level != SMALL[name].get(factor, argument.reference)
-    and not (level == "published" and entry.stem_side > SIDE)
-    and factor not in entry.ineffective({**entry.references, **SMALL[name], factor: level}, SIDE)
-]
-
-
-def levels_of(name, factor, level):
-    """Return the small form's levels beside those with one changed; what the level needs holds on both sides."""
-    given = {**SMALL[name], **GIVEN.get((name, factor), {})}
-    if factor == "norm_placement" and {**CATALOGUE[name].layers, **given}["norm"] == "none":
-        given["norm"] = "batch"
-    if factor == "dropped":
-        given["dropout"] = 0.5
-    return given, {**given, factor: level}
+LEVEL_CASES = [(name, factor, level) for name, subject in SUBJECTS.items() for factor, level in level_cases(subject)]
+# `check_gradients` belongs to each level, and the training to tests/training.
+CHECKS = [check for check in checks.WHOLE if check not in (checks.check_gradients, checks.check_resume)]
 
 
 def initialised(name, seed=0, **levels):
@@ -73,18 +37,6 @@ def images():
     return torch.randn(8, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
 
 
-def logits(network, training):
-    torch.manual_seed(0)  # dropout
-    out = network.train(training)(images())
-    return out if isinstance(out, tuple) else (out,)
-
-
-def trained_names(network):
-    """Return the names of the parameters that a gradient reaches."""
-    sum(out.square().sum() for out in logits(network, True)).backward()
-    return {key for key, parameter in network.named_parameters() if parameter.grad is not None}
-
-
 def test_levels_are_read_without_importing_torch():
     code = "import sys, ablation.study.studyfile, ablation.jobs.shards; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
@@ -92,21 +44,9 @@ def test_levels_are_read_without_importing_torch():
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_catalogue_states_what_the_builder_takes(name):
-    entry = CATALOGUE[name]
-    spec = architecture_spec(OURS, name, {**entry.references, **SMALL[name]})
-    builder, layers, arguments = pkgutil.resolve_name(entry.builder), Layers.choose(spec["layers"]), spec["arguments"]
-    with torch.device("meta"):
-        assert isinstance(builder((1, SIDE, SIDE), 10, layers, **arguments), nn.Module)
-        with pytest.raises(TypeError, match="unknown"):
-            builder((1, SIDE, SIDE), 10, layers, **arguments, unknown=1)
-        for left_out in arguments:
-            rest = {argument: value for argument, value in arguments.items() if argument != left_out}
-            with pytest.raises(TypeError, match=left_out):
-                builder((1, SIDE, SIDE), 10, layers, **rest)
-    assert set(entry.layers) <= {f.name for f in fields(Layers)} | {"initialisation"}
-    assert all(level in LEVELS[factor] for factor, level in entry.layers.items())
-    assert all(not a.choices or a.reference in a.choices for a in entry.arguments.values())
-    assert entry.refuse(entry.references) is None
+    assert name in SMALL, "tests build every architecture in a small form: say which in specs.SMALL"
+    assert checks.check_entry(SUBJECTS[name]) == []
+    assert set(CATALOGUE[name].layers) <= {f.name for f in fields(Layers)} | {"initialisation"}
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -160,59 +100,22 @@ def test_factors_without_effect_are_told_by_levels_that_exist(name):
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 28, 28), (2, 64, 64), (1, 80, 80)])
-def test_every_architecture_takes_any_input(name, shape):
-    network = build(make_spec(name, **SMALL[name])["architecture"], shape, 7)
-    assert network.eval()(torch.randn(2, *shape)).shape == (2, 7)
+def test_every_architecture_takes_any_input(name):
+    assert checks.check_inputs(SUBJECTS[name]) == []
+    # Two channels are none that anybody would have thought of; at 80 pixels, stems are the published ones.
+    assert checks.check_inputs(SUBJECTS[name], inputs=[((2, 64, 64), 7), ((1, 80, 80), 7)]) == []
 
 
-@functools.lru_cache(maxsize=32)
-def behaviour(name, levels):
-    """Build and initialise a network; return its parameters, those that learn, and its outputs in both modes."""
-    network = initialised(name, **dict(levels))
-    start = {key: parameter.detach().clone() for key, parameter in network.named_parameters()}
-    outputs = [*logits(network, True), *logits(network, False)]
-    return start, trained_names(network), outputs
-
-
-@pytest.mark.parametrize(("name", "factor", "level"), LAYER_CASES + ARGUMENT_CASES)
-def test_level_changes_what_it_says_and_nothing_else(name, factor, level):
-    given, changed = levels_of(name, factor, level)
-    assert factor not in CATALOGUE[name].ineffective({**CATALOGUE[name].references, **changed})
-    baseline, trained_before, outputs_before = behaviour(name, tuple(given.items()))
-    variant, trained, outputs = behaviour(name, tuple(changed.items()))
-
-    assert all(out.shape == (8, 10) and torch.isfinite(out).all() for out in outputs)
-    untrained = UNTRAINED.get((factor, level), ())
-    assert set(variant) - trained == {key for key in variant if any(part in key for part in untrained)}
-
-    same = len(outputs) == len(outputs_before) and all(map(torch.equal, outputs, outputs_before))
-    assert not (same and trained == trained_before), "a level that changes nothing is a bug"
-
-    if factor != "initialisation":
-        shared = {layer for layer in shapes(baseline) if shapes(baseline)[layer] == shapes(variant).get(layer)}
-        both = [key for key in baseline if key in variant and key.rpartition(".")[0] in shared]
-        assert all(torch.equal(baseline[key], variant[key]) for key in both)
-        if factor in CATALOGUE[name].layers:
-            elsewhere = {"residual": "join.", "head": "head."}.get(factor, "nowhere")
-            weights = {key for key in baseline if baseline[key].dim() > 1 and elsewhere not in key}
-            assert all(key in variant and baseline[key].shape == variant[key].shape for key in weights)
-
-
-def shapes(parameters):
-    """Return the shape of each layer's weights: a layer is shared where they agree, for they bound its bias, too."""
-    return {key.rpartition(".")[0]: value.shape for key, value in parameters.items() if value.dim() > 1}
-
-
+@pytest.mark.parametrize("check", CHECKS, ids=[check.__name__ for check in CHECKS])
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_initialisation_levels_give_the_initial_weights_they_name(name):
-    weights = {
-        level: torch.cat([p.flatten() for p in initialised(name, **SMALL[name], initialisation=level).parameters()])
-        for level in LEVELS["initialisation"]
-        if f"initialisation.{level}" not in CATALOGUE[name].excluded
-    }
-    levels = list(weights)
-    assert not any(torch.equal(weights[a], weights[b]) for i, a in enumerate(levels) for b in levels[:i])
+def test_every_architecture_passes_the_checks(name, check):
+    assert check(SUBJECTS[name]) == []
+
+
+@pytest.mark.parametrize(("name", "factor", "level"), LEVEL_CASES)
+def test_level_changes_what_it_says_and_nothing_else(name, factor, level):
+    assert checks.check_level(SUBJECTS[name], factor, level) == []
+    assert checks.check_gradients(SUBJECTS[name], factor, level) == []
 
 
 @pytest.mark.parametrize("std", [0.001, 0.01, 0.1])
