@@ -22,6 +22,7 @@ rule prepare_data:
     params:
         spec=DATA_SPEC,
         origin=data_origin,
+        generation=data_generation,
         folder=shared(DATA),
         downloads=shared("downloads"),
         src=source_folder,
@@ -32,7 +33,8 @@ rule prepare_data:
             --made-with {params.origin:q} \
             --downloads {params.downloads:q} \
             --folder {params.folder:q} \
-            --receipt {output.receipt:q} 2>&1 | tee {log:q} >&2
+            --receipt {output.receipt:q} \
+            --generation {params.generation} 2>&1 | tee {log:q} >&2
         """
 
 
@@ -145,7 +147,7 @@ rule list_layers:
 
 
 rule freeze_spec:
-    """Write all that determines the runs of a shard."""
+    """Write all that determines the runs of a shard, and how often records of it were lost."""
     output:
         spec=f"{STUDY}/specs/{{variant}}/{{shard}}.json",
     log:

@@ -67,7 +67,7 @@ def diagnostic_rows(variant: str, folder: Path, record: dict[str, Any]) -> pd.Da
 
 
 def collect(
-    plan: Plan, store: Store, claimed: Sequence[tuple[str, str]]
+    plan: Plan, store: Store, record_keys: Sequence[tuple[str, str]]
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray, pd.DataFrame]:
     """Gather records.
 
@@ -75,7 +75,7 @@ def collect(
     ----------
     plan : Plan
     store : Store
-    claimed : sequence of (str, str)
+    record_keys : sequence of (str, str)
         Variant and key of every run.
 
     Returns
@@ -96,7 +96,7 @@ def collect(
     """
     order = {variant: position for position, variant in enumerate(plan.variants)}
     rows, curves, examples, diagnostics, broken = [], [], [], [], []
-    for variant, key in claimed:
+    for variant, key in record_keys:
         try:
             record = store.read(key, patience=0 if broken else LATE)
         except KeyError:
