@@ -109,7 +109,7 @@ class Synthetic:
             generator = np.random.default_rng(0)
             for planned in mine:
                 rows = []
-                with self.store.claim(planned.key) as running:
+                with self.store.lock(planned.key) as running:
                     for epoch in range(1, epochs + 1):
                         time.sleep(pause)
                         values = {name: float(generator.random()) for name in CURVES}

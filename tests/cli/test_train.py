@@ -81,7 +81,7 @@ def test_what_a_training_left_goes_when_a_warning_comes_with_its_record(tmp_path
     store, key = Store(tmp_path), "ab" * 16
 
     def warned():
-        with store.claim(key) as running:
+        with store.lock(key) as running:
             running.write_curves([{"epoch": 1}])
             store.write(key, {}, {})
             sys.exit(TRY_AGAIN)

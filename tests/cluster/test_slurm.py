@@ -1,6 +1,7 @@
 """The workflow on a real Slurm; the GPUs of its node are stand-ins."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -25,6 +26,13 @@ def test_the_miniature_study_runs_through_the_profile(workspace):
     assert {state for _, state, *_ in jobs} == {"COMPLETED"}
     assert [comment.split("_wildcards_")[0] for *_, comment in jobs] == ["rule_train_shard"] * 5
     assert "Nothing to be done" in workspace.start().end()
+    lost = next(workspace.path.glob("results/store/??/*"))
+    shutil.rmtree(lost)
+    before = len(workspace.slurm.jobs())
+    assert f"missing or damaged: {lost.name}" in workspace.start().end()
+    assert (lost / "record.json").exists()
+    assert len(workspace.slurm.jobs()) == before + 1
+    assert "Nothing to be done" in workspace.start().end(), "the job and the start agree on the generation"
 
 
 @pytest.mark.parametrize(

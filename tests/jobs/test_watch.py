@@ -9,7 +9,7 @@ def test_progress_counts_runs_and_epochs_and_says_what_is_left(tmp_path):
     store = Store(tmp_path)
     watch = Watch(dict.fromkeys(KEYS, 4), store)
     assert watch.line(0.0) == "", "nothing has begun"
-    with store.claim(KEYS[0]) as running:
+    with store.lock(KEYS[0]) as running:
         running.write_curves([{"epoch": 1}, {"epoch": 2}])
         assert watch.line(10.0) == "0 of 2 runs done, 1 in training  25 % of all epochs, about 30 s left"
         store.write(KEYS[0], {}, FILES)
@@ -24,6 +24,6 @@ def test_what_was_done_before_does_not_count_as_speed(tmp_path):
     store.write(KEYS[0], {}, FILES)
     watch = Watch(dict.fromkeys(KEYS, 4), store)
     assert watch.line(0.0) == "1 of 2 runs done, 0 in training"
-    with store.claim(KEYS[1]) as running:
+    with store.lock(KEYS[1]) as running:
         running.write_curves([{"epoch": 1}])
         assert watch.line(10.0).endswith("62 % of all epochs, about 30 s left")

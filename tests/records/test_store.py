@@ -38,6 +38,7 @@ def test_a_record_is_never_changed(store):
 
 def test_a_missing_record_is_missing(store):
     assert not store.has("cd" * 16)
+    assert not (store.root / ".damaged").exists()
     with pytest.raises(KeyError):
         store.read("cd" * 16)
 
@@ -81,6 +82,17 @@ def test_a_damaged_record_is_set_aside_and_can_be_written_again(store, damage):
     assert store.has(KEY)
 
 
+@pytest.mark.parametrize("damage", [damage_content, truncate, remove_file, change_metric, break_json, replace_json])
+def test_looking_whether_a_record_is_whole_leaves_a_damaged_one_where_it_is(store, damage):
+    assert store.is_whole(KEY)
+    time.sleep(0.02)
+    damage(store.folder(KEY))
+    before = {path: path.stat().st_mtime_ns for path in store.root.rglob("*")}
+    assert not store.is_whole(KEY)
+    assert not store.is_whole("cd" * 16)
+    assert {path: path.stat().st_mtime_ns for path in store.root.rglob("*")} == before
+
+
 def test_damage_that_keeps_the_time_is_found_by_the_reader(store):
     path = store.folder(KEY) / WEIGHTS
     stamp = path.stat()
@@ -92,11 +104,11 @@ def test_damage_that_keeps_the_time_is_found_by_the_reader(store):
 
 def test_the_place_of_a_run_keeps_its_state_until_the_record_is_there(tmp_path):
     store = Store(tmp_path)
-    with store.claim(KEY) as running:
+    with store.lock(KEY) as running:
         running.write_curves([{"epoch": 1}])
         running.state.write_bytes(b"half-way")
     assert store.running_curves(KEY) == [{"epoch": 1}]
-    with store.claim(KEY) as running:
+    with store.lock(KEY) as running:
         assert running.state.read_bytes() == b"half-way"
         store.write(KEY, {"status": "completed"}, FILES)
     assert not running.folder.exists()
@@ -105,10 +117,10 @@ def test_the_place_of_a_run_keeps_its_state_until_the_record_is_there(tmp_path):
 
 def test_two_processes_do_not_hold_one_run(tmp_path):
     store, order = Store(tmp_path), []
-    with store.claim(KEY):
+    with store.lock(KEY):
         child = os.fork()
         if not child:
-            with Store(tmp_path).claim(KEY):
+            with Store(tmp_path).lock(KEY):
                 os._exit(0)
         time.sleep(0.3)
         order.append(os.waitpid(child, os.WNOHANG))
@@ -122,8 +134,8 @@ def test_where_nothing_can_be_locked_two_jobs_train_a_run_twice_and_keep_one_rec
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     store = Store(tmp_path)
-    with store.claim(KEY) as mine:
-        with store.claim(KEY) as other:
+    with store.lock(KEY) as mine:
+        with store.lock(KEY) as other:
             other.write_curves([{"epoch": 1}])
             store.write(KEY, {"status": "completed"}, FILES)
         assert not mine.folder.exists(), "the other one cleared the place"
@@ -138,10 +150,10 @@ def test_where_nothing_can_be_locked_two_jobs_train_a_run_twice_and_keep_one_rec
 
 def test_a_long_wait_for_a_run_says_who_trains_it(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("ablation.support.locks.FIRST", 0.1)
-    with Store(tmp_path).claim(KEY):
+    with Store(tmp_path).lock(KEY):
         child = os.fork()
         if not child:
-            with Store(tmp_path).claim(KEY):
+            with Store(tmp_path).lock(KEY):
                 os._exit(0)
         time.sleep(1)
     assert os.waitpid(child, 0)[1] == 0

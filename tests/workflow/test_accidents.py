@@ -131,6 +131,7 @@ def test_a_job_that_fails_shows_its_log_and_leaves_the_rest_running(workspace):
     blocked.unlink()
     workspace.run(*COLLECT)
     assert len(workspace.records()) == 10
+    assert "train_shard" not in workspace.planned()
 
 
 def test_a_mirror_that_cannot_be_reached_catches_up_later(workspace):

@@ -103,8 +103,14 @@ def test_a_module_with_a_prefix_makes_everything_under_it_and_trains_lost_record
     assert not (checkout / "results").exists()
     assert "Nothing to be done" in snakemake()
     snakemake("--report", "report.html")
-    shutil.rmtree(next(results.glob("store/??/*")))
+    lost = next(results.glob("store/??/*"))
+    shutil.rmtree(lost)
+    (results / "mlflow.db").unlink()
     assert re.search(r"^study_train_shard +1$", snakemake("--dry-run"), re.MULTILINE)
+    assert f"missing or damaged: {lost.name}" in snakemake()
+    assert (lost / "record.json").exists()
+    assert (results / "mlflow.db").exists()
+    assert "Nothing to be done" in snakemake()
 
 
 def start(workspace, study, log):

@@ -29,10 +29,10 @@ def test_a_changed_folder_of_images_is_prepared_anew(workspace):
 @pytest.mark.parametrize(
     ("path", "old", "new"),
     [
-        ("src/ablation/training.py", "EVALUATION_BATCH = 1024", "EVALUATION_BATCH = 1024  # a comment"),
-        ("src/ablation/layers.py", '"""The kit of', '"""The whole kit of'),
-        ("src/ablation/architectures/vgg.py", "multiple * width", "width * multiple"),
-        ("src/ablation/store.py", 'CURVES, STATE = "curves.jsonl"', 'CURVES, STATE = "curve.jsonl"'),
+        ("src/ablation/training/run.py", "EVALUATION_BATCH = 1024", "EVALUATION_BATCH = 1024  # a comment"),
+        ("src/ablation/networks/kit.py", '"""The kit of', '"""The whole kit of'),
+        ("src/ablation/networks/families/vgg.py", "multiple * width", "width * multiple"),
+        ("src/ablation/records/store.py", 'CURVES, STATE = "curves.jsonl"', 'CURVES, STATE = "curve.jsonl"'),
     ],
     ids=["comment", "docstring", "another family", "the store"],
 )
@@ -42,7 +42,7 @@ def test_edits_that_cannot_change_a_result_retrain_nothing(workspace, path, old,
 
 
 def test_editing_an_architecture_lists_its_layers_again(workspace):
-    workspace.edit("src/ablation/architectures/lenet.py", "KERNEL = 5", "KERNEL = 3")
+    workspace.edit("src/ablation/networks/families/lenet.py", "KERNEL = 5", "KERNEL = 3")
     planned = workspace.planned()
     assert (planned["list_layers"], planned["plan_study"]) == (1, 1)
 
@@ -57,9 +57,9 @@ def test_editing_a_figure_draws_it_again_and_retrains_nothing(workspace):
 @pytest.mark.parametrize(
     ("path", "old", "new"),
     [
-        ("src/ablation/training.py", "loss.backward()", "(2 * loss).backward()"),
-        ("src/ablation/architectures/lenet.py", "KERNEL = 5", "KERNEL = 3"),
-        ("src/ablation/norms.py", "nn.GroupNorm(1, channels", "nn.GroupNorm(2, channels"),
+        ("src/ablation/training/run.py", "loss.backward()", "(2 * loss).backward()"),
+        ("src/ablation/networks/families/lenet.py", "KERNEL = 5", "KERNEL = 3"),
+        ("src/ablation/networks/norms.py", "nn.GroupNorm(1, channels", "nn.GroupNorm(2, channels"),
     ],
     ids=["the loop", "the architecture", "a layer"],
 )

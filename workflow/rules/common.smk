@@ -10,6 +10,7 @@ trains. A job on a cluster reads it, too, and finds the outline that the start w
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -28,9 +29,15 @@ sys.path.insert(0, SOURCE)
 from ablation.jobs.devices import count_gpus
 from ablation.support.digests import digest, file_digest
 from ablation.data.folders import fingerprint
+from ablation.jobs.generations import next_generation
 from ablation.jobs.outline import Outline
 from ablation.records.keys import references, sources
 from ablation.report.figures.table import FIGURES, figures_of
+from ablation.records.store import Store
+from ablation.tracking.address import receipt_is_stale
+
+# It knows the prefix of a module; when a parameter is computed, the workflow has the modifier of the main Snakefile.
+MODIFIER = workflow.modifier
 
 RESULTS = config["results"].rstrip("/")
 STARTED = f"{RESULTS}/{Path(config['study']).stem}/start"  # the study as it was when the last start began
@@ -70,6 +77,7 @@ STATED = f"{STUDY}/plan/{OUTLINE.name}.stated.json"
 SETTLED = f"{STUDY}/plan/{OUTLINE.name}.json"
 ANSWERS = f"{STUDY}/plan/controls.json"
 RECEIPT = f"{STUDY}/data.json"
+MIRRORED = f"{STUDY}/mlflow.json"
 DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
 DATA = f"data/{OUTLINE.data_folder}"
 
@@ -114,25 +122,76 @@ def source_folder(wildcards, output):
     return SOURCE
 
 
+def modified(path):
+    """Return a path as it is within a module, where a prefix may stand before it."""
+    return str(MODIFIER.modify_path(path))
+
+
+@cache
+def generation(path, find_lost):
+    """Return the generation of a file; the first answer stays, for Snakemake asks again when a job has removed the file."""
+    return next_generation(Path(modified(path)), find_lost)
+
+
+def lost_records(result):
+    """List the records of a shard's result that are missing or damaged."""
+    from ablation.jobs.shards import record_keys
+
+    store = Store(Path(modified(f"{RESULTS}/store")))
+    return [key for key in record_keys(result) if not store.is_whole(key)]
+
+
+def lost_data(receipt):
+    """Name the prepared data of a receipt if they are gone or others."""
+    manifest = Path(modified(f"{RESULTS}/{DATA}/manifest.json"))
+    try:
+        there = json.loads(manifest.read_bytes())["digest"]
+    except (OSError, ValueError, KeyError, TypeError):
+        there = None
+    return ["data"] if receipt["digest"] != there else []
+
+
+def lost_mirror(receipt):
+    """Name the mirror of a receipt if it is gone or elsewhere."""
+    return ["mirror"] if receipt_is_stale(receipt, Path(modified(RESULTS))) else []
+
+
+@planned
+def data_generation(wildcards):
+    """Return how often the prepared data were lost: if they are now, this is another number than before."""
+    return generation(RECEIPT, lost_data).number
+
+
+@planned
+def mirror_generation(wildcards):
+    """Return how often the mirror was lost, as above."""
+    return generation(MIRRORED, lost_mirror).number
+
+
 def final_outputs(wildcards):
     """List what a finished study consists of.
 
     The shards are named although the report needs them anyway: Snakemake makes a file that lies between two others
-    anew only if it is asked for, and a shard whose record was lost must be trained again.
+    anew only if it is asked for, and a shard whose last training failed must be trained again.
     """
     pages = [
         f"{STUDY}/plan/variants.csv",
         f"{STUDY}/plan/layers.csv",
         f"{STUDY}/report.html",
-        f"{STUDY}/mlflow.json",
+        MIRRORED,
     ]
     return [*pages, *shard_results(wildcards)]
+
+
+def shard_result(variant, shard):
+    """Return the result file of a shard."""
+    return f"{STUDY}/shards/{variant}/{shard}.json"
 
 
 def shard_results(wildcards):
     """List the result files of all shards."""
     return [
-        f"{STUDY}/shards/{variant}/{n}.json"
+        shard_result(variant, n)
         for variant in OUTLINE.variants
         for n in range(len(OUTLINE.shards))
     ]
@@ -146,16 +205,23 @@ def frozen_study(wildcards):
 
 @planned
 def frozen_spec(wildcards):
-    """Return the spec of a shard; its file is rewritten only when this text changes."""
+    """Return the spec of a shard; its file is rewritten only when this text changes.
+
+    It does so when records were lost, too, by the generation: the training that reads the file, here or on a cluster,
+    writes the same number into its result.
+    """
     from ablation.jobs.shards import shard_spec
 
-    return shard_spec(PLAN, wildcards.variant, OUTLINE.shards[int(wildcards.shard)])
+    result = shard_result(wildcards.variant, wildcards.shard)
+    number = generation(result, lost_records).number
+    seeds = OUTLINE.shards[int(wildcards.shard)]
+    return shard_spec(PLAN, wildcards.variant, seeds, number)
 
 
 def warm_starts(wildcards):
     """List the shard that a shard's runs start from: the same seeds of another variant; none for a fresh start."""
     source = OUTLINE.variants[wildcards.variant]
-    return [f"{STUDY}/shards/{source}/{wildcards.shard}.json"] if source else []
+    return [shard_result(source, wildcards.shard)] if source else []
 
 
 def open_sizes(wildcards):

@@ -16,60 +16,24 @@ from snakemake.settings.types import DeploymentMethod
 
 from ablation.jobs.cluster import ClusterError, check_cluster
 from ablation.support.locks import CannotLockError, LockHeldError, hold
-from ablation.tracking.address import Address, receipt_is_stale
+from ablation.tracking.address import Address
 
 HELD = contextlib.ExitStack()  # for as long as this process lives
 
 
-def withdraw_stale_results():
-    """Remove result files that speak of records which are not in the store, so that Snakemake sees what is missing."""
-    from ablation.jobs.shards import claimed_keys
-    from ablation.records.store import Store
-
-    store = Store(Path(modified(f"{RESULTS}/store")))
-    for path in map(Path, map(modified, shard_results(None))):
-        try:
-            missing = [key for key in claimed_keys(path) if not store.has(key)]
-        except FileNotFoundError:
-            continue
-        except (ValueError, KeyError, TypeError):
-            missing = ["the result file itself"]
-        if missing:
+def tell_what_is_lost():
+    """Say which records are missing or damaged; a damaged one stays where it is until its training sets it aside."""
+    for path in shard_results(None):
+        lost = generation(path, lost_records).lost
+        if lost:
             print(
-                f"{path}: missing or damaged: {', '.join(missing)}; it will be trained again",
+                f"{modified(path)}: missing or damaged: {', '.join(lost)}; it will be trained again",
                 file=sys.stderr,
             )
-            path.unlink()
-
-
-def read_digest(manifest):
-    """Return the digest that a manifest of data states; None if there is none."""
-    try:
-        return json.loads(manifest.read_text())["digest"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def withdraw_stale_receipts():
-    """Remove the receipts of data that are gone or others, and of a mirror elsewhere, so that Snakemake makes both anew."""
-    receipt, manifest = (
-        Path(modified(path)) for path in (RECEIPT, f"{RESULTS}/{DATA}/manifest.json")
-    )
-    if read_digest(receipt) != read_digest(manifest):
-        receipt.unlink(missing_ok=True)
-    mirrored = Path(modified(f"{STUDY}/mlflow.json"))
-    if receipt_is_stale(mirrored, Path(modified(RESULTS))):
-        mirrored.unlink(missing_ok=True)
-
-
-def modified(path):
-    """Return a path as it is within a module, where a prefix may stand before it."""
-    return str(workflow.modifier.modify_path(path))
 
 
 if workflow.is_main_process:
-    withdraw_stale_results()
-    withdraw_stale_receipts()
+    tell_what_is_lost()
 
 
 def lock_study():

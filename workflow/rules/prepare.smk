@@ -23,6 +23,7 @@ rule prepare_data:
         spec=DATA_SPEC,
         source=data_source,
         origin=data_origin,
+        generation=data_generation,
         folder=shared(DATA),
         downloads=shared("downloads"),
         src=source_folder,
@@ -34,7 +35,8 @@ rule prepare_data:
             --made-with {params.origin:q} \
             --downloads {params.downloads:q} \
             --folder {params.folder:q} \
-            --receipt {output.receipt:q} 2>&1 | tee {log:q} >&2
+            --receipt {output.receipt:q} \
+            --generation {params.generation} 2>&1 | tee {log:q} >&2
         """
 
 
@@ -147,7 +149,7 @@ rule list_layers:
 
 
 rule freeze_spec:
-    """Write all that determines the runs of a shard."""
+    """Write all that determines the runs of a shard, and how often records of it were lost."""
     output:
         spec=f"{STUDY}/specs/{{variant}}/{{shard}}.json",
     log:

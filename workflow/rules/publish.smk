@@ -107,7 +107,7 @@ rule mirror_records:
             rules.write_report.output.report,
         ],
     output:
-        receipt=f"{STUDY}/mlflow.json",
+        receipt=MIRRORED,
     log:
         f"{STUDY}/logs/mirror_records.log",
     localrule: True
@@ -116,6 +116,7 @@ rule mirror_records:
     params:
         store=shared("store"),
         code=code_of("cli.mirror:main"),
+        generation=mirror_generation,
         src=source_folder,
     shell:
         r"""
@@ -127,5 +128,6 @@ rule mirror_records:
             --runs {input.runs:q} \
             --artifacts {input.artifacts:q} \
             --layers "$(dirname {input.layers[0]:q})" \
-            --receipt {output.receipt:q} 2>&1 | tee {log:q} >&2
+            --receipt {output.receipt:q} \
+            --generation {params.generation} 2>&1 | tee {log:q} >&2
         """

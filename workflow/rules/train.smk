@@ -16,7 +16,7 @@ rule train_shard:
         answers=open_sizes,
         start=warm_starts,
     output:
-        result=f"{STUDY}/shards/{{variant}}/{{shard}}.json",
+        result=shard_result("{variant}", "{shard}"),
     log:
         f"{STUDY}/logs/train_shard/{{variant}}/{{shard}}.log",
     benchmark:

@@ -76,7 +76,7 @@ def read_sizes(path: Path) -> dict[str, dict[str, int]]:
 
 
 def collect(
-    plan: Plan, store: Store, claimed: Sequence[tuple[str, str]], sizes: Mapping[str, Mapping[str, int]]
+    plan: Plan, store: Store, record_keys: Sequence[tuple[str, str]], sizes: Mapping[str, Mapping[str, int]]
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray, pd.DataFrame]:
     """Gather records.
 
@@ -84,7 +84,7 @@ def collect(
     ----------
     plan : Plan
     store : Store
-    claimed : sequence of (str, str)
+    record_keys : sequence of (str, str)
         Variant and key of every run.
     sizes : mapping
         As `read_sizes` returns them.
@@ -107,7 +107,7 @@ def collect(
     """
     order = {variant: position for position, variant in enumerate(plan.variants)}
     rows, curves, examples, diagnostics, broken = [], [], [], [], []
-    for variant, key in claimed:
+    for variant, key in record_keys:
         try:
             record = store.read(key, patience=0 if broken else LATE)
         except KeyError:

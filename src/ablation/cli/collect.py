@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ablation.analysis.collection import collect, read_sizes
+from ablation.jobs.shards import record_keys
 from ablation.records.store import DamagedRecordError, Store
 from ablation.study.studyfile import read_frozen
 from ablation.support.files import write_whole
@@ -17,10 +18,10 @@ def main(arguments: argparse.Namespace) -> None:
     """Read and check every record of the shards; write the tables."""
     plan = read_frozen(arguments.study)
     shards = [json.loads(path.read_text()) for path in arguments.shards]
-    claimed = [(shard["variant"], one["key"]) for shard in shards for one in shard["runs"]]
+    keys = [(shard["variant"], key) for shard in shards for key in record_keys(shard)]
     try:
         runs, curves, examples, diagnostics = collect(
-            plan, Store(arguments.store), claimed, read_sizes(arguments.variants)
+            plan, Store(arguments.store), keys, read_sizes(arguments.variants)
         )
     except DamagedRecordError as error:
         sys.exit(str(error))

@@ -97,7 +97,7 @@ def train_missing(
         parts = put_on_device(arrays, manifest, device)
         for progress.position, (spec, key) in enumerate(missing, 1):
             progress.seed = spec["seed"]
-            with store.claim(key) as running, stop.postponed():
+            with store.lock(key) as running, stop.postponed():
                 if store.has(key):  # another job trained it while this one waited
                     continue
                 state = load_state(running.state, device)
@@ -198,7 +198,8 @@ def main(arguments: argparse.Namespace) -> None:
         record = store.read(key)
         runs.append({"seed": spec["seed"], "key": key, "status": record["status"]})
     with write_whole(arguments.result) as file:
-        file.write(json.dumps({"variant": shard["variant"], "runs": runs}, indent=1).encode())
+        result = {"variant": shard["variant"], "generation": shard.get("generation", 0), "runs": runs}
+        file.write(json.dumps(result, indent=1).encode())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

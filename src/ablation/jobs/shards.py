@@ -1,9 +1,8 @@
 """What a training job is given and what it gives back: a shard's frozen spec, and its small result file."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ablation.records.keys import references, run_key, sources
@@ -31,12 +30,12 @@ def planned_runs(plan: Plan, data_digest: str) -> list[PlannedRun]:
     return [PlannedRun(variant, seed, run_key(spec, data_digest), spec) for variant, seed, spec in specs]
 
 
-def shard_spec(plan: Plan, variant: str, seeds: Sequence[int]) -> str:
-    """Write the frozen spec of a shard as one line of JSON."""
+def shard_spec(plan: Plan, variant: str, seeds: Sequence[int], generation: int = 0) -> str:
+    """Write the frozen spec of a shard as one line of JSON, with the generation that its result is to have."""
     specs = [plan.spec(variant, seed) for seed in seeds]
-    return json.dumps({"variant": variant, "runs": specs}, sort_keys=True)
+    return json.dumps({"variant": variant, "runs": specs, "generation": generation}, sort_keys=True)
 
 
-def claimed_keys(result: Path) -> list[str]:
-    """List the keys of the records that a shard's result file speaks of."""
-    return [run["key"] for run in json.loads(result.read_text())["runs"]]
+def record_keys(result: Mapping[str, Any]) -> list[str]:
+    """List the keys of the records that a shard's result speaks of."""
+    return [run["key"] for run in result["runs"]]

@@ -74,24 +74,33 @@ class Store:
         """Return the folder of a record, which may not exist."""
         return self.root / key[:2] / key
 
-    def has(self, key: str) -> bool:
-        """Say whether a record is there and looks untouched; one that is damaged is set aside and said to be missing.
+    def is_whole(self, key: str) -> bool:
+        """Say whether a record is there and looks untouched, and change nothing.
 
         The digests are recomputed only if a file changed after the record was sealed: asked of every record at every
         start, the question has to be cheap. `read` recomputes them always.
         """
+        return is_listed(self.folder(key)) and not self._damage(key)
+
+    def has(self, key: str) -> bool:
+        """Say whether a record is whole, and set a damaged one aside: whoever asks is about to write it anew."""
+        if self.is_whole(key):
+            return True
+        if self.folder(key).is_dir() and (damage := self._damage(key)):
+            self.set_aside(key, damage)
+        return False
+
+    def _damage(self, key: str) -> str:
+        """Say what is wrong with a record that is there, as far as a glance shows; empty if nothing is."""
         folder = self.folder(key)
-        if not is_listed(folder):
-            return False
         try:
             record = self._record(key)
             sealed = (folder / RECORD).stat().st_mtime_ns
             if any((folder / name).stat().st_mtime_ns > sealed for name in record["files"]):
                 self.verify(key)
         except (DamagedRecordError, FileNotFoundError) as error:
-            self.set_aside(key, str(error))
-            return False
-        return True
+            return str(error)
+        return ""
 
     def read(self, key: str, patience: float = 0.0) -> dict[str, Any]:
         """Return a record's `record.json` after checking every file of the record.
@@ -174,7 +183,7 @@ class Store:
         return target
 
     @contextlib.contextmanager
-    def claim(self, key: str) -> Iterator[Running]:
+    def lock(self, key: str) -> Iterator[Running]:
         """Hold the place of a run in training; another process that wants it waits, and then finds the record.
 
         What was left there is kept to go on from; once the record is written, the place is cleared. Where nothing can be

@@ -1,13 +1,12 @@
 """Where the runs go: MLflow's own variables read, and what is secret in them kept out of all that is written."""
 
 import base64
-import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 from urllib.parse import unquote
 
 URI = "MLFLOW_TRACKING_URI"
@@ -120,17 +119,12 @@ class Redacted:
         return getattr(self.stream, name)
 
 
-def receipt_is_stale(receipt: Path, results: Path, environment: Mapping[str, str] = os.environ) -> bool:
+def receipt_is_stale(receipt: Mapping[str, Any], results: Path, environment: Mapping[str, str] = os.environ) -> bool:
     """Say whether a study's receipt is of another place than the one that is to be written now.
 
     Without `MLFLOW_TRACKING_URI`, the receipt of a server is left alone, and one of a file that is gone is stale.
     """
-    try:
-        written = json.loads(receipt.read_text())["uri"]
-    except FileNotFoundError:
-        return False
-    except (ValueError, KeyError, TypeError):
-        return True
+    written = receipt["uri"]
     if environment.get(URI):
         return written != Address.of(results, environment).public
     return written.startswith("sqlite:") and not (results / "mlflow.db").exists()

@@ -193,7 +193,7 @@ class Mirror:
             try:
                 record = self.store.read(planned.key)
             except DamagedRecordError as error:
-                print(f"{error}: the next start trains it again", file=sys.stderr)
+                print(f"{error}: it has to be trained again", file=sys.stderr)
                 return False
             self._finish(planned, record)
             return True
