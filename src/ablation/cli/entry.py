@@ -9,11 +9,12 @@ from ablation.catalogue.sources import DataError
 from ablation.study.parts import PartsError
 from ablation.study.schema import StudyError
 from ablation.study.studyfile import StudyFileError
-from ablation.support.references import ReferenceNotFoundError
+from ablation.support.references import OwnCodeError
 
 # Each verb is the module of its name in this folder: `add_arguments(parser)` and `main(arguments)`.
 VERBS = {
     "show": "show what a variant is, layer by layer",
+    "check": "check a file of parts of one's own",
     "ui": "look at the runs in the MLflow UI",
     "factors": "write the page of architectures and factors",
     "schema": "write the JSON schema of study files",
@@ -59,5 +60,5 @@ def run(words: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     try:
         arguments.main(arguments)
-    except (StudyFileError, StudyError, PartsError, DataError, ReferenceNotFoundError) as error:
+    except (StudyFileError, StudyError, PartsError, DataError, OwnCodeError) as error:
         sys.exit(str(error))

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tabulate import tabulate
+
 from ablation.catalogue.architectures import CATALOGUE
+from ablation.catalogue.catalogue import OURS, Catalogue
 from ablation.catalogue.entry import SMALL_SIDE
 from ablation.catalogue.sources import input_shape
 from ablation.study.levels import level_text
+from ablation.study.parts import KINDS, Parts, describe_part, with_parts
 from ablation.study.plan import Plan
 from ablation.study.resolution import Variant
 from ablation.study.schema import Study, StudyError, nearest
@@ -21,6 +25,8 @@ EPILOG = """examples:
   ./do show resnet_cifar                            an architecture of the catalogue at its reference levels
   ./do show resnet_cifar --set depth=56 norm=none   other levels, and the difference that they make
   ./do show digits vgg-norm.none                    a variant of a study, and its difference from the baseline
+  ./do show examples/own_parts/mixer.py             the parts of a file of one's own
+  ./do show examples/own_parts/mixer.py mixer       an architecture of that file; --set takes its levels, too
 """
 PREPARED = Path("results/data")
 # Of the data sets that networks for large and for small images were published on.
@@ -38,8 +44,8 @@ class Shown:
     input: tuple[tuple[int, int, int], int] | None
 
 
-def alone(name: str, levels: dict[str, Any], side: int) -> Variant:
-    """Return an architecture of the catalogue with these levels, validated as the baseline of a study on that side."""
+def alone(catalogue: Catalogue, name: str, levels: dict[str, Any], side: int) -> Variant:
+    """Return an architecture of a catalogue with these levels, validated as the baseline of a study on that side."""
     study = {
         "title": name,
         "question": "What is it?",
@@ -50,28 +56,45 @@ def alone(name: str, levels: dict[str, Any], side: int) -> Variant:
         "smallest_effect": 1.0,
     }
     try:
-        return Plan(Study.model_validate(study), name).variants[name]
+        validated = Study.model_validate(study, context=catalogue)
+        return Plan(validated, name, catalogue=catalogue).variants[name]
     except StudyError as error:
         problems = [": ".join([*map(str, p.key[3:]), p.message]) for p in error.problems]
         sys.exit("\n".join([f"{name} cannot be built so:", *(f"  {problem}" for problem in problems)]))
 
 
-def from_catalogue(name: str, settings: list[str], shape: str | None) -> Shown:
-    """Find an architecture of the catalogue; `settings` are ``factor=level``, `shape` is an input to fit it to."""
+def from_catalogue(catalogue: Catalogue, name: str, settings: list[str], shape: str | None) -> Shown:
+    """Find an architecture of a catalogue; `settings` are ``factor=level``, `shape` is an input to fit it to."""
     levels = {}
     for setting in settings:
         factor, equals, level = setting.partition("=")
         if not (factor and equals and level):
             sys.exit(f"--set: found {setting!r}, expected FACTOR=LEVEL, such as norm=none")
         levels[factor] = read_level(level)
-    published = CATALOGUE[name].published
+    entry = catalogue.architectures[name]
+    published = entry.published
     # A side that is too small is said later, and better than by the study made up here.
-    side = max(read_shape(shape)[1] if shape else published[1], CATALOGUE[name].smallest_side)
+    side = max(read_shape(shape)[1] if shape else published[1], entry.smallest_side)
     input = published, IMAGENET_CLASSES if published[1] > SMALL_SIDE else FEW_CLASSES
     stated = ", ".join(f"{factor} {level_text(level)}" for factor, level in levels.items())
-    baseline = alone(name, {}, side) if levels else None
+    baseline = alone(catalogue, name, {}, side) if levels else None
     title = f"{name} with {stated}" if levels else name
-    return Shown(title, alone(name, levels, side), baseline, name, input)
+    return Shown(title, alone(catalogue, name, levels, side), baseline, name, input)
+
+
+def from_parts(catalogue: Catalogue, arguments: argparse.Namespace) -> Shown:
+    """Find an architecture that is ours or of a file of parts, with the levels of both."""
+    known = catalogue.architectures
+    if arguments.variant not in known:
+        hint = nearest(arguments.variant, known)
+        sys.exit(f"found {arguments.variant!r}, expected an architecture: {', '.join(known)}{hint}")
+    return from_catalogue(catalogue, arguments.variant, arguments.set, arguments.input)
+
+
+def list_parts(parts: Parts) -> str:
+    """List the parts of a file: what each is, how a study names it, and what it does."""
+    rows = [(KINDS[place[0]], ": ".join(place[1:]), describe_part(entry)) for place, entry in parts.entries.items()]
+    return tabulate(rows, ["part", "name", "what it is"], tablefmt="simple", maxcolwidths=[None, None, 90])
 
 
 def read_shape(text: str) -> tuple[int, int, int]:
@@ -128,7 +151,7 @@ def choose_input(shown: Shown, shape: str | None, classes: int | None) -> tuple[
         known_shape = read_shape(shape)
     if classes is not None and classes < 1:
         sys.exit(f"--classes: found {classes}, expected 1 or more")
-    smallest = CATALOGUE[shown.variant.builder].smallest_side
+    smallest = shown.variant.catalogue.architectures[shown.variant.builder].smallest_side
     if known_shape[1] < smallest:
         sys.exit(f"--input: found a side of {known_shape[1]}, expected {smallest} or more for {shown.variant.builder}")
     return known_shape, classes or known_classes
@@ -136,8 +159,14 @@ def choose_input(shown: Shown, shape: str | None, classes: int | None) -> tuple[
 
 def main(arguments: argparse.Namespace) -> None:
     """Trace the variant and its baseline, and print them."""
-    if arguments.variant is None and arguments.name in CATALOGUE:
-        shown = from_catalogue(arguments.name, arguments.set, arguments.input)
+    if arguments.name.endswith(".py"):
+        catalogue, (parts,) = with_parts([Path(arguments.name)])
+        if arguments.variant is None:
+            print(list_parts(parts))
+            return
+        shown = from_parts(catalogue, arguments)
+    elif arguments.variant is None and arguments.name in CATALOGUE:
+        shown = from_catalogue(OURS, arguments.name, arguments.set, arguments.input)
     elif arguments.set:
         sys.exit("--set: a variant of a study has its levels already; expected an architecture of the catalogue alone")
     else:
@@ -158,8 +187,10 @@ def main(arguments: argparse.Namespace) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.epilog = EPILOG
-    parser.add_argument("name", help="an architecture of the catalogue, or a study by name or file")
-    parser.add_argument("variant", nargs="?", help="a variant of the study")
+    parser.add_argument(
+        "name", help="an architecture of the catalogue, a study by name or file, or a file of parts (.py)"
+    )
+    parser.add_argument("variant", nargs="?", help="a variant of the study, or an architecture of the file of parts")
     parser.add_argument("--set", nargs="+", default=[], metavar="FACTOR=LEVEL", help="levels, for the catalogue")
     parser.add_argument("--input", metavar="CxHxW", help="input shape; without it that of the data or of the paper")
     parser.add_argument("--classes", type=int, help="number of classes; without it that of the data or of the paper")

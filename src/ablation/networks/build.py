@@ -6,7 +6,8 @@ from typing import Any
 from torch import nn
 
 from ablation.networks.kit import Layers
-from ablation.support.references import resolve
+from ablation.networks.stack import output_shape
+from ablation.support.references import is_own, own_code, resolve
 
 
 def build(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> nn.Module:
@@ -25,6 +26,35 @@ def build(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], cl
     -------
     torch.nn.Module
         Maps (batch, channels, height, width) to logits (batch, classes).
+
+    Raises
+    ------
+    OwnCodeError
+        If a builder of the author's own fails, or returns something else.
     """
-    builder = resolve(architecture["builder"])
-    return builder(input_shape, classes, Layers.choose(architecture["layers"]), **architecture["arguments"])
+    reference = architecture["builder"]
+    builder, layers = resolve(reference), Layers.choose(architecture["layers"])
+    with own_code(reference, f"{reference.rpartition(':')[2]} cannot build a network"):
+        network = builder(input_shape, classes, layers, **architecture["arguments"])
+        if is_own(reference):
+            check_logits(network, input_shape, classes)
+    return network
+
+
+def check_logits(network: Any, input_shape: tuple[int, int, int], classes: int) -> None:
+    """Refuse what is no network, or gives something else than logits, by a pass that computes nothing.
+
+    Raises
+    ------
+    TypeError
+        If it is no module.
+    ValueError
+        If its outputs have another shape.
+    """
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"found an object of type {type(network).__name__}, expected a torch.nn.Module")
+    training = network.training
+    shape = output_shape(network.eval(), input_shape)
+    network.train(training)
+    if shape != (classes,):
+        raise ValueError(f"found outputs of shape {shape} for one image of {input_shape}, expected {classes} logits")

@@ -40,7 +40,10 @@ class OwnArgument(BaseModel):
 
 
 class OwnArchitecture(BaseModel):
-    """An architecture, as a table states it; `small` are levels that make it small enough to be checked in seconds."""
+    """An architecture, as a table states it.
+
+    `small` are levels that make it small enough to be checked in seconds, `others` other values of its texts to try.
+    """
 
     model_config = ConfigDict(extra="forbid")
     builder: str
@@ -53,6 +56,7 @@ class OwnArchitecture(BaseModel):
     published: tuple[int, int, int] = (3, 32, 32)
     names_sources: bool = False
     small: dict[str, Any] = {}
+    others: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,16 @@ TABLES: dict[str, Table] = {
     "METRICS": Table(1, Metric, ("measure", "compute"), "metrics"),
     "DATA_SETS": Table(1, Source, ("reader",), "sources"),
     "AUGMENTATIONS": Table(1, Augmentation, ("make",), "augmentations"),
+}
+
+
+# What an entry of each table is called.
+KINDS = {
+    "ARCHITECTURES": "architecture",
+    "LEVELS": "level",
+    "METRICS": "metric",
+    "DATA_SETS": "data set",
+    "AUGMENTATIONS": "augmentation",
 }
 
 
@@ -236,6 +250,16 @@ def _validated(file: _File, place: Place, stated: Mapping[str, Any], table: Tabl
             else:
                 file.refuse(where, f"found {detail['input']!r}: {detail['msg'].lower()}")
         return None
+
+
+def describe_part(entry: Any) -> str:
+    """Say in a sentence what a part is."""
+    if isinstance(entry, Metric):
+        return f"{entry.title}, {'higher' if entry.higher_is_better else 'lower'} is better"
+    if isinstance(entry, Source):
+        shape = "x".join(map(str, entry.shape)) if entry.shape else "any shape"
+        return f"images of {shape}, {entry.classes or 'any number of'} classes"
+    return entry.text
 
 
 def with_parts(paths: Sequence[Path], known: Catalogue = OURS) -> tuple[Catalogue, list[Parts]]:

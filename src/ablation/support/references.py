@@ -3,6 +3,8 @@
 import pkgutil
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -12,8 +14,8 @@ from typing import Any
 from ablation.support.digests import digest
 
 
-class ReferenceNotFoundError(Exception):
-    """Code that cannot be used; the message names the file, the line where it is known, and the reason."""
+class OwnCodeError(Exception):
+    """A file of one's own that cannot be used; the message names the file, the line where it is known, and the reason."""
 
 
 def resolve(reference: str) -> Any:
@@ -26,17 +28,33 @@ def resolve(reference: str) -> Any:
 
     Raises
     ------
-    ReferenceNotFoundError
+    OwnCodeError
         If a file of one's own is missing, fails when it is imported, or has nothing of that name.
     """
     place, _, name = reference.rpartition(":")
-    if not place.endswith(".py"):
+    if not is_own(reference):
         return pkgutil.resolve_name(reference)
     module = import_file(Path(place).resolve())
     try:
         return getattr(module, name)
     except AttributeError:
-        raise ReferenceNotFoundError(f"{place}: found nothing named {name!r}, expected it at the top level") from None
+        raise OwnCodeError(f"{place}: found nothing named {name!r}, expected it at the top level") from None
+
+
+def is_own(reference: str) -> bool:
+    """Say whether a reference names a file of one's own."""
+    return reference.rpartition(":")[0].endswith(".py")
+
+
+@contextmanager
+def own_code(reference: str, what: str) -> Iterator[None]:
+    """Let what fails in code of one's own be said in a sentence, as `what` says what was being done; ours fails as it is."""
+    try:
+        yield
+    except Exception as error:
+        if not is_own(reference) or isinstance(error, OwnCodeError):
+            raise
+        raise OwnCodeError(explain(error, Path(reference.rpartition(":")[0]).resolve(), what)) from error
 
 
 @cache
@@ -45,7 +63,7 @@ def import_file(path: Path) -> ModuleType:
 
     Raises
     ------
-    ReferenceNotFoundError
+    OwnCodeError
         If it cannot be imported.
     """
     # After everything else: a file beside the parts must not take the place of an installed module.
@@ -60,7 +78,7 @@ def import_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise ReferenceNotFoundError(explain(error, path, "it cannot be imported")) from error
+        raise OwnCodeError(explain(error, path, "it cannot be imported")) from error
     return module
 
 
