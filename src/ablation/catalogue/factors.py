@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from ablation.catalogue.strict import STRICT
+
 SHORTCUTS = "ablation.networks.shortcuts"
 INITIALISATION = "ablation.networks.initialisation"
 
@@ -22,6 +24,8 @@ class Saturation:
     of : str
         Whether the bounds are of its ``output`` or of its ``input``.
     """
+
+    __pydantic_config__ = STRICT
 
     low: float | None = None
     high: float | None = None
@@ -45,6 +49,8 @@ class Level:
     saturation : Saturation or None
         Of an activation: which values count as saturated; None where none do.
     """
+
+    __pydantic_config__ = STRICT
 
     make: str
     text: str

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ablation.catalogue.strict import STRICT
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -31,6 +33,8 @@ class Metric:
         Reference to what computes it from a record, ``compute(record, study) -> float or None``, when records are
         collected. Empty if the record states it.
     """
+
+    __pydantic_config__ = STRICT
 
     label: str
     unit: str = ""

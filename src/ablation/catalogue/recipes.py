@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ablation.catalogue.strict import STRICT
+
 
 @dataclass(frozen=True)
 class Option:
@@ -31,6 +33,8 @@ class Augmentation:
     below_side : bool
         Whether the amount must be less than the side of an image.
     """
+
+    __pydantic_config__ = STRICT
 
     make: str
     text: str

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ablation.catalogue.strict import STRICT
+
 
 class DataError(Exception):
     """Data that cannot be used; the message names the data set, what was found and what was expected."""
@@ -24,6 +26,8 @@ class Source:
     classes : int or None
         How many; None where only the images know.
     """
+
+    __pydantic_config__ = STRICT
 
     reader: str
     shape: tuple[int, int, int] | None = None

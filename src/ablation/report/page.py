@@ -16,6 +16,7 @@ from ablation.report.figures.table import FIGURES
 from ablation.report.inputs import StudyTables
 from ablation.report.provenance import facts, mixtures, provenance
 from ablation.report.tables import caption, effect_text, number_text, readable
+from ablation.report.varied import own_parts, varied
 from ablation.study.plan import Plan
 from ablation.support.formatting import plural
 
@@ -189,6 +190,8 @@ def write_report(tables: StudyTables, manifest: Mapping[str, Any], figures: Mapp
         comparison=html_table(readable(plan, tables.comparison), text_columns, set(plan.study.architectures)),
         caption=caption(plan, tables.runs),
         figures=figure_sections(plan, figures),
+        varied=varied(plan),
+        parts=own_parts(plan),
         networks=layer_sections(plan, tables.layers),
         layers_note=NOTE,
         failures=failures(tables.plan, tables.runs, tables.curves),

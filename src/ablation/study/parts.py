@@ -241,10 +241,10 @@ def _validated(file: _File, place: Place, stated: Mapping[str, Any], table: Tabl
     except ValidationError as error:
         for detail in error.errors():
             where = (*place, *map(str, detail["loc"]))
-            wrong = detail["type"] in ("extra_forbidden", "unexpected_keyword_argument")
-            allowed = TypeAdapter(table.kind).json_schema()["properties"]
-            if wrong:
-                file.refuse(where, f"unknown key; allowed: {', '.join(allowed)}{nearest(where[-1], allowed)}")
+            allowed = TypeAdapter(table.kind).json_schema()["properties"] if len(detail["loc"]) == 1 else {}
+            if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+                hint = f"; allowed: {', '.join(allowed)}{nearest(where[-1], allowed)}" if allowed else ""
+                file.refuse(where, f"unknown key{hint}")
             elif detail["type"] in ("missing", "missing_argument"):
                 file.refuse(where, "this key is missing")
             else:
