@@ -1,8 +1,8 @@
 """What a study varies, in words: each factor with the levels that its variants have, and the parts of its author's own."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ablation.catalogue.catalogue import OURS
 from ablation.study.levels import level_text
 from ablation.study.parts import KINDS, describe_part
 from ablation.study.plan import Plan
@@ -26,17 +26,15 @@ def own_file(reference: str) -> str:
 
 def varied(plan: Plan) -> list[Row]:
     """List the levels of every factor that some variant changes, in the order of the variants."""
-    return [row for factor in plan.factors for row in _levels(plan, factor)]
-
-
-def _levels(plan: Plan, factor: str) -> Iterator[Row]:
-    met = set()
-    for variant in plan.variants.values():
-        level = variant.levels.get(factor)
-        name = level_text(level)
-        if factor in variant.levels and name not in met:
-            met.add(name)
-            yield Row(factor, name, *_describe(plan, variant.builder, factor, level))
+    rows = []
+    for factor in plan.factors:
+        found: dict[tuple[str, str], dict[str, None]] = {}  # levels by what is said of them: numbers share a sentence
+        for variant in plan.variants.values():
+            if factor in variant.levels:
+                described = _describe(plan, variant.builder, factor, variant.levels[factor])
+                found.setdefault(described, {})[level_text(variant.levels[factor])] = None
+        rows += [Row(factor, ", ".join(levels), *described) for described, levels in found.items()]
+    return rows
 
 
 def _describe(plan: Plan, builder: str, factor: str, level: Any) -> tuple[str, str]:
@@ -53,16 +51,24 @@ def _describe(plan: Plan, builder: str, factor: str, level: Any) -> tuple[str, s
 def own_parts(plan: Plan) -> list[Row]:
     """List the parts of the author's own that the study names, used or not."""
     catalogue, rows = plan.catalogue, []
+    listed = ", ".join(catalogue.parts)  # where a part names code of a library, any of the files may state it
     for name, entry in catalogue.architectures.items():
-        rows.append(Row(KINDS["ARCHITECTURES"], name, describe_part(entry), own_file(entry.builder)))
+        if name not in OURS.architectures:
+            rows.append(Row(KINDS["ARCHITECTURES"], name, describe_part(entry), own_file(entry.builder) or listed))
     for factor, known in catalogue.factors.items():
         for name, level in known.levels.items():
-            rows.append(Row(KINDS["LEVELS"], f"{factor}: {name}", describe_part(level), own_file(level.make)))
+            if name not in OURS.factors[factor].levels:
+                file = own_file(level.make) or listed
+                rows.append(Row(KINDS["LEVELS"], f"{factor}: {name}", describe_part(level), file))
     for name, metric in catalogue.metrics.items():
-        code = metric.measure or metric.compute
-        rows.append(Row(KINDS["METRICS"], name, describe_part(metric), own_file(code)))
+        if name not in OURS.metrics:
+            file = own_file(metric.measure or metric.compute) or listed
+            rows.append(Row(KINDS["METRICS"], name, describe_part(metric), file))
     for name, source in catalogue.sources.items():
-        rows.append(Row(KINDS["DATA_SETS"], name, describe_part(source), own_file(source.reader)))
+        if name not in OURS.sources:
+            rows.append(Row(KINDS["DATA_SETS"], name, describe_part(source), own_file(source.reader) or listed))
     for name, augmentation in catalogue.augmentations.items():
-        rows.append(Row(KINDS["AUGMENTATIONS"], name, describe_part(augmentation), own_file(augmentation.make)))
-    return [row for row in rows if row.file]
+        if name not in OURS.augmentations:
+            file = own_file(augmentation.make) or listed
+            rows.append(Row(KINDS["AUGMENTATIONS"], name, describe_part(augmentation), file))
+    return rows
