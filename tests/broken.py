@@ -13,7 +13,7 @@ from ablation.networks.stack import Stack
 
 def sound(input_shape, classes, layers, *, width):
     body = Stack(input_shape)
-    body.add("stem", layers.unit(body.channels, width))
+    body.add("stem", layers.conv_norm_activation(body.channels, width))
     body.add("head", layers.classify(body.shape, classes))
     return body.network()
 
@@ -21,17 +21,17 @@ def sound(input_shape, classes, layers, *, width):
 class Wrapper(nn.Module):
     """The sound network, for a module to do something wrong with."""
 
-    def __init__(self, *how, width):
+    def __init__(self, *arguments, width):
         super().__init__()
-        self.body = sound(*how, width=width)
+        self.body = sound(*arguments, width=width)
 
     def forward(self, x):
         return self.body(x)
 
 
 class Dead(Wrapper):
-    def __init__(self, *how, width):
-        super().__init__(*how, width=width)
+    def __init__(self, *arguments, width):
+        super().__init__(*arguments, width=width)
         self.unused = nn.Linear(2, 2)
 
 
@@ -102,8 +102,8 @@ class Cramped(Wrapper):
 
 
 class Untyped(Wrapper):
-    def __init__(self, *how, width):
-        super().__init__(*how, width=width)
+    def __init__(self, *arguments, width):
+        super().__init__(*arguments, width=width)
         self.gain = nn.Parameter(torch.ones(1))
 
     def forward(self, x):
@@ -123,8 +123,8 @@ class Alike(nn.Module):
 
 
 class Drawn(Wrapper):
-    def __init__(self, *how, width):
-        super().__init__(*how, width=width)
+    def __init__(self, *arguments, width):
+        super().__init__(*arguments, width=width)
         self.register_buffer("noise", torch.randn(1))
 
     def forward(self, x):
@@ -148,8 +148,8 @@ class Restless(Wrapper):
 
 
 class Counting(Wrapper):
-    def __init__(self, *how, width):
-        super().__init__(*how, width=width)
+    def __init__(self, *arguments, width):
+        super().__init__(*arguments, width=width)
         self.register_buffer("passes", torch.zeros(()))
 
     def forward(self, x):
@@ -176,8 +176,8 @@ def biased(input_shape, classes, layers, *, width):
 
 
 class Unbiased(Wrapper):
-    def __init__(self, *how, width):
-        super().__init__(*how, width=width)
+    def __init__(self, *arguments, width):
+        super().__init__(*arguments, width=width)
         self.body.stem.conv.register_parameter("bias", None)
 
 

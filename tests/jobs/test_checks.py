@@ -25,15 +25,15 @@ LEVELS = {factor: entry.levels for factor, entry in FACTORS.items()}
 ENTRY = Architecture("broken:sound", "A toy.", LAYERS, {"width": Argument(4, "Channels.")}, published=(3, 32, 32))
 
 
-def toy(builder="sound", **how):
-    """A subject with a builder of `broken`; `how` is of `Subject` or of its entry."""
-    own = {key: how.pop(key) for key in list(how) if key in Subject.__dataclass_fields__}
-    choices = how.pop("choices", {})
-    arguments = how.pop("arguments", {"width": 4})
-    how["arguments"] = {name: Argument(value, "It.", choices.get(name, ())) for name, value in arguments.items()}
-    if "refuse" in how:
-        how["rules"] = (Rule("A rule.", how.pop("refuse")),)
-    return Subject("toy", replace(ENTRY, builder=f"broken:{builder}", **how), **own)
+def toy(builder="sound", **options):
+    """A subject with a builder of `broken`; `options` are of `Subject` or of its entry."""
+    own = {key: options.pop(key) for key in list(options) if key in Subject.__dataclass_fields__}
+    choices = options.pop("choices", {})
+    arguments = options.pop("arguments", {"width": 4})
+    options["arguments"] = {name: Argument(value, "It.", choices.get(name, ())) for name, value in arguments.items()}
+    if "refuse" in options:
+        options["rules"] = (Rule("A rule.", options.pop("refuse")),)
+    return Subject("toy", replace(ENTRY, builder=f"broken:{builder}", **options), **own)
 
 
 def line(text):
@@ -57,7 +57,7 @@ def test_every_level_of_every_layer_factor_is_tried():
 
 
 @pytest.mark.parametrize(
-    ("value", "how", "expected"),
+    ("value", "options", "expected"),
     [
         (4, {}, [5]),
         (0.5, {}, [0.25]),
@@ -69,8 +69,10 @@ def test_every_level_of_every_layer_factor_is_tried():
         (8, {"refuse": lambda levels: "not a multiple of 3" if levels["it"] % 3 else None}, [9]),
     ],
 )
-def test_other_values_of_an_argument_are_found(value, how, expected):
-    assert [level for factor, level in level_cases(toy(arguments={"it": value}, **how)) if factor == "it"] == expected
+def test_other_values_of_an_argument_are_found(value, options, expected):
+    assert [
+        level for factor, level in level_cases(toy(arguments={"it": value}, **options)) if factor == "it"
+    ] == expected
 
 
 @pytest.mark.parametrize(

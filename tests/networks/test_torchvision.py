@@ -26,13 +26,13 @@ CASES = {
     "googlenet": (
         "googlenet",
         {"five_by_five": "3x3", "norm": "batch", "auxiliary": True},
-        lambda **how: as_published(models.googlenet(aux_logits=True, init_weights=False, **how)),
+        lambda **options: as_published(models.googlenet(aux_logits=True, init_weights=False, **options)),
         96,
     ),
     "inception_v3": (
         "inception_v3",
         {},
-        lambda **how: models.inception_v3(aux_logits=True, init_weights=False, **how),
+        lambda **options: models.inception_v3(aux_logits=True, init_weights=False, **options),
         299,
     ),
 }

@@ -20,8 +20,8 @@ from ablation.support.references import resolve
 
 def make_level(level: Mapping[str, Any]) -> Any:
     """Return what makes the layers of a level, as the spec of a run states it: ``make`` with its ``arguments``."""
-    made = resolve(level["make"])
-    return partial(made, **level["arguments"]) if level["arguments"] else made
+    factory = resolve(level["make"])
+    return partial(factory, **level["arguments"]) if level["arguments"] else factory
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Layers:
         return self.keep_bias or not self.norm_shifts
 
     @property
-    def unit_bias(self) -> bool:
+    def bias_beside_activation(self) -> bool:
         """The same where the activation may stand between the layer and the norm: then the bias counts."""
         return self.bias or self.norm_placement is after
 
@@ -115,21 +115,25 @@ class Layers:
     ) -> nn.Conv2d:
         """Make a convolution; without `padding` the side is kept (divided by the stride)."""
         sides = (kernel, kernel) if isinstance(kernel, int) else kernel
-        kept = tuple(dilation * (side // 2) for side in sides) if padding is None else padding
-        return nn.Conv2d(cin, cout, sides, stride, kept, dilation, groups, bias)
+        padding = tuple(dilation * (side // 2) for side in sides) if padding is None else padding
+        return nn.Conv2d(cin, cout, sides, stride, padding, dilation, groups, bias)
 
-    def conv(self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **how: Any) -> nn.Module:
-        """Make a convolution and its norm; `how` is of `conv2d`."""
-        conv = self.conv2d(cin, cout, kernel, stride, bias=self.bias, **how)
+    def conv_norm(
+        self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **options: Any
+    ) -> nn.Module:
+        """Make a convolution and its norm; `options` are those of `conv2d`."""
+        conv = self.conv2d(cin, cout, kernel, stride, bias=self.bias, **options)
         return nn.Sequential(OrderedDict(conv=conv, norm=self.norm(cout, self.epsilon)))
 
-    def unit(self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **how: Any) -> nn.Module:
-        """Make a convolution, its norm and its activation; `how` is of `conv2d`."""
-        conv = self.conv2d(cin, cout, kernel, stride, bias=self.unit_bias, **how)
-        placed = self.norm_placement(self.norm(cout, self.epsilon), self.activation())
-        return nn.Sequential(OrderedDict(conv=conv) | placed)
+    def conv_norm_activation(
+        self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **options: Any
+    ) -> nn.Module:
+        """Make a convolution, its norm and its activation; `options` are those of `conv2d`."""
+        conv = self.conv2d(cin, cout, kernel, stride, bias=self.bias_beside_activation, **options)
+        rest = self.norm_placement(self.norm(cout, self.epsilon), self.activation())
+        return nn.Sequential(OrderedDict(conv=conv) | rest)
 
-    def preactivation(self, cin: int, cout: int, kernel: int = 3) -> nn.Module:
+    def norm_activation_conv(self, cin: int, cout: int, kernel: int = 3) -> nn.Module:
         """Make a norm, its activation and a convolution, in this order (He et al. 2016, section 4)."""
         return nn.Sequential(
             OrderedDict(
@@ -139,16 +143,16 @@ class Layers:
             )
         )
 
-    def placed(self, signs: str, channels: int) -> OrderedDict[str, nn.Module]:
-        """Make what `ablation.networks.shortcuts.Placement` writes as signs: n is a norm, a an activation."""
+    def norms_and_activations(self, signs: str, channels: int) -> OrderedDict[str, nn.Module]:
+        """Make the norms and activations that an entry of `ablation.networks.shortcuts.Placement` lists: n, a or both."""
         make = {"n": ("norm", lambda: self.norm(channels, self.epsilon)), "a": ("activation", self.activation)}
         return OrderedDict((make[sign][0], make[sign][1]()) for sign in signs)
 
     def dense(self, fin: int, fout: int) -> nn.Module:
         """Make a dense layer, its norm and its activation."""
-        linear = self.dense_layer(fin, fout, bias=self.unit_bias)
-        placed = self.norm_placement(self.norm(fout, self.epsilon), self.activation())
-        return nn.Sequential(OrderedDict(linear=linear) | placed)
+        linear = self.dense_layer(fin, fout, bias=self.bias_beside_activation)
+        rest = self.norm_placement(self.norm(fout, self.epsilon), self.activation())
+        return nn.Sequential(OrderedDict(linear=linear) | rest)
 
     def dropout(self, share: float) -> nn.Module:
         """Make the dropout of dense layers."""
@@ -156,8 +160,8 @@ class Layers:
 
     def pool(self, channels: int, kernel: int = 2, stride: int = 2, padding: int = 0, ceil: bool = False) -> nn.Module:
         """Make a pooling of the source's window, or of another window with the same output side."""
-        laid = kernel if self.overlap is None else self.overlap(stride)
-        return self.pooling(channels, Geometry(kernel, stride, padding, ceil), laid, self)
+        window = kernel if self.overlap is None else self.overlap(stride)
+        return self.pooling(channels, Geometry(kernel, stride, padding, ceil), window, self)
 
     def classify(
         self, shape: tuple[int, int, int], classes: int, hidden: Sequence[int] = (), dropout: float = 0.0

@@ -84,7 +84,9 @@ def average(channels: int, geometry: Geometry, kernel: int, layers: LayerKit) ->
 
 def strided(channels: int, geometry: Geometry, kernel: int, layers: LayerKit) -> nn.Module:
     """Put a strided convolution in the place of the pooling (Springenberg et al. 2015, section 2, "All-CNN")."""
-    return Fitted(layers.unit(channels, channels, kernel, geometry.stride, padding=0), kernel, geometry, 0.0)
+    return Fitted(
+        layers.conv_norm_activation(channels, channels, kernel, geometry.stride, padding=0), kernel, geometry, 0.0
+    )
 
 
 def separate(stride: int) -> int:

@@ -11,10 +11,14 @@ class LayerKit(Protocol):
 
     output: Callable[[], nn.Module]
 
-    def conv(self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **how: Any) -> nn.Module:
+    def conv_norm(
+        self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **options: Any
+    ) -> nn.Module:
         """Make a convolution and its norm."""
 
-    def unit(self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **how: Any) -> nn.Module:
+    def conv_norm_activation(
+        self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **options: Any
+    ) -> nn.Module:
         """Make a convolution, its norm and its activation."""
 
     def dense(self, fin: int, fout: int) -> nn.Module:

@@ -55,7 +55,7 @@ class Projection(nn.Module):
         # corrupts memory on the CPU in its backward pass at four to six input channels laid out channels last.
         self.stride = stride
         same = cin == cout and stride == 1
-        self.projection = nn.Identity() if same else layers.conv(cin, cout, kernel=1)
+        self.projection = nn.Identity() if same else layers.conv_norm(cin, cout, kernel=1)
 
     def forward(self, branch: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Return branch + shortcut, both (batch, cout, height / stride, width / stride)."""
@@ -68,7 +68,7 @@ class ProjectionAlways(Projection):
     def __init__(self, cin: int, cout: int, stride: int, layers: LayerKit):
         nn.Module.__init__(self)
         self.stride = stride
-        self.projection = layers.conv(cin, cout, kernel=1)
+        self.projection = layers.conv_norm(cin, cout, kernel=1)
 
 
 class Plain(nn.Module):

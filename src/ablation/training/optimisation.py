@@ -11,8 +11,8 @@ Parameters = Iterable[torch.nn.Parameter]
 
 def sgd(parameters: Parameters, recipe: Mapping[str, Any]) -> torch.optim.Optimizer:
     """Make stochastic gradient descent with the momentum of a recipe."""
-    how = {"momentum": recipe["momentum"], "nesterov": recipe["nesterov"]}
-    return torch.optim.SGD(parameters, recipe["lr"], weight_decay=recipe["weight_decay"], fused=True, **how)
+    options = {"momentum": recipe["momentum"], "nesterov": recipe["nesterov"]}
+    return torch.optim.SGD(parameters, recipe["lr"], weight_decay=recipe["weight_decay"], fused=True, **options)
 
 
 def adam(parameters: Parameters, recipe: Mapping[str, Any]) -> torch.optim.Optimizer:

@@ -37,12 +37,14 @@ def alexnet(
         # Both halves are scaled, so that the channels divide into groups.
         channels = groups * scaled(width, groups * 96, channels)
         if position > 1:
-            unit = kit.unit(body.channels, channels, kernel, groups=groups if position in GROUPED else 1)
+            layer = kit.conv_norm_activation(
+                body.channels, channels, kernel, groups=groups if position in GROUPED else 1
+            )
         elif has_small_stem(stem, body.side):
-            unit = kit.unit(body.channels, channels)
+            layer = kit.conv_norm_activation(body.channels, channels)
         else:
-            unit = kit.unit(body.channels, channels, kernel, stride=4, padding=padding)
-        body.add(f"conv{position}", unit)
+            layer = kit.conv_norm_activation(body.channels, channels, kernel, stride=4, padding=padding)
+        body.add(f"conv{position}", layer)
         if position in POOLED and body.side > 2:
             body.add(f"pool{position}", layers.pool(body.channels, 3, 2))
     body.add("head", layers.without_norm().classify(body.shape, classes, (hidden, hidden), dropout))

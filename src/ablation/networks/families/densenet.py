@@ -30,11 +30,11 @@ class DenseLayer(nn.Module):
         super().__init__()
         self.sources, cin = sources, sum(sources)
         inner = BOTTLENECK * growth_rate if bottleneck else cin
-        reduce = layers.preactivation(cin, inner, kernel=1) if bottleneck else nn.Identity()
+        reduce = layers.norm_activation_conv(cin, inner, kernel=1) if bottleneck else nn.Identity()
         self.branch = nn.Sequential(
             OrderedDict(
                 reduce=reduce,
-                expand=layers.preactivation(inner, growth_rate),
+                expand=layers.norm_activation_conv(inner, growth_rate),
                 dropout=nn.Dropout(dropout),
             )
         )
@@ -58,7 +58,7 @@ class Transition(nn.Module):
     def __init__(self, sources: tuple[int, ...], cout: int, pool: nn.Module, layers: Layers):
         super().__init__()
         self.sources = sources
-        self.unit, self.pool = layers.preactivation(sum(sources), cout, kernel=1), pool
+        self.unit, self.pool = layers.norm_activation_conv(sum(sources), cout, kernel=1), pool
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (batch, cin, side, side) to (batch, cout, side / 2, side / 2)."""
@@ -89,7 +89,7 @@ class Blocks:
                 kept = max(1, int(body.channels * self.compression))
                 pool = self.layers.pool(kept) if body.side > 1 else nn.Identity()
                 body.add(f"transition{block}", Transition(sources, kept, pool, self.layers))
-        body.add("close", nn.Sequential(self.layers.placed("na", body.channels)))
+        body.add("close", nn.Sequential(self.layers.norms_and_activations("na", body.channels)))
 
 
 def densenet_cifar(
@@ -120,9 +120,9 @@ def densenet(
     """Build an ImageNet DenseNet: the network of torchvision; `block_arguments` are those that are fields of `Blocks`."""
     body = Stack(input_shape)
     if has_small_stem(stem, body.side):
-        body.add("stem", layers.unit(body.channels, channels))
+        body.add("stem", layers.conv_norm_activation(body.channels, channels))
     else:
-        body.add("stem", layers.unit(body.channels, channels, 7, stride=2))
+        body.add("stem", layers.conv_norm_activation(body.channels, channels, 7, stride=2))
         body.add("stem_pool", nn.MaxPool2d(3, 2, padding=1))
     Blocks(layers, **block_arguments).add(body, parse_plan(plan))
     body.add("head", layers.classify(body.shape, classes))

@@ -69,18 +69,18 @@ class Blocks:
         branch = OrderedDict()
         if self.reductions:
             layers = self.layers if self.reduction_activation else self.layers.without_activation()
-            branch["reduce"] = layers.unit(cin, self.channels(reduce), kernel=1)
+            branch["reduce"] = layers.conv_norm_activation(cin, self.channels(reduce), kernel=1)
             cin = self.channels(reduce)
         for position, kernel in enumerate(kernels, 1):
-            branch[f"conv{position}"] = self.layers.unit(cin, self.channels(cout), kernel)
+            branch[f"conv{position}"] = self.layers.conv_norm_activation(cin, self.channels(cout), kernel)
             cin = self.channels(cout)
         return nn.Sequential(branch)
 
     def inception(self, cin: int, widths: Widths) -> nn.Module:
         """Make an Inception block (figure 2b), without the branch that all blocks lack."""
-        projection = self.layers.unit(cin, self.channels(widths.pool), kernel=1)
+        projection = self.layers.conv_norm_activation(cin, self.channels(widths.pool), kernel=1)
         branches = {
-            "1x1": self.layers.unit(cin, self.channels(widths.one), kernel=1),
+            "1x1": self.layers.conv_norm_activation(cin, self.channels(widths.one), kernel=1),
             "3x3": self.chain(cin, *widths.three, 3),
             "5x5": self.chain(cin, *widths.five, *FIVE_BY_FIVE[self.five_by_five]),
             "pool": nn.Sequential(nn.MaxPool2d(3, 1, padding=1), projection),
@@ -90,15 +90,17 @@ class Blocks:
     def inception_v3(self, cin: int) -> nn.Module:
         """Make the first block of Inception-v3, which the study notes (004) show as GoogLeNet's."""
 
-        def unit(cin: int, cout: int, kernel: int = 3) -> nn.Module:
-            return self.layers.unit(cin, self.channels(cout), kernel)
+        def convolution(cin: int, cout: int, kernel: int = 3) -> nn.Module:
+            return self.layers.conv_norm_activation(cin, self.channels(cout), kernel)
 
         return Parallel(
             OrderedDict(
-                one=unit(cin, 64, 1),
-                five=nn.Sequential(unit(cin, 48, 1), unit(self.channels(48), 64, 5)),
-                three=nn.Sequential(unit(cin, 64, 1), unit(self.channels(64), 96), unit(self.channels(96), 96)),
-                pool=nn.Sequential(nn.AvgPool2d(3, 1, padding=1), unit(cin, 32, 1)),
+                one=convolution(cin, 64, 1),
+                five=nn.Sequential(convolution(cin, 48, 1), convolution(self.channels(48), 64, 5)),
+                three=nn.Sequential(
+                    convolution(cin, 64, 1), convolution(self.channels(64), 96), convolution(self.channels(96), 96)
+                ),
+                pool=nn.Sequential(nn.AvgPool2d(3, 1, padding=1), convolution(cin, 32, 1)),
             )
         )
 
@@ -116,7 +118,7 @@ class Blocks:
         return nn.Sequential(
             OrderedDict(
                 pool=nn.AdaptiveAvgPool2d(4),
-                conv=self.layers.unit(cin, convolved, kernel=1),
+                conv=self.layers.conv_norm_activation(cin, convolved, kernel=1),
                 flatten=nn.Flatten(),
                 dense=self.layers.without_norm().dense(16 * convolved, hidden),
                 dropout=nn.Dropout(0.7),
@@ -129,11 +131,13 @@ class Blocks:
 def add_stem(body: Stack, make: Blocks, small: bool, activation: bool) -> None:
     """Put the convolutions before the first block on the input; `activation` is that of the last one."""
     layers, width = make.layers, make.channels(64)
-    body.add("conv1", layers.unit(body.channels, width, *((3, 1) if small else (7, 2))))
+    body.add("conv1", layers.conv_norm_activation(body.channels, width, *((3, 1) if small else (7, 2))))
     if not small:
         body.add("pool1", layers.pool(width, 3, 2, ceil=True))
-    body.add("conv2", layers.unit(width, width, kernel=1))
-    body.add("conv3", (layers if activation else layers.without_activation()).unit(width, make.channels(192)))
+    body.add("conv2", layers.conv_norm_activation(width, width, kernel=1))
+    body.add(
+        "conv3", (layers if activation else layers.without_activation()).conv_norm_activation(width, make.channels(192))
+    )
     if not small:
         body.add("pool2", layers.pool(body.channels, 3, 2, ceil=True))
 

@@ -40,28 +40,34 @@ class Branches:
         """Scale a number of channels of the source with the width."""
         return scaled(self.width, self.published, published)
 
-    def unit(self, cin: int, cout: int, *geometry: Any, **how: Any) -> nn.Module:
-        """Make a convolution with norm and activation; `geometry` and `how` are of `Layers.unit`."""
-        return self.layers.unit(cin, self.channels(cout), *geometry, **how)
+    def conv_norm_activation(self, cin: int, cout: int, *geometry: Any, **options: Any) -> nn.Module:
+        """Make a convolution with norm and activation; `geometry` and `options` are of `Layers.conv_norm_activation`."""
+        return self.layers.conv_norm_activation(cin, self.channels(cout), *geometry, **options)
 
     def chain(self, cin: int, *rows: Row) -> nn.Module:
         """Make convolutions one after another, each with norm and activation."""
         branch = OrderedDict()
         for position, (cout, kernel, *stride) in enumerate(rows, 1):
-            how = {"stride": 2, "padding": 0} if stride else {}
-            branch[f"conv{position}"] = self.unit(cin, cout, kernel, **how)
+            options = {"stride": 2, "padding": 0} if stride else {}
+            branch[f"conv{position}"] = self.conv_norm_activation(cin, cout, kernel, **options)
             cin = self.channels(cout)
         return nn.Sequential(branch)
 
     def fork(self, cin: int, *rows: Row, ends: int) -> nn.Module:
         """Make a chain that ends in a 1x3 and a 3x1 convolution side by side (Szegedy et al. 2016, figure 7)."""
         last = self.channels(rows[-1][0])
-        forked = Parallel(OrderedDict(wide=self.unit(last, ends, (1, 3)), high=self.unit(last, ends, (3, 1))))
+        forked = Parallel(
+            OrderedDict(
+                wide=self.conv_norm_activation(last, ends, (1, 3)), high=self.conv_norm_activation(last, ends, (3, 1))
+            )
+        )
         return nn.Sequential(OrderedDict(chain=self.chain(cin, *rows), ends=forked))
 
     def average(self, cin: int, cout: int) -> nn.Module:
         """Make the branch of a block that averages 3x3 pixels and projects them."""
-        return nn.Sequential(OrderedDict(pool=nn.AvgPool2d(3, 1, padding=1), conv=self.unit(cin, cout, 1)))
+        return nn.Sequential(
+            OrderedDict(pool=nn.AvgPool2d(3, 1, padding=1), conv=self.conv_norm_activation(cin, cout, 1))
+        )
 
 
 # Inception-BN (Ioffe and Szegedy 2015, figure 5), one row per block: #1x1, (#3x3 reduce, #3x3), (double #3x3 reduce,
@@ -85,12 +91,12 @@ POOLINGS = {"average": nn.AvgPool2d, "max": nn.MaxPool2d}
 class InceptionBNBlocks(Branches):
     """Makes the blocks of an Inception-BN."""
 
-    def units(self, cin: int, *channels: int, stride: int) -> nn.Module:
+    def convolutions(self, cin: int, *channels: int, stride: int) -> nn.Module:
         """Make a 1x1 convolution and 3x3 ones after it; the last one has the stride."""
         made = []
         for position, cout in enumerate(channels, 1):
             kernel, last = 1 if position == 1 else 3, position == len(channels)
-            made.append(self.unit(cin, cout, kernel, stride if last else 1))
+            made.append(self.conv_norm_activation(cin, cout, kernel, stride if last else 1))
             cin = self.channels(cout)
         return nn.Sequential(*made)
 
@@ -99,10 +105,10 @@ class InceptionBNBlocks(Branches):
     ) -> nn.Module:
         """Make the block of a row of the table."""
         stride = 1 if one else 2
-        projection = self.unit(cin, pool, 1) if pool else nn.Identity()
-        branches = OrderedDict([("1x1", self.unit(cin, one, 1))] if one else [])
-        branches["3x3"] = self.units(cin, *three, stride=stride)
-        branches["doubled"] = self.units(cin, *double, double[1], stride=stride)
+        projection = self.conv_norm_activation(cin, pool, 1) if pool else nn.Identity()
+        branches = OrderedDict([("1x1", self.conv_norm_activation(cin, one, 1))] if one else [])
+        branches["3x3"] = self.convolutions(cin, *three, stride=stride)
+        branches["doubled"] = self.convolutions(cin, *double, double[1], stride=stride)
         branches["pool"] = nn.Sequential(POOLINGS[kind](3, stride, padding=1), projection)
         return Parallel(branches)
 
@@ -114,11 +120,11 @@ def inception_bn(
     layers = replace(layers, epsilon=EPSILON)
     make, body = InceptionBNBlocks(layers, width, published=64), Stack(input_shape)
     small = has_small_stem(stem, body.side)
-    body.add("conv1", make.unit(body.channels, 64, *((3, 1) if small else (7, 2))))
+    body.add("conv1", make.conv_norm_activation(body.channels, 64, *((3, 1) if small else (7, 2))))
     if not small:
         body.add("pool1", nn.MaxPool2d(3, 2, padding=1))
-    body.add("conv2", make.unit(body.channels, 64, 1))
-    body.add("conv3", make.unit(body.channels, 192))
+    body.add("conv2", make.conv_norm_activation(body.channels, 64, 1))
+    body.add("conv3", make.conv_norm_activation(body.channels, 192))
     if not small:
         body.add("pool2", nn.MaxPool2d(3, 2, padding=1))
     for name, row in INCEPTION_BN.items():
@@ -166,7 +172,7 @@ class InceptionV3Blocks(Branches):
     def block_a(self, cin: int, pool: int) -> dict[str, nn.Module]:
         """Make the branches of a block for maps of side 35."""
         return {
-            "one": self.unit(cin, 64, 1),
+            "one": self.conv_norm_activation(cin, 64, 1),
             "five": self.chain(cin, (48, 1), (64, 5)),
             "doubled": self.chain(cin, (64, 1), (96, 3), (96, 3)),
             "pool": self.average(cin, pool),
@@ -183,7 +189,7 @@ class InceptionV3Blocks(Branches):
     def block_c(self, cin: int, seven: int) -> dict[str, nn.Module]:
         """Make the branches of a block for maps of side 17 (figure 6)."""
         return {
-            "one": self.unit(cin, 192, 1),
+            "one": self.conv_norm_activation(cin, 192, 1),
             "seven": self.chain(cin, (seven, 1), *self.sevens(seven, 192, first="wide")),
             "doubled": self.chain(cin, (seven, 1), *self.sevens(seven, seven, seven, 192, first="high")),
             "pool": self.average(cin, 192),
@@ -200,7 +206,7 @@ class InceptionV3Blocks(Branches):
     def block_e(self, cin: int) -> dict[str, nn.Module]:
         """Make the branches of a block for maps of side 8 (figure 7)."""
         return {
-            "one": self.unit(cin, 320, 1),
+            "one": self.conv_norm_activation(cin, 320, 1),
             "three": self.fork(cin, (384, 1), ends=384),
             "doubled": self.fork(cin, (448, 1), (384, 3), ends=384),
             "pool": self.average(cin, 192),
@@ -211,8 +217,8 @@ class InceptionV3Blocks(Branches):
         return nn.Sequential(
             OrderedDict(
                 pool=nn.AvgPool2d(5, 3) if side >= 17 else nn.AdaptiveAvgPool2d(5),
-                conv1=self.unit(cin, 128, 1),
-                conv2=self.unit(self.channels(128), 768, 5, padding=0),
+                conv1=self.conv_norm_activation(cin, 128, 1),
+                conv2=self.conv_norm_activation(self.channels(128), 768, 5, padding=0),
                 average=GlobalAverage(),
                 classifier=nn.Linear(self.channels(768), classes),
                 output=self.layers.output(),
@@ -223,13 +229,13 @@ class InceptionV3Blocks(Branches):
 def add_v3_stem(body: Stack, make: InceptionV3Blocks, small: bool) -> None:
     """Put the convolutions before the first block on the input (table 1)."""
     unpadded = {} if small else {"padding": 0}
-    body.add("conv1", make.unit(body.channels, 32, 3, 1 if small else 2, **unpadded))
-    body.add("conv2", make.unit(body.channels, 32, **unpadded))
-    body.add("conv3", make.unit(body.channels, 64))
+    body.add("conv1", make.conv_norm_activation(body.channels, 32, 3, 1 if small else 2, **unpadded))
+    body.add("conv2", make.conv_norm_activation(body.channels, 32, **unpadded))
+    body.add("conv3", make.conv_norm_activation(body.channels, 64))
     if not small:
         body.add("pool1", nn.MaxPool2d(3, 2))
-    body.add("conv4", make.unit(body.channels, 80, 1))
-    body.add("conv5", make.unit(body.channels, 192, **unpadded))
+    body.add("conv4", make.conv_norm_activation(body.channels, 80, 1))
+    body.add("conv5", make.conv_norm_activation(body.channels, 192, **unpadded))
     if not small:
         body.add("pool2", nn.MaxPool2d(3, 2))
 
@@ -289,14 +295,14 @@ class ResidualInception(nn.Module):
 def add_resnet_stem(body: Stack, make: Branches, small: bool) -> None:
     """Put the convolutions before the first block on the input (figure 14)."""
     unpadded, stride = ({}, 1) if small else ({"padding": 0}, 2)
-    body.add("conv1", make.unit(body.channels, 32, 3, stride, **unpadded))
-    body.add("conv2", make.unit(body.channels, 32, **unpadded))
-    body.add("conv3", make.unit(body.channels, 64))
+    body.add("conv1", make.conv_norm_activation(body.channels, 32, 3, stride, **unpadded))
+    body.add("conv2", make.conv_norm_activation(body.channels, 32, **unpadded))
+    body.add("conv3", make.conv_norm_activation(body.channels, 64))
     if not small:
         body.add("pool", nn.MaxPool2d(3, 2))
-    body.add("conv4", make.unit(body.channels, 80, 1))
-    body.add("conv5", make.unit(body.channels, 192, **unpadded))
-    body.add("conv6", make.unit(body.channels, 256, 3, stride, **unpadded))
+    body.add("conv4", make.conv_norm_activation(body.channels, 80, 1))
+    body.add("conv5", make.conv_norm_activation(body.channels, 192, **unpadded))
+    body.add("conv6", make.conv_norm_activation(body.channels, 256, 3, stride, **unpadded))
 
 
 def inception_resnet(

@@ -25,10 +25,13 @@ def lenet(
     second, last = round(width * 16 / 6), round(hidden * 84 / 120)
     convolutions = layers if convolution_activation else layers.without_activation()
     body = Stack(input_shape)
-    body.add("conv1", convolutions.unit(body.channels, width, KERNEL, padding=0 if body.side >= 32 else KERNEL // 2))
+    body.add(
+        "conv1",
+        convolutions.conv_norm_activation(body.channels, width, KERNEL, padding=0 if body.side >= 32 else KERNEL // 2),
+    )
     body.add("pool1", layers.pool(width))
     padding = 0 if body.side > KERNEL else KERNEL // 2
-    body.add("conv2", convolutions.unit(width, second, KERNEL, padding=padding))
+    body.add("conv2", convolutions.conv_norm_activation(width, second, KERNEL, padding=padding))
     body.add("pool2", layers.pool(second))
     body.add("head", layers.classify(body.shape, classes, (hidden, last)))
     return body.network()

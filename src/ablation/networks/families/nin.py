@@ -26,12 +26,12 @@ NOTES = (
 )
 
 
-def mlpconv(cin: int, widths: Sequence[int], layers: Layers, deep: bool, **how) -> nn.Module:
+def mlpconv(cin: int, widths: Sequence[int], layers: Layers, deep: bool, **options) -> nn.Module:
     """Make a convolution and its 1x1 convolutions (section 3.1); not `deep`, the convolution alone gives the maps."""
     first, *others = widths if deep else widths[-1:]
-    block = OrderedDict(conv=layers.unit(cin, first, **how))
+    block = OrderedDict(conv=layers.conv_norm_activation(cin, first, **options))
     for position, width in enumerate(others, 1):
-        block[f"mlp{position}"] = layers.unit(first, width, kernel=1)
+        block[f"mlp{position}"] = layers.conv_norm_activation(first, width, kernel=1)
         first = width
     return nn.Sequential(block)
 
@@ -57,12 +57,14 @@ def nin(
     body = Stack(input_shape)
     for position, (kernel, widths) in enumerate(NOTES, 1):
         widths = [scaled(width, 96, channels) if channels else classes for channels in widths]
-        how = {"kernel": kernel}
+        options = {"kernel": kernel}
         if position == 1:
-            how = {"kernel": 3} if has_small_stem(stem, body.side) else {"kernel": kernel, "stride": 4, "padding": 0}
+            options = (
+                {"kernel": 3} if has_small_stem(stem, body.side) else {"kernel": kernel, "stride": 4, "padding": 0}
+            )
         if position == len(NOTES):
             body.add("dropout", nn.Dropout(dropout))
-        body.add(f"block{position}", mlpconv(body.channels, widths, layers, mlpconv_layers, **how))
+        body.add(f"block{position}", mlpconv(body.channels, widths, layers, mlpconv_layers, **options))
         if position < len(NOTES) and body.side > 2:
             body.add(f"pool{position}", layers.pool(body.channels, 3, 2))
     body.add("head", classify(body.shape, classes, layers))

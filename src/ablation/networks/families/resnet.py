@@ -41,15 +41,17 @@ class ResidualBlock(nn.Module):
         super().__init__()
         place, branch = layers.placement, OrderedDict()
         cin, cout = convolutions[0][0], convolutions[-1][1]
-        branch["before"] = nn.Sequential(layers.placed(place.before, cin))
+        branch["before"] = nn.Sequential(layers.norms_and_activations(place.before, cin))
         for position, (fan_in, fan_out, kernel, stride) in enumerate(convolutions, 1):
             spread = dilation if kernel > 1 else 1
             conv = layers.conv2d(fan_in, fan_out, kernel, stride, dilation=spread, bias=layers.bias)
             signs = place.last if position == len(convolutions) else place.between
-            branch[f"unit{position}"] = nn.Sequential(OrderedDict(conv=conv) | layers.placed(signs, fan_out))
+            branch[f"unit{position}"] = nn.Sequential(
+                OrderedDict(conv=conv) | layers.norms_and_activations(signs, fan_out)
+            )
         self.branch = nn.Sequential(branch)
         self.join = layers.residual(cin, cout, max(stride for *_, stride in convolutions), layers)
-        self.joined = nn.Sequential(layers.placed(place.joined, cout))
+        self.joined = nn.Sequential(layers.norms_and_activations(place.joined, cout))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (batch, cin, side, side) to (batch, cout, side / stride, side / stride)."""
@@ -70,12 +72,14 @@ def resnet_cifar(
     convolutions, per_block = (bottleneck_block, 9) if bottleneck else (basic_block, 6)
     body = Stack(input_shape)
     first = layers.conv2d(body.channels, width, bias=layers.bias)
-    body.add("stem", nn.Sequential(OrderedDict(conv=first) | layers.placed(layers.placement.stem, width)))
+    body.add(
+        "stem", nn.Sequential(OrderedDict(conv=first) | layers.norms_and_activations(layers.placement.stem, width))
+    )
     for stage, (factor, stride) in enumerate(CIFAR, 1):
         for position in range(1, (depth - 2) // per_block + 1):
             plan = convolutions(body.channels, factor * width, stride if position == 1 else 1)
             body.add(f"block{stage}_{position}", ResidualBlock(plan, dilation, layers))
-    body.add("close", nn.Sequential(layers.placed(layers.placement.close, body.channels)))
+    body.add("close", nn.Sequential(layers.norms_and_activations(layers.placement.close, body.channels)))
     body.add("head", layers.classify(body.shape, classes))
     return body.network()
 
@@ -94,7 +98,9 @@ def resnet(
     body = Stack(input_shape)
     small = has_small_stem(stem, body.side)
     first = layers.conv2d(body.channels, width, *((3, 1) if small else (7, 2)), bias=layers.bias)
-    body.add("stem", nn.Sequential(OrderedDict(conv=first) | layers.placed(layers.placement.stem, width)))
+    body.add(
+        "stem", nn.Sequential(OrderedDict(conv=first) | layers.norms_and_activations(layers.placement.stem, width))
+    )
     if not small:
         body.add("stem_pool", nn.MaxPool2d(3, 2, padding=1))
     for stage, count in enumerate(IMAGENET[depth], 1):
@@ -102,6 +108,6 @@ def resnet(
             stride = 2 if position == 1 and stage > 1 else 1
             plan = convolutions(body.channels, 2 ** (stage - 1) * width, stride)
             body.add(f"block{stage}_{position}", ResidualBlock(plan, 1, layers))
-    body.add("close", nn.Sequential(layers.placed(layers.placement.close, body.channels)))
+    body.add("close", nn.Sequential(layers.norms_and_activations(layers.placement.close, body.channels)))
     body.add("head", layers.classify(body.shape, classes))
     return body.network()

@@ -44,10 +44,10 @@ def vgg_plan(
     body, shared = Stack(input_shape), {}
     for stage, (count, multiple) in enumerate(parse_plan(plan), 1):
         for position, side in enumerate(replaced_stack(count, kernel), 1):
-            unit = layers.unit(body.channels, multiple * width, side, dilation=dilation)
+            layer = layers.conv_norm_activation(body.channels, multiple * width, side, dilation=dilation)
             if tied and position > 1:
-                unit.conv = shared.setdefault((stage, side), unit.conv)
-            body.add(f"conv{stage}_{position}", unit)
+                layer.conv = shared.setdefault((stage, side), layer.conv)
+            body.add(f"conv{stage}_{position}", layer)
         if body.side > 1:
             body.add(f"pool{stage}", layers.pool(body.channels))
     body.add("head", layers.without_norm().classify(body.shape, classes, (hidden, hidden), dropout))
