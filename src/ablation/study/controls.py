@@ -63,7 +63,7 @@ class Controls:
 
     Parameters
     ----------
-    design : Resolver
+    resolver : Resolver
     answers : mapping of str to int
         What was found, by the question's key; empty before anything was.
 
@@ -73,8 +73,8 @@ class Controls:
         By key.
     """
 
-    def __init__(self, design: Resolver, answers: Mapping[str, int]):
-        self.design, self.answers = design, answers
+    def __init__(self, resolver: Resolver, answers: Mapping[str, int]):
+        self.resolver, self.answers = resolver, answers
         self.questions: dict[str, Question] = {}
 
     def match(
@@ -87,8 +87,8 @@ class Controls:
         Problem
             If there is nothing of that name to scale.
         """
-        scaled = self.design.variant(architecture, changes)
-        arguments = self.design.catalogue.architectures[scaled.builder].arguments
+        scaled = self.resolver.variant(architecture, changes)
+        arguments = self.resolver.catalogue.architectures[scaled.builder].arguments
         numbers = [name for name, argument in arguments.items() if type(argument.reference) is int]
         if by not in numbers:
             raise Problem((*key, "by"), f"found {by!r}, expected an argument of {architecture!r}: {', '.join(numbers)}")
@@ -97,7 +97,7 @@ class Controls:
         value = self.answers.get(question.key, {MARK: question.key})
         own = variant.architecture == architecture and variant.changed
         other = variant.id.removeprefix(f"{architecture}-") if own else variant.id
-        control = self.design.variant(architecture, {**changes, by: value}, {by: f"{quantity}_of_{other}"})
+        control = self.resolver.variant(architecture, {**changes, by: value}, {by: f"{quantity}_of_{other}"})
         if question.key in self.answers:
-            self.design.check_sense(key, architecture, control.levels, {})
+            self.resolver.check_sense(key, architecture, control.levels, {})
         return control

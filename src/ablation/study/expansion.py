@@ -9,65 +9,65 @@ from ablation.study.resolution import Resolver, Variant
 from ablation.study.schema import Block, Problem
 
 
-def expand(design: Resolver) -> dict[str, Variant]:
+def expand(resolver: Resolver) -> dict[str, Variant]:
     """Return all variants of a study by id; raises StudyError with all mistakes of the grid at once."""
-    found = {name: {name: design.variant(name, {})} for name in design.baselines}
-    for position, block in enumerate(design.study.grid):
+    found = {name: {name: resolver.variant(name, {})} for name in resolver.baselines}
+    for position, block in enumerate(resolver.study.grid):
         key = ("grid", position)
         for place, name in enumerate(block.architectures or []):
-            design.choose((*key, "architectures", place), name, design.baselines, "an architecture of this study")
-        for name in block.architectures or design.baselines:
-            if name in design.baselines:
-                for where, variant in expand_block(design, key, block, name):
+            resolver.choose((*key, "architectures", place), name, resolver.baselines, "an architecture of this study")
+        for name in block.architectures or resolver.baselines:
+            if name in resolver.baselines:
+                for where, variant in expand_block(resolver, key, block, name):
                     known = found[name].setdefault(variant.id, variant)
                     if known.levels != variant.levels:
-                        design.refuse(where, f"two different variants would both be named {variant.id!r}")
-    design.stop_if_wrong()
+                        resolver.refuse(where, f"two different variants would both be named {variant.id!r}")
+    resolver.stop_if_wrong()
     return {id: variant for variants in found.values() for id, variant in variants.items()}
 
 
-def expand_block(design: Resolver, key: tuple, block: Block, architecture: str) -> Iterable[tuple[tuple, Variant]]:
+def expand_block(resolver: Resolver, key: tuple, block: Block, architecture: str) -> Iterable[tuple[tuple, Variant]]:
     """Yield the variants of an architecture that a block asks for, each with its place in the study."""
-    before = len(design.problems)
+    before = len(resolver.problems)
     if block.variants:
         changes = [
-            ((*key, "variants", place), design.levels((*key, "variants", place), architecture, stated))
+            ((*key, "variants", place), resolver.levels((*key, "variants", place), architecture, stated))
             for place, stated in enumerate(block.variants)
         ]
     else:
-        changes = [((*key, "factors"), change) for change in _combine(design, key, block, architecture)]
+        changes = [((*key, "factors"), change) for change in _combine(resolver, key, block, architecture)]
     excluded = [
-        design.levels((*key, "exclude", place), architecture, stated) for place, stated in enumerate(block.exclude)
+        resolver.levels((*key, "exclude", place), architecture, stated) for place, stated in enumerate(block.exclude)
     ]
-    if len(design.problems) > before:
+    if len(resolver.problems) > before:
         return
-    variants = [(where, design.variant(architecture, change)) for where, change in changes]
+    variants = [(where, resolver.variant(architecture, change)) for where, change in changes]
     for place, levels in enumerate(excluded):
         if not levels or not any(levels.items() <= variant.levels.items() for _, variant in variants):
-            design.refuse(
+            resolver.refuse(
                 (*key, "exclude", place), f"found {block.exclude[place]}, which no variant of {architecture!r} has"
             )
     if block.variants:
         ids = [variant.id for _, variant in variants]
         for where, variant in variants:
             if not variant.changed:
-                design.refuse(where, f"found the baseline of {architecture!r}, expected levels that differ from it")
+                resolver.refuse(where, f"found the baseline of {architecture!r}, expected levels that differ from it")
             elif ids.count(variant.id) > 1:
-                design.refuse(where, f"found the variant {variant.id!r} twice, expected it once")
+                resolver.refuse(where, f"found the variant {variant.id!r} twice, expected it once")
     for where, variant in variants:
         if any(levels.items() <= variant.levels.items() for levels in excluded):
             if not variant.changed:
-                design.refuse(
+                resolver.refuse(
                     (*key, "exclude"),
                     f"found an exclusion of the baseline of {architecture!r}, expected one that leaves it: "
                     "every contrast needs it",
                 )
             continue
-        design.check_sense(where, architecture, variant.levels, variant.changed)
+        resolver.check_sense(where, architecture, variant.levels, variant.changed)
         yield where, variant
 
 
-def _combine(design: Resolver, key: tuple, block: Block, architecture: str) -> list[dict[str, Any]]:
+def _combine(resolver: Resolver, key: tuple, block: Block, architecture: str) -> list[dict[str, Any]]:
     """List the changes that a block's design asks for."""
     levels: dict[str, list[Any]] = {}
     for factor, stated in block.factors.items():
@@ -75,24 +75,24 @@ def _combine(design: Resolver, key: tuple, block: Block, architecture: str) -> l
         resolved = []
         for place, level in enumerate(stated):
             try:
-                resolved.append(design.level((*where, place), architecture, factor, level))
+                resolved.append(resolver.level((*where, place), architecture, factor, level))
             except Problem as problem:
-                design.problems.append(problem)
-                if factor not in design.baselines[architecture]:  # said once, not for every level
+                resolver.problems.append(problem)
+                if factor not in resolver.baselines[architecture]:  # said once, not for every level
                     break
         if not stated:
-            design.refuse(where, "found no level, expected at least one")
+            resolver.refuse(where, "found no level, expected at least one")
         for level in {level_text(level) for level in resolved}:
             if [level_text(other) for other in resolved].count(level) > 1:
-                design.refuse(where, f"found the level {level!r} twice, expected every level once")
+                resolver.refuse(where, f"found the level {level!r} twice, expected every level once")
         if resolved and {level_text(level) for level in resolved} == {
-            level_text(design.baselines[architecture][factor])
+            level_text(resolver.baselines[architecture][factor])
         }:
-            design.refuse(where, f"found only the baseline's level {resolved[0]!r}, expected another one")
+            resolver.refuse(where, f"found only the baseline's level {resolved[0]!r}, expected another one")
         levels[factor] = resolved
     if block.design == "full_factorial":
         with_baseline = {
-            f: list(dict.fromkeys([design.baselines[architecture].get(f), *found])) for f, found in levels.items()
+            f: list(dict.fromkeys([resolver.baselines[architecture].get(f), *found])) for f, found in levels.items()
         }
         return [dict(zip(levels, chosen, strict=True)) for chosen in itertools.product(*with_baseline.values())]
     return [{factor: level} for factor, found in levels.items() for level in found]

@@ -70,18 +70,18 @@ class Plan:
         catalogue: Catalogue = OURS,
     ):
         self.study, self.name, self.answers, self.catalogue = study, name, answers, catalogue
-        self._design = Resolver(study, catalogue)
+        self._resolver = Resolver(study, catalogue)
         self._check_metrics()
-        self._design.stop_if_wrong()
-        self._controls = Controls(self._design, answers)
-        self.variants = expand(self._design)
+        self._resolver.stop_if_wrong()
+        self._controls = Controls(self._resolver, answers)
+        self.variants = expand(self._resolver)
         controlled = self._control_blocks()
         self.claims = self._resolve_claims()
         order = list(study.architectures)
         self.variants = dict(sorted(self.variants.items(), key=lambda item: order.index(item[1].architecture)))
         self._check_diagnostics()
         self._check_warm_starts()
-        self._design.stop_if_wrong()
+        self._resolver.stop_if_wrong()
         self.questions = self._controls.questions
         self.contrasts = [*self._contrasts(), *controlled]
 
@@ -163,7 +163,7 @@ class Plan:
         found = []
         for architecture in self.study.architectures:
             own = [variant for variant in self.variants.values() if variant.architecture == architecture]
-            for factor in self.catalogue.architectures[self._design.builder(architecture)].arguments:
+            for factor in self.catalogue.architectures[self._resolver.builder(architecture)].arguments:
                 along = [variant for variant in own if set(variant.changed) <= {factor} and not variant.control]
                 if len(along) > 2 and all(type(variant.levels.get(factor)) in (int, float) for variant in along):
                     along.sort(key=lambda variant: variant.levels[factor])
@@ -186,14 +186,14 @@ class Plan:
         for key in ("seeds", "metrics", "diagnostics"):
             values = list(getattr(self.study, key))
             if len(set(values)) < len(values):
-                self._design.refuse((key,), f"found {values}, expected every entry once")
+                self._resolver.refuse((key,), f"found {values}, expected every entry once")
 
     def _check_metric(self, key: tuple, metric: str) -> bool:
         """Note a problem unless the study will have the metric."""
-        if not self._design.choose(key, metric, self.metrics, "a metric"):
+        if not self._resolver.choose(key, metric, self.metrics, "a metric"):
             return False
         if metric.startswith("validation_") and not self.study.data.validation:
-            self._design.refuse(
+            self._resolver.refuse(
                 key, f"found {metric!r}, but data.validation is 0: there are no images to measure it on"
             )
             return False
@@ -203,7 +203,7 @@ class Plan:
                 "diagnostics": "epochs there, such as [0]",
                 "threshold": "a training accuracy there, such as 0.9",
             }
-            self._design.refuse(key, f"found {metric!r}, which needs {needed}: expected {example[needed]}")
+            self._resolver.refuse(key, f"found {metric!r}, which needs {needed}: expected {example[needed]}")
             return False
         return True
 
@@ -212,7 +212,7 @@ class Plan:
         last = min(variant.levels["epochs"] for variant in self.variants.values())
         for position, epoch in enumerate(self.study.diagnostics):
             if epoch > last:
-                self._design.refuse(("diagnostics", position), f"found {epoch}, expected an epoch from 0 to {last}")
+                self._resolver.refuse(("diagnostics", position), f"found {epoch}, expected an epoch from 0 to {last}")
 
     def _check_warm_starts(self) -> None:
         """Note warm starts from what is no other variant of the study, or from one that waits for this one."""
@@ -221,12 +221,12 @@ class Plan:
             while (source := current.levels["warm_start"]) != "none":
                 if source not in self.variants:
                     hint = nearest(source, self.variants)
-                    self._design.refuse(
+                    self._resolver.refuse(
                         ("grid",), f"{current.id}: found warm_start {source!r}, expected a variant of this study{hint}"
                     )
                     break
                 if source in (variant.id, *seen):
-                    self._design.refuse(("grid",), f"{variant.id}: found a warm start that comes back to {source!r}")
+                    self._resolver.refuse(("grid",), f"{variant.id}: found a warm start that comes back to {source!r}")
                     break
                 seen.append(source)
                 current = self.variants[source]
@@ -236,14 +236,14 @@ class Plan:
         contrasts = []
         for position, block in enumerate(self.study.grid):
             key = ("grid", position)
-            for name in (block.architectures or self._design.baselines) if block.match else []:
-                for _, variant in expand_block(self._design, key, block, name):
+            for name in (block.architectures or self._resolver.baselines) if block.match else []:
+                for _, variant in expand_block(self._resolver, key, block, name):
                     if not variant.changed or set(variant.changed) == {block.by}:
                         continue
                     try:
                         control = self._control(key, variant, name, {}, block.match, block.by)
                     except Problem as problem:
-                        self._design.problems.append(problem)
+                        self._resolver.problems.append(problem)
                         break
                     factors = tuple(sorted({*variant.changed, block.by}))
                     contrasts.append(Contrast(variant.id, control.id, factors, block.match))
@@ -262,7 +262,7 @@ class Plan:
             if len(variant.changed) > 1:
                 for factor in variant.changed:
                     rest = {f: level for f, level in variant.changed.items() if f != factor}
-                    reference = self._design.variant(variant.architecture, rest).id
+                    reference = self._resolver.variant(variant.architecture, rest).id
                     if reference in self.variants:
                         contrasts.append(Contrast(variant.id, reference, (factor,)))
         return contrasts
@@ -272,47 +272,47 @@ class Plan:
         for name, claim in self.study.claims.items():
             key = ("claims", name)
             if not re.match(r"^[a-z0-9][a-z0-9-]*$", name):
-                self._design.refuse(key, f"found the name {name!r}, expected small letters, digits and - only")
+                self._resolver.refuse(key, f"found the name {name!r}, expected small letters, digits and - only")
             if not self._check_metric((*key, "metric"), claim.metric):
                 continue
             for place, architecture in enumerate(claim.architectures or []):
-                self._design.choose(
+                self._resolver.choose(
                     (*key, "architectures", place),
                     architecture,
-                    self._design.baselines,
+                    self._resolver.baselines,
                     "an architecture of this study",
                 )
             if claim.factor == "architecture":
                 try:
                     resolved.append((name, self._architecture_contrast(key, claim)))
                 except Problem as problem:
-                    self._design.problems.append(problem)
+                    self._resolver.problems.append(problem)
                 continue
             if claim.factor in claim.given:
-                self._design.refuse(
+                self._resolver.refuse(
                     (*key, "given", claim.factor), "found the factor of the claim itself, expected another one"
                 )
             found, reasons = [], []
-            for architecture in claim.architectures or self._design.baselines:
-                if architecture in self._design.baselines:
+            for architecture in claim.architectures or self._resolver.baselines:
+                if architecture in self._resolver.baselines:
                     try:
                         found.append((name, self._claim_contrast(key, claim, architecture)))
                     except Problem as problem:
                         reasons.append(problem)
             # Without named architectures a claim is tested wherever the study has its contrast, if only once.
             if claim.architectures or not found:
-                self._design.problems += reasons
+                self._resolver.problems += reasons
             resolved += found
         return resolved
 
     def _claim_contrast(self, key: tuple, claim: Claim, architecture: str) -> Contrast:
         """Return the contrast of a claim on an architecture, or raise the Problem that the study does not have it."""
         given = {
-            factor: self._design.level((*key, "given", factor), architecture, factor, level)
+            factor: self._resolver.level((*key, "given", factor), architecture, factor, level)
             for factor, level in claim.given.items()
         }
         levels = [
-            self._design.level((*key, side), architecture, claim.factor, getattr(claim, side))
+            self._resolver.level((*key, side), architecture, claim.factor, getattr(claim, side))
             for side in ("level", "against")
         ]
         if levels[0] == levels[1]:
@@ -326,17 +326,17 @@ class Plan:
             raise Problem((*key, "architectures"), "found architectures, expected them as level and against")
         names = (claim.level, claim.against)
         for side, name in zip(("level", "against"), names, strict=True):
-            if name not in self._design.baselines:
+            if name not in self._resolver.baselines:
                 raise Problem(
                     (*key, side),
-                    f"found {name!r}, expected an architecture of this study: {', '.join(self._design.baselines)}"
-                    f"{nearest(name, self._design.baselines)}",
+                    f"found {name!r}, expected an architecture of this study: {', '.join(self._resolver.baselines)}"
+                    f"{nearest(name, self._resolver.baselines)}",
                 )
         if names[0] == names[1]:
             raise Problem(key, f"found {claim.level!r} on both sides, expected two architectures")
         changes = [
             {
-                factor: self._design.level((*key, "given", factor), name, factor, level)
+                factor: self._resolver.level((*key, "given", factor), name, factor, level)
                 for factor, level in claim.given.items()
             }
             for name in names
@@ -347,7 +347,7 @@ class Plan:
         self, key: tuple, claim: Claim, architectures: tuple[str, str], changes: list[dict[str, Any]]
     ) -> Contrast:
         """Find the two sides of a claim among the variants; a side that is to be matched joins them."""
-        variant, reference = (self._design.variant(*side) for side in zip(architectures, changes, strict=True))
+        variant, reference = (self._resolver.variant(*side) for side in zip(architectures, changes, strict=True))
         sides = {"level": variant} if claim.match else {"level": variant, "against": reference}
         for side, wanted in sides.items():
             if wanted.id not in self.variants:
