@@ -457,7 +457,7 @@ def test_training_reaches_what_it_runs_and_nothing_that_makes_no_record():
         ("ablation.training.evaluation", "evaluate"),
         ("ablation.training.evaluation", "EVALUATION_BATCH"),
         ("ablation.training.optimisation", "learning_rate"),
-        ("ablation.support.randomness", "stream"),
+        ("ablation.networks.randomness", "stream"),
         ("ablation.networks.initialisation", "initialise"),
         ("ablation.networks.build", "build"),
         ("ablation.networks.kit", "Layers"),

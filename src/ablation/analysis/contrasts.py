@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ablation.statistics.estimates import Effect, summarise, welch
-from ablation.study.plan import Contrast, Plan
+from ablation.study.contrasts import Contrast
+from ablation.study.plan import Plan
 
 AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL = "as claimed", "opposite", "open", "no interval"
 

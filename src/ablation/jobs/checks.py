@@ -3,9 +3,8 @@
 The architectures and levels of the catalogue pass them. `check_architecture` runs all of them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from copy import deepcopy
-from functools import wraps
 from itertools import combinations
 from typing import Any
 
@@ -16,14 +15,12 @@ from ablation.jobs.behaviour import (
     AFFINE,
     BATCH,
     CLASSES,
-    Broken,
     answer,
     at,
     behave,
     construct,
     differing,
     doing,
-    in_words,
     initialise_by,
     made_for,
     make,
@@ -32,131 +29,18 @@ from ablation.jobs.behaviour import (
     saved_and_loaded,
     shared,
 )
+from ablation.jobs.entrychecks import check_entry, check_inputs
+from ablation.jobs.sentences import check, listed
 from ablation.jobs.subjects import Subject
-from ablation.networks.kit import Layers
-from ablation.networks.layertable import shape_text, totals
+from ablation.networks.layertable import totals
 from ablation.networks.tracing import layer_table
 from ablation.study.levels import level_text
-from ablation.study.schema import Recipe, nearest
+from ablation.study.schema import Recipe
 from ablation.study.specs import code_spec
 from ablation.training.evaluation import Part
 from ablation.training.run import Run
 
 TRAINING = Recipe(epochs=2, batch_size=8, lr=0.01, momentum=0.9, augmentation="translate1+colour10")
-Inputs = Iterable[tuple[tuple[int, int, int], int]]
-
-
-def check(sentences: Callable[..., Iterator[str]]) -> Callable[..., list[str]]:
-    """Turn a generator of sentences into a check: their list, each led by what it is about, ended by what broke."""
-
-    @wraps(sentences)
-    def checked(subject: Subject, factor: str | None = None, level: Any = None, **how: Any) -> list[str]:
-        case = () if factor is None else (factor, level)
-        about = f"{subject.name}, {factor}.{level_text(level)}" if case else subject.name
-        problems = []
-        with torch.random.fork_rng(devices=[]):  # the caller keeps the random state
-            try:
-                for sentence in sentences(subject, *case, **how):
-                    problems.append(f"{about}: {sentence}")
-            except Broken as broken:
-                problems.append(f"{about}: {in_words(broken, subject)}")
-        return problems
-
-    return checked
-
-
-def listed(names: Iterable[str], what: str = "parameter") -> str:
-    """Name what a problem is about: parameter 'a'; parameters 'a', 'b', 'c' and 4 more."""
-    names = list(names)
-    text = ", ".join(map(repr, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{what}{'s' * (len(names) > 1)} {text}"
-
-
-@check
-def check_entry(subject: Subject) -> Iterator[str]:
-    """Check that the entry of the catalogue says what the builder takes and agrees with itself."""
-    entry, known, sound = subject.entry, subject.catalogue.factors, True
-    for factor, level in entry.layers.items():
-        sound = sound and factor in known and level in subject.levels_of(factor)
-        if factor not in known:
-            yield f"found the layer factor {factor!r}, expected one of {', '.join(known)}{nearest(factor, known)}"
-        elif level not in subject.levels_of(factor):
-            allowed = subject.levels_of(factor)
-            yield f"{factor}: found the reference level {level!r}, expected one of {', '.join(allowed)}"
-    if "initialisation" not in entry.layers:
-        sound = False
-        yield "found no layer factor initialisation, expected it: every network has to be initialised"
-    for argument in entry.arguments:
-        allowed, value = entry.arguments[argument].choices, entry.references[argument]
-        if allowed and value not in allowed:
-            yield f"{argument}: found the reference value {value!r}, expected one of {', '.join(map(str, allowed))}"
-        if argument in known or argument in Recipe.model_fields:
-            yield f"found an argument {argument!r}, expected a name that is no layer factor and no entry of the recipe"
-    unknown = [name for name in (*subject.small, *subject.others) if name not in entry.references]
-    if unknown:
-        yield f"found {listed(unknown, 'factor')} in the small form, expected factors of the architecture"
-    for form, levels in (("reference", entry.references), ("small", subject.levels())):
-        with doing(f"refusing the {form} form"):
-            reason = not unknown and entry.refuse(levels)
-        if reason:
-            yield f"found a {form} form that is refused, expected one that can be built: {reason}"
-    with doing(f"importing the builder {entry.builder!r}"):
-        builder = subject.builder()
-    if sound and not reason and not unknown:
-        yield from arguments_taken(subject, builder)
-    for argument in entry.arguments:
-        if not subjects.other_values(subject, argument):
-            yield f"{argument}: found no other value to check it with, expected one among `others`"
-
-
-def arguments_taken(subject: Subject, builder: Callable) -> Iterator[str]:
-    """Say which arguments of the entry a builder does not ask for, and whether it takes others."""
-    spec = subject.spec(subject.levels())
-    layers, stated = Layers.choose(spec["layers"]), spec["arguments"]
-
-    def takes(arguments: Mapping[str, Any]) -> bool:
-        try:
-            with torch.device("meta"):
-                builder((1, subject.side, subject.side), CLASSES, layers, **arguments)
-        except TypeError:
-            return False
-        except Exception:
-            return True  # what else goes wrong in building, other checks say
-        return True
-
-    if takes({**stated, "no_such_argument": 1}):
-        yield "found a builder that takes any argument, expected that it refuses what the entry does not state"
-    for name in stated:
-        if takes({argument: value for argument, value in stated.items() if argument != name}):
-            yield f"{name}: found a builder that can do without it, expected a keyword argument without default"
-    if not takes(stated):
-        names = ", ".join(stated) or "none"
-        yield f"found a builder that does not take the arguments of its entry: {names}"
-
-
-@check
-def check_inputs(subject: Subject, inputs: Inputs | None = None) -> Iterator[str]:
-    """Check that logits come out of every promised input in both modes.
-
-    Parameters
-    ----------
-    subject : Subject
-    inputs : iterable of (shape, classes), optional
-        Without it, those of `ablation.jobs.subjects.promised_inputs` in the small form, and the published one in the
-        reference form, which passes on the meta device.
-    """
-    promised = subjects.promised_inputs(subject.entry)
-    cases = [("cpu", subject.levels(), *case) for case in (promised if inputs is None else inputs)]
-    if inputs is None:
-        cases.append(("meta", subject.entry.references, subject.entry.published, 1000))
-    for device, levels, shape, classes in cases:
-        try:
-            with at(f"input {shape_text(shape)} with {classes} classes"), torch.device(device), torch.no_grad():
-                network = construct(subject.spec(levels), shape, classes)
-                for training in (True,) if device == "meta" else (False, True):  # training has all the outputs
-                    answer(network, torch.zeros(2, *shape), training, classes)
-        except Broken as broken:
-            yield in_words(broken, subject)
 
 
 @check

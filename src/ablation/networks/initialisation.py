@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import nn
 
-from ablation.support.randomness import stream
+from ablation.networks.randomness import stream
 
 Affine = nn.Conv2d | nn.Linear
 

@@ -1,34 +1,20 @@
 """What follows from a study: its variants, runs, contrasts and shards. Imports no torch."""
 
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from ablation.catalogue.catalogue import OURS, Catalogue
 from ablation.catalogue.metrics import Metric
 from ablation.catalogue.sources import Source
+from ablation.study.contrasts import Contrasts, contrasts_of_variants
 from ablation.study.controls import Controls
-from ablation.study.expansion import expand, expand_block
-from ablation.study.resolution import Resolver, Variant
-from ablation.study.schema import Claim, Problem, Recipe, Study, nearest
+from ablation.study.expansion import expand
+from ablation.study.resolution import Resolver
+from ablation.study.schema import Recipe, Study, nearest
 from ablation.study.specs import code_spec, diagnostics_spec, measures_spec
 from ablation.support.digests import digest
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """A variant against another that differs from it in `factors` alone.
-
-    Where the reference was scaled to the variant's size, `matched` names the quantity in which they agree.
-    """
-
-    variant: str
-    reference: str
-    factors: tuple[str, ...]
-    matched: str = ""
 
 
 class Plan:
@@ -73,17 +59,17 @@ class Plan:
         self._resolver = Resolver(study, catalogue)
         self._check_metrics()
         self._resolver.stop_if_wrong()
-        self._controls = Controls(self._resolver, answers)
-        self.variants = expand(self._resolver)
-        controlled = self._control_blocks()
-        self.claims = self._resolve_claims()
+        variants, controls = expand(self._resolver), Controls(self._resolver, answers)
+        contrasts = Contrasts(self._resolver, controls, variants)
+        controlled = contrasts.of_controls()
+        self.claims = contrasts.of_claims()
         order = list(study.architectures)
-        self.variants = dict(sorted(self.variants.items(), key=lambda item: order.index(item[1].architecture)))
+        self.variants = dict(sorted(variants.items(), key=lambda item: order.index(item[1].architecture)))
         self._check_diagnostics()
         self._check_warm_starts()
         self._resolver.stop_if_wrong()
-        self.questions = self._controls.questions
-        self.contrasts = [*self._contrasts(), *controlled]
+        self.questions = controls.questions
+        self.contrasts = [*contrasts_of_variants(self._resolver, self.variants), *controlled]
 
     def spec(self, variant: str, seed: int) -> dict[str, Any]:
         """State all that determines a run and its record, in plain data.
@@ -182,30 +168,11 @@ class Plan:
 
     def _check_metrics(self) -> None:
         for position, metric in enumerate(self.study.metrics):
-            self._check_metric(("metrics", position), metric)
+            self._resolver.check_metric(("metrics", position), metric)
         for key in ("seeds", "metrics", "diagnostics"):
             values = list(getattr(self.study, key))
             if len(set(values)) < len(values):
                 self._resolver.refuse((key,), f"found {values}, expected every entry once")
-
-    def _check_metric(self, key: tuple, metric: str) -> bool:
-        """Note a problem unless the study will have the metric."""
-        if not self._resolver.choose(key, metric, self.metrics, "a metric"):
-            return False
-        if metric.startswith("validation_") and not self.study.data.validation:
-            self._resolver.refuse(
-                key, f"found {metric!r}, but data.validation is 0: there are no images to measure it on"
-            )
-            return False
-        needed = self.metrics[metric].needs
-        if needed and not getattr(self.study, needed):
-            example = {
-                "diagnostics": "epochs there, such as [0]",
-                "threshold": "a training accuracy there, such as 0.9",
-            }
-            self._resolver.refuse(key, f"found {metric!r}, which needs {needed}: expected {example[needed]}")
-            return False
-        return True
 
     def _check_diagnostics(self) -> None:
         """Note the epochs to diagnose that some variant does not have."""
@@ -230,129 +197,3 @@ class Plan:
                     break
                 seen.append(source)
                 current = self.variants[source]
-
-    def _control_blocks(self) -> list[Contrast]:
-        """Give the variants of blocks that ask for it their controls of equal size, and return the contrasts."""
-        contrasts = []
-        for position, block in enumerate(self.study.grid):
-            key = ("grid", position)
-            for name in (block.architectures or self._resolver.baselines) if block.match else []:
-                for _, variant in expand_block(self._resolver, key, block, name):
-                    if not variant.changed or set(variant.changed) == {block.by}:
-                        continue
-                    try:
-                        control = self._control(key, variant, name, {}, block.match, block.by)
-                    except Problem as problem:
-                        self._resolver.problems.append(problem)
-                        break
-                    factors = tuple(sorted({*variant.changed, block.by}))
-                    contrasts.append(Contrast(variant.id, control.id, factors, block.match))
-        return contrasts
-
-    def _control(self, key: tuple, variant: Variant, *asked: Any) -> Variant:
-        """Let the control of a variant (`Controls.match`) join the study."""
-        control = self._controls.match(key, variant, *asked)
-        return self.variants.setdefault(control.id, control)
-
-    def _contrasts(self) -> list[Contrast]:
-        contrasts = []
-        for variant in self.variants.values():
-            if variant.changed:
-                contrasts.append(Contrast(variant.id, variant.architecture, tuple(variant.changed)))
-            if len(variant.changed) > 1:
-                for factor in variant.changed:
-                    rest = {f: level for f, level in variant.changed.items() if f != factor}
-                    reference = self._resolver.variant(variant.architecture, rest).id
-                    if reference in self.variants:
-                        contrasts.append(Contrast(variant.id, reference, (factor,)))
-        return contrasts
-
-    def _resolve_claims(self) -> list[tuple[str, Contrast]]:
-        resolved = []
-        for name, claim in self.study.claims.items():
-            key = ("claims", name)
-            if not re.match(r"^[a-z0-9][a-z0-9-]*$", name):
-                self._resolver.refuse(key, f"found the name {name!r}, expected small letters, digits and - only")
-            if not self._check_metric((*key, "metric"), claim.metric):
-                continue
-            for place, architecture in enumerate(claim.architectures or []):
-                self._resolver.choose(
-                    (*key, "architectures", place),
-                    architecture,
-                    self._resolver.baselines,
-                    "an architecture of this study",
-                )
-            if claim.factor == "architecture":
-                try:
-                    resolved.append((name, self._architecture_contrast(key, claim)))
-                except Problem as problem:
-                    self._resolver.problems.append(problem)
-                continue
-            if claim.factor in claim.given:
-                self._resolver.refuse(
-                    (*key, "given", claim.factor), "found the factor of the claim itself, expected another one"
-                )
-            found, reasons = [], []
-            for architecture in claim.architectures or self._resolver.baselines:
-                if architecture in self._resolver.baselines:
-                    try:
-                        found.append((name, self._claim_contrast(key, claim, architecture)))
-                    except Problem as problem:
-                        reasons.append(problem)
-            # Without named architectures a claim is tested wherever the study has its contrast, if only once.
-            if claim.architectures or not found:
-                self._resolver.problems += reasons
-            resolved += found
-        return resolved
-
-    def _claim_contrast(self, key: tuple, claim: Claim, architecture: str) -> Contrast:
-        """Return the contrast of a claim on an architecture, or raise the Problem that the study does not have it."""
-        given = {
-            factor: self._resolver.level((*key, "given", factor), architecture, factor, level)
-            for factor, level in claim.given.items()
-        }
-        levels = [
-            self._resolver.level((*key, side), architecture, claim.factor, getattr(claim, side))
-            for side in ("level", "against")
-        ]
-        if levels[0] == levels[1]:
-            raise Problem(key, f"found {claim.level!r} on both sides, expected two levels")
-        changes = [{**given, claim.factor: level} for level in levels]
-        return self._compare(key, claim, (architecture, architecture), changes)
-
-    def _architecture_contrast(self, key: tuple, claim: Claim) -> Contrast:
-        """Return the contrast of a claim on two architectures, or raise the Problem that the study does not have it."""
-        if claim.architectures:
-            raise Problem((*key, "architectures"), "found architectures, expected them as level and against")
-        names = (claim.level, claim.against)
-        for side, name in zip(("level", "against"), names, strict=True):
-            if name not in self._resolver.baselines:
-                raise Problem(
-                    (*key, side),
-                    f"found {name!r}, expected an architecture of this study: {', '.join(self._resolver.baselines)}"
-                    f"{nearest(name, self._resolver.baselines)}",
-                )
-        if names[0] == names[1]:
-            raise Problem(key, f"found {claim.level!r} on both sides, expected two architectures")
-        changes = [
-            {
-                factor: self._resolver.level((*key, "given", factor), name, factor, level)
-                for factor, level in claim.given.items()
-            }
-            for name in names
-        ]
-        return self._compare(key, claim, names, changes)
-
-    def _compare(
-        self, key: tuple, claim: Claim, architectures: tuple[str, str], changes: list[dict[str, Any]]
-    ) -> Contrast:
-        """Find the two sides of a claim among the variants; a side that is to be matched joins them."""
-        variant, reference = (self._resolver.variant(*side) for side in zip(architectures, changes, strict=True))
-        sides = {"level": variant} if claim.match else {"level": variant, "against": reference}
-        for side, wanted in sides.items():
-            if wanted.id not in self.variants:
-                raise Problem((*key, side), f"the study has no variant {wanted.id!r}, which this claim compares")
-        if not claim.match:
-            return Contrast(variant.id, reference.id, (claim.factor,))
-        control = self._control(key, variant, architectures[1], changes[1], claim.match, claim.by)
-        return Contrast(variant.id, control.id, (claim.factor, claim.by), claim.match)

@@ -92,6 +92,23 @@ class Resolver:
         self.refuse(key, f"found {found!r}, expected {what}: {', '.join(allowed)}{nearest(found, allowed)}")
         return False
 
+    def check_metric(self, key: tuple, metric: str) -> bool:
+        """Note a problem unless the study will have the metric."""
+        if not self.choose(key, metric, self.catalogue.metrics, "a metric"):
+            return False
+        if metric.startswith("validation_") and not self.study.data.validation:
+            self.refuse(key, f"found {metric!r}, but data.validation is 0: there are no images to measure it on")
+            return False
+        needed = self.catalogue.metrics[metric].needs
+        if needed and not getattr(self.study, needed):
+            example = {
+                "diagnostics": "epochs there, such as [0]",
+                "threshold": "a training accuracy there, such as 0.9",
+            }
+            self.refuse(key, f"found {metric!r}, which needs {needed}: expected {example[needed]}")
+            return False
+        return True
+
     def builder(self, architecture: str) -> str:
         """Return the name in the catalogue of an architecture of the study."""
         return self.study.architectures[architecture].builder or architecture

@@ -11,24 +11,3 @@ def stream_seed(seed: int, *name: str | int) -> int:
     """Derive the seed of the stream `name` of the replicate `seed`: 63 bits that share nothing with any other name."""
     text = "\x1f".join(str(part) for part in (seed, *name))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
-
-
-def stream(seed: int, *name: str | int, device="cpu"):
-    """Make the generator of the stream `name`.
-
-    Parameters
-    ----------
-    seed : int
-        The replicate.
-    *name : str or int
-        Purpose and place, such as ``"initialisation", "conv1.conv.weight"`` or ``"order", epoch``.
-    device : torch.device or str
-        Where its numbers are drawn; devices of one kind draw the same ones.
-
-    Returns
-    -------
-    torch.Generator
-    """
-    import torch
-
-    return torch.Generator(device=device).manual_seed(stream_seed(seed, *name))

@@ -16,7 +16,8 @@ from torch.nn.modules.dropout import _DropoutNd
 from ablation.networks.build import build
 from ablation.networks.initialisation import inherit, initialise
 from ablation.networks.kit import make_level
-from ablation.support.randomness import stream, stream_seed
+from ablation.networks.randomness import stream
+from ablation.support.randomness import stream_seed
 from ablation.support.references import resolve
 from ablation.training.augmentation import make_augmentation
 from ablation.training.evaluation import Part, accuracy, evaluate, number
