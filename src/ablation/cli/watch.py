@@ -7,45 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+from ablation.jobs.progress import Watch
 from ablation.jobs.shards import planned_runs
 from ablation.records.store import Store
 from ablation.study.studyfile import read_started
-from ablation.support.formatting import duration
 
 EVERY = 10.0  # seconds between two lines
-
-
-class Watch:
-    """Counts the runs of a study, those in training by their epochs.
-
-    Parameters
-    ----------
-    epochs : dict of str to int
-        By key of a run: how many epochs it will have.
-    store : Store
-    """
-
-    def __init__(self, epochs: dict[str, int], store: Store):
-        self.epochs, self.store = epochs, store
-        self.start: tuple[float, float] | None = None
-        self.said = ""
-
-    def line(self, now: float) -> str:
-        """Return the line to print at a time (seconds of a monotonic clock); empty if nothing is new."""
-        done = [key for key in self.epochs if self.store.folder(key).is_dir()]
-        training = {key: len(self.store.running_curves(key)) for key in set(self.epochs) - set(done)}
-        begun = {key: epochs for key, epochs in training.items() if epochs}
-        total = sum(self.epochs.values())
-        share = (sum(self.epochs[key] for key in done) + sum(begun.values())) / total
-        self.start = self.start or (now, share)
-        text = f"{len(done)} of {len(self.epochs)} runs done, {len(begun)} in training"
-        if share > self.start[1] and share < 1:
-            left = (now - self.start[0]) * (1 - share) / (share - self.start[1])
-            text += f"  {100 * share:.0f} % of all epochs, about {duration(left)} left"
-        if text == self.said or share in (0, 1):
-            return ""
-        self.said = text
-        return text
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
 """What a training job is given and what it gives back: a shard's frozen spec, and its small result file."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,3 +39,12 @@ def shard_spec(plan: Plan, variant: str, seeds: Sequence[int], generation: int =
 def record_keys(result: Mapping[str, Any]) -> list[str]:
     """List the keys of the records that a shard's result speaks of."""
     return [run["key"] for run in result["runs"]]
+
+
+def shard_result(shard: Mapping[str, Any], keys: Sequence[str], records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the result of a shard says of its runs, given their keys and records."""
+    runs = [
+        {"seed": spec["seed"], "key": key, "status": record["status"]}
+        for spec, key, record in zip(shard["runs"], keys, records, strict=True)
+    ]
+    return {"variant": shard["variant"], "generation": shard.get("generation", 0), "runs": runs}

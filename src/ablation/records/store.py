@@ -1,7 +1,7 @@
 """The store: all records, each keyed by its spec, written whole or not at all, and never changed afterwards.
 
-A record is a folder ``<root>/<first two digits of key>/<key>`` with `record.json` (spec, status, curves, metrics, sizes,
-timings, environment and the digests of the other files), `correct.npy`, `weights.safetensors` and, where the study asked
+A record is a folder ``<root>/<first two digits of key>/<key>`` with `record.json` (spec, status, curves, metrics, timings,
+environment and the digests of the other files), `correct.npy`, `weights.safetensors` and, where the study asked
 for it, `diagnostics.json` (by column). Under ``.running`` lie the runs in training: their curves as they grow, and the
 state to go on from; under ``.damaged`` what was set aside.
 """

@@ -1,4 +1,4 @@
-"""The training command as a scheduler sees it: what a signal does, and what the next start makes of it."""
+"""A training job as a scheduler sees it: what a signal does, and what the next start makes of it."""
 
 import json
 import os
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from specs import make_spec, prepared_digits
 
-from ablation.cli.train import TRY_AGAIN, Stop
 from ablation.data import datasets
+from ablation.jobs.stopping import TRY_AGAIN, Stop
 from ablation.records.store import Store
 
 ROOT = Path(__file__).parents[2]

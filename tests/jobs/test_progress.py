@@ -1,4 +1,4 @@
-from ablation.cli.watch import Watch
+from ablation.jobs.progress import Watch
 from ablation.records.store import Store
 
 KEYS = ["ab" * 16, "cd" * 16]

@@ -1,0 +1,74 @@
+"""Lines that say how far a job, or the training of a whole study, has come."""
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from ablation.catalogue.metrics import METRICS
+from ablation.records.store import Store
+from ablation.support.formatting import duration
+
+if TYPE_CHECKING:
+    from ablation.training.run import Run
+
+LINE_EVERY = 5.0  # seconds between two lines of a job
+
+
+class Progress:
+    """Prints one line every few seconds of a job: epoch, loss, accuracy and time left."""
+
+    def __init__(self, variant: str, runs: int):
+        self.variant, self.runs, self.last = variant, runs, 0.0
+        self.position, self.seed = 0, 0
+
+    def say(self, text: str) -> None:
+        """Print a line at once."""
+        self.last = time.monotonic()
+        print(f"{self.variant}  seed {self.seed} ({self.position} of {self.runs})  {text}", file=sys.stderr, flush=True)
+
+    def epoch(self, run: "Run") -> None:
+        """Print the progress of the run, unless a line was printed just before."""
+        if time.monotonic() - self.last < LINE_EVERY:
+            return
+        row, epochs = run.curves[-1], run.recipe["epochs"]
+        seconds = sum(run.seconds.values()) / len(run.curves)
+        left = seconds * ((epochs - row["epoch"]) + epochs * (self.runs - self.position))
+        part = "train" if row["validation_accuracy"] is None else "validation"
+        accuracy = METRICS[f"{part}_accuracy"]
+        self.say(
+            f"epoch {row['epoch']}/{epochs}  loss {row['train_loss']:.3f}  "
+            f"{accuracy.label} {100 * row[f'{part}_accuracy']:.1f} %  {duration(left)} left"
+        )
+
+
+class Watch:
+    """Counts the runs of a study, those in training by their epochs.
+
+    Parameters
+    ----------
+    epochs : dict of str to int
+        By key of a run: how many epochs it will have.
+    store : Store
+    """
+
+    def __init__(self, epochs: dict[str, int], store: Store):
+        self.epochs, self.store = epochs, store
+        self.start: tuple[float, float] | None = None
+        self.last = ""
+
+    def line(self, now: float) -> str:
+        """Return the line to print at a time (seconds of a monotonic clock); empty if nothing is new."""
+        done = [key for key in self.epochs if self.store.folder(key).is_dir()]
+        training = {key: len(self.store.running_curves(key)) for key in set(self.epochs) - set(done)}
+        begun = {key: epochs for key, epochs in training.items() if epochs}
+        total = sum(self.epochs.values())
+        share = (sum(self.epochs[key] for key in done) + sum(begun.values())) / total
+        self.start = self.start or (now, share)
+        text = f"{len(done)} of {len(self.epochs)} runs done, {len(begun)} in training"
+        if share > self.start[1] and share < 1:
+            left = (now - self.start[0]) * (1 - share) / (share - self.start[1])
+            text += f"  {100 * share:.0f} % of all epochs, about {duration(left)} left"
+        if text == self.last or share in (0, 1):
+            return ""
+        self.last = text
+        return text

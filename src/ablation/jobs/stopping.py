@@ -1,0 +1,34 @@
+"""What a training job does when a scheduler asks it to stop."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+TRY_AGAIN = 75  # exit status: not done, and nothing is wrong (EX_TEMPFAIL of sysexits.h)
+
+
+class Stop:
+    """A scheduler's request to stop: the job's time is running out, or a user cancelled it.
+
+    It is obeyed at once, except within `postponed`: a training first saves its state at the end of the epoch.
+    """
+
+    def __init__(self):
+        self.asked, self.later = "", False
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = signal.Signals(number).name
+        if not self.later:
+            sys.exit(TRY_AGAIN)
+
+    @contextmanager
+    def postponed(self) -> Iterator[None]:
+        """Obey at the end of the block, unless the block does so itself."""
+        self.later = True
+        yield
+        self.later = False
+        if self.asked:
+            sys.exit(TRY_AGAIN)
