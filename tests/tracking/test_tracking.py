@@ -10,9 +10,9 @@ import pytest
 from mirrored import Synthetic, active_runs, assert_is_the_study, curves
 from mlflow.tracking import MlflowClient
 
-from ablation.cli import mirror as command
 from ablation.support.digests import digest
-from ablation.tracking.address import Address, Redacted, receipt_is_stale
+from ablation.tracking import attempts
+from ablation.tracking.address import RETRIES, Address, Redacted, receipt_is_stale
 from ablation.tracking.lease import OtherWriterError
 
 
@@ -181,7 +181,7 @@ def test_a_run_of_an_earlier_study_may_be_deleted(study, uri):
 
 
 def test_a_server_that_is_down_is_said(study, monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv(RETRIES, "0")
     address = Address.of(study.results, {"MLFLOW_TRACKING_URI": "http://me:secret@127.0.0.1:9"})
     with pytest.raises(Exception, match="refused") as error:
         study.mirror(address.uri).sync()
@@ -240,8 +240,8 @@ def test_a_receipt_of_another_place_is_stale(tmp_path):
 def patient(monkeypatch):
     """Count the seconds that are waited without waiting them."""
     waited = []
-    monkeypatch.setattr(command.time, "sleep", waited.append)
-    monkeypatch.setenv(command.RETRIES, "2")
+    monkeypatch.setattr(attempts.time, "sleep", waited.append)
+    monkeypatch.setenv(RETRIES, "2")
     return waited
 
 
@@ -259,30 +259,30 @@ def failing(*errors):
 
 def test_the_end_outlasts_a_server_that_is_started_again(patient, tmp_path, monkeypatch):
     address = Address.of(tmp_path, {})
-    assert command.persist(failing(OSError(), OSError(), OSError()), address) == "done"
-    assert patient == list(command.PAUSES)
+    assert attempts.persist(failing(OSError(), OSError(), OSError()), address) == "done"
+    assert patient == list(attempts.PAUSES)
     with pytest.raises(OSError, match="fourth"):
-        command.persist(failing(OSError(), OSError(), OSError(), OSError("fourth")), address)
-    monkeypatch.setenv(command.RETRIES, "0")
+        attempts.persist(failing(OSError(), OSError(), OSError(), OSError("fourth")), address)
+    monkeypatch.setenv(RETRIES, "0")
     patient.clear()
     with pytest.raises(OSError, match="first"):
-        command.persist(failing(OSError("first")), address)
+        attempts.persist(failing(OSError("first")), address)
     assert patient == []
 
 
 def test_the_end_waits_for_another_machine_only_while_it_may_be_dead(patient, tmp_path):
     address, silent, alive = Address.of(tmp_path, {}), OtherWriterError("x", False), OtherWriterError("x", True)
-    assert command.persist(failing(*[silent] * 12), address) == "done"
-    assert patient == [command.LOOK] * 12
+    assert attempts.persist(failing(*[silent] * 12), address) == "done"
+    assert patient == [attempts.LOOK] * 12
     with pytest.raises(OtherWriterError):
-        command.persist(failing(silent, alive), address)
+        attempts.persist(failing(silent, alive), address)
 
 
 def test_a_refusal_is_not_asked_again(patient, tmp_path):
     error = OSError("no")
     error.response = SimpleNamespace(status_code=401)
     with pytest.raises(OSError, match="no"):
-        command.persist(failing(error), Address.of(tmp_path, {}))
+        attempts.persist(failing(error), Address.of(tmp_path, {}))
     assert patient == []
 
 

@@ -4,30 +4,31 @@ import argparse
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 from ablation.jobs.shards import planned_runs
 from ablation.records.store import Store
 from ablation.study.studyfile import read_frozen, read_started
 from ablation.support.files import write_whole
-from ablation.tracking.address import Address, Redacted, refused
+from ablation.tracking.address import RETRIES, Address, Redacted
 
-EVERY = 2.0  # seconds between two looks at the store
-AGAIN = 30.0  # seconds to wait at most after failures while it trains
-PAUSES = (5.0, 15.0, 30.0)  # seconds to wait after failures at the end: a server that is started again is back by then
-LOOK = 10.0  # seconds between two looks whether another machine still mirrors this study
-RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+LOCK = ".mirror.lock"  # beside the store
 
 
 def open_mirror(arguments: argparse.Namespace, address: Address):
-    """Return the mirror of the study; nothing is sent to MLflow yet."""
+    """Return the mirror of the study, or None while its data or controls are not known; nothing is sent to MLflow yet."""
     from ablation.analysis.collection import read_sizes
     from ablation.tracking.lease import Lease
     from ablation.tracking.mirror import Mirror
 
     results = arguments.store.parent
-    plan = read_started(arguments.study, arguments.answers) if arguments.follow else read_frozen(arguments.study)
+    if arguments.follow:
+        known = arguments.manifest.is_file() and arguments.variants.is_file()
+        plan = read_started(arguments.study, arguments.answers) if known else None
+        if plan is None:
+            return None
+    else:
+        plan = read_frozen(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
     runs = planned_runs(plan, manifest["digest"])
     artifacts = str((results / "mlartifacts" / plan.name).resolve()) if address.default else None
@@ -35,12 +36,6 @@ def open_mirror(arguments: argparse.Namespace, address: Address):
     ledger = results / plan.name / "mlflow-ledger.json"
     sizes = read_sizes(arguments.variants)
     return Mirror(plan, runs, Store(arguments.store), manifest, sizes, address, artifacts, ledger, lease)
-
-
-def ready(arguments: argparse.Namespace) -> bool:
-    """Say whether the data of the study and the sizes of its controls are known by now."""
-    planned = arguments.manifest.is_file() and arguments.variants.is_file()
-    return planned and read_started(arguments.study, arguments.answers) is not None
 
 
 def missing_module() -> str | None:
@@ -52,57 +47,27 @@ def missing_module() -> str | None:
     return None
 
 
-def say(text: str) -> None:
-    """Print a line to the log at once."""
-    print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
-
-
 def follow(arguments: argparse.Namespace, address: Address) -> None:
-    """Mirror what grows until the parent process ends; a failure is logged and retried, and never disturbs the training."""
-    from ablation.tracking.lease import one_writer
+    """Mirror what grows until the parent process ends."""
+    from ablation.tracking import attempts
 
-    lock, parent = arguments.store.parent / ".mirror.lock", arguments.parent
-    mirror, said, pause = None, "", EVERY
-    while os.getppid() == parent:
-        if mirror or ready(arguments):
-            try:
-                mirror = mirror or open_mirror(arguments, address)
-                with one_writer(lock):
-                    mirror.sync()
-                said, pause = "", EVERY
-            except Exception as error:  # whatever is wrong with MLflow, the training goes on
-                text = address.explain(error)
-                if refused(error):
-                    say(f"{text} The end of the study tries again.")
-                    return
-                if text != said:
-                    say(f"{text} Trying again until it can.")
-                said, pause = text, min(2 * pause, AGAIN)
-        waited = 0.0
-        while waited < pause and os.getppid() == parent:
-            time.sleep(0.5)
-            waited += 0.5
-    if mirror:
-        try:
-            with one_writer(lock):
-                if not mirror.sync():
-                    mirror.pause()
-                mirror.release()
-        except Exception as error:
-            say(address.explain(error))
+    lock = arguments.store.parent / LOCK
+    attempts.follow(lambda: open_mirror(arguments, address), lock, address, arguments.parent)
 
 
 def finish(arguments: argparse.Namespace, address: Address) -> None:
     """Mirror everything and write the receipt."""
     import pandas as pd
 
+    from ablation.tracking.attempts import persist
+    from ablation.tracking.client import mlflow_version
     from ablation.tracking.lease import one_writer
-    from ablation.tracking.mirror import version
 
     mirror, table = open_mirror(arguments, address), pd.read_parquet(arguments.runs)
+    lock = arguments.store.parent / LOCK
 
     def send() -> str:
-        with one_writer(arguments.store.parent / ".mirror.lock"):
+        with one_writer(lock):
             if not mirror.sync():
                 raise RuntimeError("not every run has a whole record")
             study_run = mirror.conclude(table, arguments.artifacts, arguments.layers)
@@ -121,39 +86,12 @@ def finish(arguments: argparse.Namespace, address: Address) -> None:
         "experiment": mirror.plan.name,
         "run": study_run,
         "runs": len(mirror.runs),
-        "mlflow": version(),
+        "mlflow": mlflow_version,
         "generation": arguments.generation,
     }
     with write_whole(arguments.receipt) as file:
         file.write(json.dumps(receipt, indent=1).encode())
     print(f"MLflow at {address.public}: experiment {mirror.plan.name} is complete")
-
-
-def persist(send, address: Address):
-    """Retry what may fail for a while; each attempt continues where the last one ended.
-
-    Nothing is retried where MLflow's own variable forbids it or the server refuses access. Another machine's lease is
-    watched until it is renewed, which ends the attempts, or until it has expired and is taken over.
-    """
-    from ablation.tracking.lease import OtherWriterError
-
-    pauses = list(PAUSES if os.environ[RETRIES] != "0" else ())
-    waiting = False
-    while True:
-        try:
-            return send()
-        except OtherWriterError as error:
-            if error.alive:
-                raise
-            if not waiting:
-                say(f"{error} Looking for up to two minutes whether it still lives.")
-            waiting = True
-            time.sleep(LOOK)
-        except Exception as error:
-            if refused(error) or not pauses:
-                raise
-            say(f"{address.explain(error)} Trying again in {pauses[0]:.0f} s.")
-            time.sleep(pauses.pop(0))
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -6,10 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mlflow.entities import Run, ViewType
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from ablation.tracking.address import RETRIES
+from ablation.tracking.client import MLFLOW_PARENT_RUN_ID, MlflowClient, Run, ViewType, get_artifact_repository
 
 KEY = "ablation.key"
 PAGE = 1000  # runs a request
@@ -18,15 +16,14 @@ PAGE = 1000  # runs a request
 @contextlib.contextmanager
 def asked_once() -> Iterator[None]:
     """Keep MLflow's client from repeating a request whose answer was lost: what it made would be made twice."""
-    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-    before = os.environ.get(name)
-    os.environ[name] = "0"
+    before = os.environ.get(RETRIES)
+    os.environ[RETRIES] = "0"
     try:
         yield
     finally:
-        os.environ.pop(name)
+        os.environ.pop(RETRIES)
         if before is not None:
-            os.environ[name] = before
+            os.environ[RETRIES] = before
 
 
 class Experiment:

@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mlflow.tracking import MlflowClient
-
 from ablation.support.locks import CannotLockError, hold, tell
+from ablation.tracking.client import MlflowClient
 
 TAG = "ablation.writer"
 BEAT = 30.0  # seconds between two signs of life

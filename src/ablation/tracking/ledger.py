@@ -8,8 +8,7 @@ from ablation.support.files import write_whole
 from ablation.tracking.content import LAST_OF_ROW
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
-
+    from ablation.tracking.client import Run
     from ablation.tracking.experiment import Experiment
 
 

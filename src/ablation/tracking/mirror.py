@@ -15,17 +15,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pandas as pd
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
 from ablation.jobs.shards import PlannedRun
 from ablation.records.store import DamagedRecordError, Store
 from ablation.study.plan import Plan
 from ablation.support.digests import digest
 from ablation.tracking.address import Address
+from ablation.tracking.client import (
+    MLFLOW_RUN_NAME,
+    Dataset,
+    DatasetInput,
+    InputTag,
+    Metric,
+    MlflowClient,
+    Param,
+    RunTag,
+)
 from ablation.tracking.content import (
     CURVE_METRICS,
     curve_points,
@@ -302,8 +308,3 @@ class Mirror:
                 f"{len(lost)} of {len(self.wanted)} runs are not there to their end; somebody deletes them"
             )
         return self.ledger.runs[self.study_key]["id"]
-
-
-def version() -> str:
-    """Return MLflow's version."""
-    return mlflow.__version__
