@@ -105,9 +105,9 @@ class Synthetic:
     def train(self, jobs: int, epochs: int, pause: float) -> list[threading.Thread]:
         """Start jobs that train all runs between them, with curves that grow in time."""
 
-        def job(mine):
+        def job(runs):
             generator = np.random.default_rng(0)
-            for planned in mine:
+            for planned in runs:
                 rows = []
                 with self.store.lock(planned.key) as running:
                     for epoch in range(1, epochs + 1):

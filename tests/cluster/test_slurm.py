@@ -100,8 +100,8 @@ def same_as_in_one_go(workspace, study):
     whole = training.train(plan.spec("lenet", 0), parts, 10)
     exact = ("epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "lr")
     return all(
-        [mine[name] for name in exact] == [theirs[name] for name in exact]
-        for mine, theirs in zip(whole.curves, record["curves"], strict=True)
+        [row[name] for name in exact] == [recorded[name] for name in exact]
+        for row, recorded in zip(whole.curves, record["curves"], strict=True)
     )
 
 

@@ -150,9 +150,9 @@ def test_the_split_is_written_down_for_people(digits, tmp_path):
     rows = list(csv.DictReader(io.StringIO((tmp_path / "split.csv").read_text())))
     assert [int(row["position"]) for row in rows] == list(range(1797))
     for part, count in manifest["counts"].items():
-        mine = [row for row in rows if row["part"] == part]
-        assert len(mine) == count
-        assert [int(row["class"]) for row in mine] == arrays[f"{part}_labels"].tolist()
+        listed = [row for row in rows if row["part"] == part]
+        assert len(listed) == count
+        assert [int(row["class"]) for row in listed] == arrays[f"{part}_labels"].tolist()
 
 
 def test_the_split_names_files_where_images_have_them(digits):

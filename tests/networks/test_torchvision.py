@@ -51,9 +51,9 @@ def test_the_same_weights_give_the_same_outputs(case):
     theirs = make(num_classes=10).eval()
     ours = build(make_spec(name, **levels)["architecture"], (3, side, side), 10).eval()
     with torch.no_grad():
-        for mine, yours in zip(tensors(ours), tensors(theirs), strict=True):
-            if yours.dim() == 1:  # statistics that start at zero and one would hide a norm in the wrong place
-                yours.uniform_(0.5, 1.5)
-            mine.copy_(yours)
+        for parameter, published in zip(tensors(ours), tensors(theirs), strict=True):
+            if published.dim() == 1:  # statistics that start at zero and one would hide a norm in the wrong place
+                published.uniform_(0.5, 1.5)
+            parameter.copy_(published)
         images = torch.randn(1, 3, side, side)
         torch.testing.assert_close(ours(images), theirs(images), rtol=1e-4, atol=1e-4)

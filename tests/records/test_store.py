@@ -134,16 +134,16 @@ def test_where_nothing_can_be_locked_two_jobs_train_a_run_twice_and_keep_one_rec
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     store = Store(tmp_path)
-    with store.lock(KEY) as mine:
+    with store.lock(KEY) as running:
         with store.lock(KEY) as other:
             other.write_curves([{"epoch": 1}])
             store.write(KEY, {"status": "completed"}, FILES)
-        assert not mine.folder.exists(), "the other one cleared the place"
-        mine.write_curves([{"epoch": 1}])
-        mine.write_state(lambda file: file.write(b"state"))
+        assert not running.folder.exists(), "the other one cleared the place"
+        running.write_curves([{"epoch": 1}])
+        running.write_state(lambda file: file.write(b"state"))
         store.write(KEY, {"status": "too late"}, FILES)
     assert store.read(KEY)["status"] == "completed"
-    assert not mine.folder.exists()
+    assert not running.folder.exists()
     said = capfd.readouterr().err
     assert said.count(f"{KEY} cannot be locked (No locks available)") == 2
 

@@ -1,8 +1,9 @@
 """
-What happens when a start begins and ends, beside the jobs: the lock, those who follow the training, the closing words.
+What happens when a start begins and ends, apart from the jobs: the lock, the watch and the mirror that follow the
+training, the closing words.
 
 NEEDS: common.smk
-GIVES: results/<study>/start/{outline,study}.json, which whoever works for this start reads
+GIVES: results/<study>/start/{outline,study}.json, which all processes of this start read
 """
 
 import contextlib

@@ -1,1 +1,1 @@
-"""What the records say: tables of runs, contrasts and claims."""
+"""Records gathered into tables of runs, and the contrasts and claims estimated from them."""

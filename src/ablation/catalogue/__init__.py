@@ -1,1 +1,1 @@
-"""What a study may name. Imports no torch."""
+"""All that a study may name: architectures, factors with levels, metrics, recipes, data sets. Imports no torch."""

@@ -1,4 +1,4 @@
-"""The catalogue of architectures: one entry each, read without importing torch.
+"""The catalogue of architectures: one entry per architecture, read without importing torch.
 
 A study is validated before anything heavy is imported, so what an architecture *has* (its factors with their reference
 levels) is stated in the modules of `ablation.catalogue.families`, and how it is *built* in the module that its entry

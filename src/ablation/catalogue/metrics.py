@@ -1,4 +1,4 @@
-"""The metrics: one number per run each."""
+"""The metrics: each is one number per run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""From data sets to arrays."""
+"""Data sets read, split and prepared as arrays."""

@@ -1,1 +1,1 @@
-"""What a machine does for a study: shards of runs, devices, the cluster."""
+"""The work on one machine: shards trained, devices, the cluster, controls searched for, checks of architectures."""

@@ -1,4 +1,4 @@
-"""What the networks of a subject start from and do, and what breaks them in words."""
+"""The behaviour of a subject's networks (starting values, logits, gradients), and what breaks them in words."""
 
 import inspect
 import io
@@ -41,7 +41,7 @@ def doing(what: str) -> Iterator[None]:
 
 @contextmanager
 def at(where: str) -> Iterator[None]:
-    """Say of what breaks where it did."""
+    """Add to what breaks in the block where it did: at which level or input."""
     try:
         yield
     except Broken as broken:
@@ -222,8 +222,8 @@ def made_for(factor: str, subject: Subject, levels: Mapping[str, Any]) -> set[st
     builder, noting = subject.builder(), replace(layers, **{factor: note})
     with doing("building"):
         network = builder((1, subject.side, subject.side), CLASSES, noting, **spec["arguments"])
-    own = {id(parameter) for module in made if isinstance(module, nn.Module) for parameter in module.parameters()}
-    return {key for key, parameter in network.named_parameters() if id(parameter) in own}
+    found = {id(parameter) for module in made if isinstance(module, nn.Module) for parameter in module.parameters()}
+    return {key for key, parameter in network.named_parameters() if id(parameter) in found}
 
 
 def normalised_by(network: nn.Module, images: torch.Tensor) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The controls of equal size of a study: their values found, and kept for the studies that come."""
+"""The controls of equal size of a study: their values searched for, and kept for later studies."""
 
 import json
 from collections.abc import Mapping

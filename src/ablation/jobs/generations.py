@@ -1,4 +1,4 @@
-"""How often what a result or a receipt speaks of was lost: a number in the file itself.
+"""Generations: a number in a result or receipt that counts how often something it names was lost.
 
 As a parameter of the rule that writes the file, it makes Snakemake see a loss of what it does not know of itself, such as
 a record of the store: the number that the file is to have differs from the one it was made with. Nothing has to be

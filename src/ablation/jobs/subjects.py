@@ -21,7 +21,7 @@ REVEALING = {
 
 @dataclass(frozen=True)
 class Subject:
-    """An architecture to check, with what the checks have to know of it.
+    """An architecture to check, in a small form, with the exceptions that its source makes from the rules.
 
     Attributes
     ----------
@@ -69,8 +69,8 @@ class Subject:
 
     def spec(self, levels: Mapping[str, Any]) -> dict[str, Any]:
         """Return the part ``architecture`` of a run's spec."""
-        own = replace(self.catalogue, architectures={self.name: self.entry})
-        return architecture_spec(own, self.name, levels)
+        catalogue = replace(self.catalogue, architectures={self.name: self.entry})
+        return architecture_spec(catalogue, self.name, levels)
 
     def levels_of(self, factor: str) -> list[str]:
         """List the levels that it can have of a layer factor."""

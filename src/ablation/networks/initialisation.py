@@ -121,11 +121,11 @@ def initialise(network: nn.Module, seed: int, level: Callable) -> None:
     Raises
     ------
     TypeError
-        If a layer has parameters and nobody said how they start.
+        If a layer has parameters and no initialisation is known for its kind.
     """
     for name, layer in network.named_modules():
-        own = [parameter for parameter, _ in layer.named_parameters(recurse=False)]
-        if not own:
+        names = [name for name, _ in layer.named_parameters(recurse=False)]
+        if not names:
             continue
         if isinstance(layer, Affine):
             level(
@@ -136,4 +136,4 @@ def initialise(network: nn.Module, seed: int, level: Callable) -> None:
         elif isinstance(layer, nn.modules.batchnorm._BatchNorm | nn.GroupNorm):
             layer.reset_parameters()
         else:
-            raise TypeError(f"layer {name!r} ({type(layer).__name__}) has parameters {own} and no initialisation")
+            raise TypeError(f"layer {name!r} ({type(layer).__name__}) has parameters {names} and no initialisation")

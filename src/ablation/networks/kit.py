@@ -91,7 +91,7 @@ class Layers:
 
     @property
     def bias_beside_activation(self) -> bool:
-        """The same where the activation may stand between the layer and the norm: then the bias counts."""
+        """Whether it carries one where the activation may stand between layer and norm, and the bias therefore counts."""
         return self.bias or self.norm_placement is after
 
     def without_norm(self) -> "Layers":

@@ -90,12 +90,12 @@ def difference_text(
     if set(counts) <= {"same"}:
         return f"Every layer is as in {name}: what differs is how it is initialised or trained."
     parts = [f"{counts[status]} {status}" for status in ("added", "removed", "changed", "same") if counts[status]]
-    own, reference = totals(table), totals(baseline)
+    sizes, reference = totals(table), totals(baseline)
     ratios = [
-        f"{key.replace('_', '-')} {reference[key]:,} → {own[key]:,}"
-        + (f" (× {own[key] / reference[key]:.4g})" if reference[key] else "")
-        for key in own
-        if own[key] != reference[key]
+        f"{key.replace('_', '-')} {reference[key]:,} → {sizes[key]:,}"
+        + (f" (× {sizes[key] / reference[key]:.4g})" if reference[key] else "")
+        for key in sizes
+        if sizes[key] != reference[key]
     ]
     return f"Against {name}: {', '.join(parts)}; {'; '.join(ratios) or 'the totals stay'}."
 

@@ -27,7 +27,7 @@ class Geometry(NamedTuple):
 
 
 class Fitted(nn.Module):
-    """Lay windows of another size so that the output keeps the side that `geometry` gives it.
+    """Pool with windows of another size so that the output keeps the side that `geometry` gives it.
 
     Where the windows need more pixels than there are, the edge is padded (the first side one more); where they need
     fewer, the last pixels are left out.

@@ -1,4 +1,4 @@
-"""What layers that are made of others ask of the kit (`ablation.networks.kit.Layers`), which knows them by name alone."""
+"""The part of the kit (`ablation.networks.kit.Layers`) that composite layers use, as a protocol: the kit imports them."""
 
 from collections.abc import Callable
 from typing import Any, Protocol

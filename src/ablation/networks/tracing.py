@@ -209,12 +209,12 @@ def count_multiply_adds(layer: nn.Module, output: torch.Tensor) -> int:
 
 def _own_parameters(network: nn.Module) -> dict[str, int]:
     """Count the parameters of each module itself; shared ones count in the first module that has them."""
-    own, seen = {}, set()
+    counts, seen = {}, set()
     for name, module in network.named_modules():
         sizes = {id(p): p.numel() for p in module.parameters(recurse=False) if id(p) not in seen}
         seen |= set(sizes)
-        own[name] = sum(sizes.values())
-    return own
+        counts[name] = sum(sizes.values())
+    return counts
 
 
 @torch.no_grad()
@@ -222,7 +222,7 @@ def _trace(
     network: nn.Module, input_shape: tuple[int, int, int], training: bool
 ) -> tuple[list[tuple[str, LayerRow]], set[str]]:
     """List the layers of one pass with their modules' names, in the order in which they end, and all modules that ran."""
-    own = _own_parameters(network)
+    parameters = _own_parameters(network)
     # Two images: batch norm in training refuses one.
     image = torch.empty(2, *input_shape, device="meta")
     fields = ReceptiveFields(image)
@@ -234,7 +234,7 @@ def _trace(
         ran.add(name)
         outputs = _tensors([output])
         version = (id(outputs[0]), outputs[0]._version)
-        if version in known and not own[name]:
+        if version in known and not parameters[name]:
             return
         known.add(version)
         calls[name] += 1
@@ -243,7 +243,7 @@ def _trace(
             (name or "output") + (f" ({calls[name]})" if repeated else ""),
             kind_of(module),
             tuple(outputs[0].shape[1:]),
-            0 if repeated else own[name],
+            0 if repeated else parameters[name],
             count_multiply_adds(module, outputs[0]),
             tuple(span.size for span in fields[outputs[0]]),
         )

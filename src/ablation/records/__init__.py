@@ -1,1 +1,1 @@
-"""The store of records, and the machine that made them."""
+"""The records of runs: keys, the store, and the machine that made them."""

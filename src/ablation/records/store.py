@@ -1,4 +1,4 @@
-"""The store: all records, each keyed by its spec, written whole or not at all, and never changed afterwards.
+"""The store: all records, each under the key of its run, written whole or not at all, and never changed afterwards.
 
 A record is a folder ``<root>/<first two digits of key>/<key>`` with `record.json` (spec, status, curves, metrics, timings,
 environment and the digests of the other files), `correct.npy`, `weights.safetensors` and, where the study asked
@@ -43,7 +43,7 @@ class Running:
         return self.folder / STATE
 
     def write_curves(self, rows: list[Mapping[str, Any]]) -> None:
-        """Show the curves so far to whoever looks."""
+        """Write the curves so far, for the watch and the mirror to read."""
         with self._write(CURVES) as file:
             file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
 
@@ -83,7 +83,7 @@ class Store:
         return is_listed(self.folder(key)) and not self._damage(key)
 
     def has(self, key: str) -> bool:
-        """Say whether a record is whole, and set a damaged one aside: whoever asks is about to write it anew."""
+        """Say whether a record is whole, and set a damaged one aside: the caller is about to write it anew."""
         if self.is_whole(key):
             return True
         if self.folder(key).is_dir() and (damage := self._damage(key)):
@@ -174,7 +174,7 @@ class Store:
         shutil.rmtree(aside, ignore_errors=True)
 
     def set_aside(self, key: str, why: str) -> Path:
-        """Move a damaged record out of the way, keep it for whoever wants to look, and return where it lies."""
+        """Move a damaged record out of the way, keep it for inspection, and return where it lies."""
         target = self.root / ".damaged" / f"{key}-{time.time_ns()}"
         target.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):

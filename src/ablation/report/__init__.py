@@ -1,1 +1,1 @@
-"""What people look at: tables, figures and the page."""
+"""Results for people: tables, figures and the page."""

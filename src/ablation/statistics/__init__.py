@@ -1,1 +1,1 @@
-"""Arrays in, numbers out."""
+"""Estimates from arrays of numbers. Knows no files and no networks."""

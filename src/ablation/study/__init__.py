@@ -1,1 +1,1 @@
-"""The question as data: schema, study file, variants, plan. Imports no torch."""
+"""A study as data: schema, study file, variants, plan. Imports no torch."""

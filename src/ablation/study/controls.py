@@ -95,8 +95,8 @@ class Controls:
         question = Question(variant.architecture_spec(), scaled.architecture_spec(), quantity, by)
         self.questions[question.key] = question
         value = self.answers.get(question.key, {MARK: question.key})
-        own = variant.architecture == architecture and variant.changed
-        other = variant.id.removeprefix(f"{architecture}-") if own else variant.id
+        same = variant.architecture == architecture and variant.changed
+        other = variant.id.removeprefix(f"{architecture}-") if same else variant.id
         control = self.resolver.variant(architecture, {**changes, by: value}, {by: f"{quantity}_of_{other}"})
         if question.key in self.answers:
             self.resolver.check_sense(key, architecture, control.levels, {})

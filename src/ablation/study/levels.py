@@ -30,7 +30,7 @@ def recipe_entry(name: str) -> TypeAdapter:
 
 
 def read_level(catalogue: Catalogue, key: tuple, architecture: str, builder: str, factor: str, level: Any) -> Any:
-    """Return a level in its own type.
+    """Return a level converted to its type.
 
     Parameters
     ----------

@@ -111,8 +111,8 @@ class Plan:
         data = self.study.data
         stated = json.dumps(data.model_dump(), sort_keys=True)
         # Two authors may give their data sets the same name.
-        own = [] if self.source == OURS.sources.get(data.name) else [self.source.reader]
-        return f"{data.name}-{digest([stated, *own] if own else stated)[:12]}"
+        reader = [] if self.source == OURS.sources.get(data.name) else [self.source.reader]
+        return f"{data.name}-{digest([stated, *reader] if reader else stated)[:12]}"
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
@@ -148,9 +148,9 @@ class Plan:
         """The numeric arguments with three or more levels: architecture, factor and variants, in the order of levels."""
         found = []
         for architecture in self.study.architectures:
-            own = [variant for variant in self.variants.values() if variant.architecture == architecture]
+            variants = [variant for variant in self.variants.values() if variant.architecture == architecture]
             for factor in self.catalogue.architectures[self._resolver.builder(architecture)].arguments:
-                along = [variant for variant in own if set(variant.changed) <= {factor} and not variant.control]
+                along = [variant for variant in variants if set(variant.changed) <= {factor} and not variant.control]
                 if len(along) > 2 and all(type(variant.levels.get(factor)) in (int, float) for variant in along):
                     along.sort(key=lambda variant: variant.levels[factor])
                     found.append((architecture, factor, [variant.id for variant in along]))
@@ -182,7 +182,7 @@ class Plan:
                 self._resolver.refuse(("diagnostics", position), f"found {epoch}, expected an epoch from 0 to {last}")
 
     def _check_warm_starts(self) -> None:
-        """Note warm starts from what is no other variant of the study, or from one that waits for this one."""
+        """Note warm starts from what is not another variant of the study, and circles of warm starts."""
         for variant in self.variants.values():
             seen, current = [], variant
             while (source := current.levels["warm_start"]) != "none":

@@ -65,7 +65,7 @@ class Resolver:
     baselines : dict of str to dict
         The reference level of every factor, by architecture.
     problems : list of Problem
-        What was found wrong; whoever reads on in spite of it gets more of them together.
+        What was found wrong so far: reading goes on, so that all of it is reported at once.
     """
 
     def __init__(self, study: Study, catalogue: Catalogue = OURS):
@@ -114,11 +114,11 @@ class Resolver:
         return self.study.architectures[architecture].builder or architecture
 
     def level(self, key: tuple, architecture: str, factor: str, level: Any) -> Any:
-        """Return a level of an architecture in its own type, or raise the Problem with it."""
+        """Return a level of an architecture, converted to its type, or raise the Problem with it."""
         return read_level(self.catalogue, key, architecture, self.builder(architecture), factor, level)
 
     def levels(self, key: tuple, architecture: str, stated: Mapping[str, Any]) -> dict[str, Any]:
-        """Return levels in their own types; those that are none are noted and left out."""
+        """Return levels converted to their types; those that do not exist are noted and left out."""
         levels = {}
         for factor, level in stated.items():
             try:
@@ -141,19 +141,19 @@ class Resolver:
         return Variant(id, architecture, builder, levels, changed, dict(named), self.catalogue)
 
     def check_sense(self, key: tuple, architecture: str, levels: dict[str, Any], changed: dict[str, Any]) -> None:
-        """Refuse a combination of levels that means nothing, with the reason."""
+        """Note a problem if a combination of levels makes no sense, with the reason."""
         entry = self.catalogue.architectures[self.builder(architecture)]
-        own = {factor: levels[factor] for factor in entry.references}
-        reason = entry.refuse(own)
+        network_levels = {factor: levels[factor] for factor in entry.references}
+        reason = entry.refuse(network_levels)
         if reason:
             self.refuse(key, f"found { ({f: levels[f] for f in entry.arguments}) }: {reason}")
-        least = entry.stem_side if own.get("stem") == "published" else entry.smallest_side
+        least = entry.stem_side if network_levels.get("stem") == "published" else entry.smallest_side
         if self._side and self._side < least:
             stem = " with its published stem" if least > entry.smallest_side else ""
             self.refuse(
                 key, f"found inputs of {self._side} pixels, expected {least} or more for {architecture!r}{stem}"
             )
-        for factor, why in entry.ineffective(own, self._side).items():
+        for factor, why in entry.ineffective(network_levels, self._side).items():
             if factor in changed:
                 self.refuse(key, f"{factor}: {changed[factor]!r} would change nothing: {why}")
         try:

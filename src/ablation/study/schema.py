@@ -196,7 +196,7 @@ class Block(Strict):
         [], description="Combinations to leave out: each mapping names levels; a variant with all of them is dropped."
     )
     variants: list[dict[str, Any]] = Field(
-        [], description="Instead of factors: a mapping a variant, naming the levels that differ from the baseline."
+        [], description="Instead of factors: one mapping per variant, naming the levels that differ from the baseline."
     )
 
     match: Literal["parameters", "multiply_adds"] | None = Field(

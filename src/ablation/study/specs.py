@@ -1,7 +1,7 @@
 """The spec of a run: all that determines it, in plain data, with every choice resolved to the code that makes it.
 
-Whoever trains a spec, or builds its network, reads no catalogue: beside the names that a study uses stand references to
-the code (``module:name``, see `ablation.support.references`). A run's key (`ablation.records.keys`) forgets the names and
+Training a spec, or building its network, needs no catalogue: beside the names that a study uses stand references to the
+code (``module:name``, see `ablation.support.references`). A run's key (`ablation.records.keys`) forgets the names and
 counts the definitions that the references name.
 """
 

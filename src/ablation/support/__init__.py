@@ -1,1 +1,1 @@
-"""What every room uses: files, locks, digests, random streams, formatting."""
+"""What every room uses: files, locks, digests, seeds of random streams, references to code, formatting."""

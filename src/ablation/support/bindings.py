@@ -1,4 +1,4 @@
-"""What names Python code binds, scope by scope: what `ablation.definitions` resolves references with."""
+"""What names Python code binds, scope by scope: what `ablation.support.definitions` resolves references with."""
 
 import ast
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,7 @@
 """Locks on files that the kernel holds for a process: they go with it, however it ends.
 
 A lock file says who holds it. Where nothing can be locked (a file system without locks, a folder that cannot be written),
-that is an error of its own and never a wait; whoever asked decides whether to go on without. Two things no process can
+that is an error of its own and never a wait; the caller decides whether to go on without. Two things no process can
 see: a file system that grants a lock to each machine separately, and a machine that died with a lock which the file server
 has not given up yet. What must not happen twice therefore needs more than a lock.
 """
@@ -82,7 +82,7 @@ def hold(*paths: Path, what: str, wait: bool = True, say: Callable[[str], None] 
     LockHeldError
         If others hold them all and `wait` is false.
     CannotLockError
-        If one of them cannot be locked whoever holds it.
+        If one of them cannot be locked at all, held or not.
     """
     with ExitStack() as files:
         descriptors = [_open(path, files) for path in paths]
@@ -126,7 +126,7 @@ def _open(path: Path, files: ExitStack) -> int:
         raise CannotLockError(path, refused)
     files.callback(os.close, descriptor)
     with suppress(OSError):
-        os.fchmod(descriptor, 0o666)  # whoever comes next may be another user, whatever this one's umask
+        os.fchmod(descriptor, 0o666)  # the next process may be another user's, whatever this one's umask
     return descriptor
 
 

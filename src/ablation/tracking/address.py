@@ -54,10 +54,10 @@ class Address:
         user, password = (unquote(parts[name] or "") for name in ("user", "password")) if parts else ("", "")
         public = f"{parts['scheme']}{parts['rest'].partition('?')[0]}" if parts else uri
         known = {name: environment[name] for name in (USERNAME, PASSWORD, TOKEN) if environment.get(name)}
-        own = {name: value for name, value in ((USERNAME, user), (PASSWORD, password)) if user and value}
+        stated = {name: value for name, value in ((USERNAME, user), (PASSWORD, password)) if user and value}
         if parts and parts["scheme"] in ("http://", "https://"):
             # MLflow prints the address of a server, and so does every error on the way there.
-            uri, known = f"{parts['scheme']}{parts['rest']}", known | own
+            uri, known = f"{parts['scheme']}{parts['rest']}", known | stated
         hidden = [environment.get(PASSWORD), environment.get(TOKEN), password, parts["password"] if parts else None]
         if PASSWORD in known:
             pair = f"{known.get(USERNAME, '')}:{known[PASSWORD]}"
@@ -121,7 +121,7 @@ class Redacted:
 
 
 def receipt_is_stale(receipt: Mapping[str, Any], results: Path, environment: Mapping[str, str] = os.environ) -> bool:
-    """Say whether a study's receipt is of another place than the one that is to be written now.
+    """Say whether a study's receipt names another place than the one that would be written now.
 
     Without `MLFLOW_TRACKING_URI`, the receipt of a server is left alone, and one of a file that is gone is stale.
     """

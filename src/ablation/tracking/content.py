@@ -64,7 +64,7 @@ def curve_points(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, float, in
 def record_values(plan: Plan, record: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, float]:
     """Return the final metrics of a run, with the sizes of its network.
 
-    The curves own their names: a last point of another kind would bend them.
+    The names of curves are taken: a last point of another kind would bend them.
     """
     speed = {"images_per_second": record["timings"]["images_per_second"]}
     values = {**final_metrics(plan, record), **sizes, **speed}

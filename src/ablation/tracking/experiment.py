@@ -1,4 +1,4 @@
-"""One experiment of MLflow: found, made or brought back, with one run a key."""
+"""One experiment of MLflow: found, made or brought back, with one run per key."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from ablation.tracking.address import RETRIES
 from ablation.tracking.client import MLFLOW_PARENT_RUN_ID, MlflowClient, Run, ViewType, get_artifact_repository
 
 KEY = "ablation.key"
-PAGE = 1000  # runs a request
+PAGE = 1000  # runs per request
 
 
 @contextlib.contextmanager
@@ -52,7 +52,7 @@ class Experiment:
                 client.restore_experiment(self.id)
 
     def runs(self) -> dict[str, list[Run]]:
-        """List all runs by key, deleted ones too: a request a thousand runs."""
+        """List all runs by key, deleted ones too, in requests of `PAGE` runs."""
         found, token = defaultdict(list), None
         while True:
             page = self.client.search_runs([self.id], "", ViewType.ALL, PAGE, page_token=token)
@@ -74,7 +74,7 @@ class Experiment:
     def upload(self, place: str, path: Path, folder: str | None = None) -> None:
         """Send a file, or all that is in a folder, to the place of a run's artifacts.
 
-        The client would ask where that is, once a run.
+        MLflow's own method would first ask the server for that place, for every run.
         """
         repository = get_artifact_repository(place, self.client.tracking_uri)
         if path.is_dir():

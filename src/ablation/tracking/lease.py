@@ -1,4 +1,4 @@
-"""One writer at a time: a lock of the kernel within a machine, and between machines a sign on the experiment."""
+"""One writer at a time: a lock of the kernel within a machine, and between machines a tag of the experiment."""
 
 import contextlib
 import functools
@@ -12,14 +12,14 @@ from ablation.support.locks import CannotLockError, hold, tell
 from ablation.tracking.client import MlflowClient
 
 TAG = "ablation.writer"
-BEAT = 30.0  # seconds between two signs of life
-SILENCE = 120.0  # seconds without one, after which a writer is taken for dead
-SETTLE = 1.0  # seconds after which two who took the sign at once see who has it
+BEAT = 30.0  # seconds between two renewals
+SILENCE = 120.0  # seconds without a renewal, after which a writer is taken for dead
+SETTLE = 1.0  # seconds after which two machines that wrote the tag at once see whose it is
 
 
 @contextlib.contextmanager
 def one_writer(lock: Path) -> Iterator[None]:
-    """Wait until no other process of this machine mirrors; where nothing can be locked, that is said and not waited for."""
+    """Wait until no other process of this machine mirrors; where nothing can be locked, this is reported instead."""
     with contextlib.ExitStack() as locked:
         try:
             locked.enter_context(hold(lock, what="the mirror to MLflow"))
@@ -37,7 +37,7 @@ class OtherWriterError(Exception):
     Attributes
     ----------
     alive : bool
-        Whether it gave a sign of life while we looked.
+        Whether it renewed its lease while this one watched.
     """
 
     def __init__(self, message: str, alive: bool):
@@ -70,7 +70,7 @@ class Lease:
         self.seen: tuple[str | None, float, bool] = (None, 0.0, False)  # another's tag, since when, whether it changed
 
     def renew(self, client: MlflowClient, experiment: str) -> None:
-        """Take the right, or keep it: a look and a tag every `BEAT` seconds, else nothing; raises OtherWriterError."""
+        """Take or renew the lease: reads and writes the tag every `BEAT` seconds; raises OtherWriterError."""
         now = self.clock()
         if self.renewed is not None and now - self.renewed < BEAT:
             return
@@ -84,7 +84,7 @@ class Lease:
         self.renewed = now
 
     def release(self, client: MlflowClient, experiment: str) -> None:
-        """Give the right back, so that another machine need not wait."""
+        """Give the lease back, so that another machine need not wait."""
         if self.renewed is None:
             return
         self.renewed = None
@@ -96,7 +96,7 @@ class Lease:
         client.set_experiment_tag(experiment, TAG, json.dumps({**self.me, "time": time.time()}))
 
     def _look(self, client: MlflowClient, experiment: str, now: float) -> bool:
-        """Say whether the tag is ours already; raises OtherWriterError if it is that of another who may be alive."""
+        """Say whether the tag is ours already; raises OtherWriterError if it is another machine's that may be alive."""
         known = client.get_experiment(experiment)
         if known.experiment_id != experiment:  # MLflow's client takes what was cut off for an answer that says nothing
             raise ConnectionError("the server's answer was cut off")

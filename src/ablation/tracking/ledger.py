@@ -56,7 +56,7 @@ class Ledger:
         return self.runs[key]
 
     def compare(self, experiment: "Experiment", wanted: set[str]) -> dict[str, dict[str, float]]:
-        """Bring ledger and experiment together: each wanted run once, none that is gone.
+        """Make ledger and experiment agree: each wanted run once, none that is gone.
 
         Parameters
         ----------
@@ -76,7 +76,7 @@ class Ledger:
             known = self.runs.get(key)
             if key in wanted:
                 run = experiment.keep_one(runs, known and known["id"])
-            else:  # of an earlier form of the study; whoever deleted it meant it
+            else:  # of an earlier form of the study; if it was deleted, that was meant
                 run = next((run for run in runs if run.info.lifecycle_stage == "active"), None)
             if run is None:
                 self.runs.pop(key, None)
@@ -93,7 +93,7 @@ class Ledger:
 
     @staticmethod
     def _entry(run: "Run", experiment: "Experiment") -> dict[str, Any]:
-        """Say of a run that was not noted how much of it is there."""
+        """Return the entry of a run that was not noted: how much of it is there."""
         status, ended = run.data.tags.get("status", "completed"), run.info.status == "FINISHED"
         growing = not ended and LAST_OF_ROW in run.data.metrics
         return {

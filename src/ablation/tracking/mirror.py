@@ -1,9 +1,9 @@
 """The mirror: copies records and growing curves to MLflow. Nothing reads them back to compute something.
 
 There is one writer at a time (`lease`), and a ledger of what was sent. A repeated point is sent with the same step, time
-and value, which MLflow stores once. A process, and whoever met an error, begins by comparing the ledger with the
-experiment: a run that was made and not noted is found, one that is there twice is so no longer, one that is gone is made
-anew. So mirroring again changes nothing, and whatever interrupted it, the next pass catches up.
+and value, which MLflow stores once. A process begins by comparing the ledger with the experiment,
+and does so again after an error: a run that was made and not noted is found, of a run that is there twice one is deleted,
+one that is gone is made anew. So mirroring again changes nothing, and whatever interrupted it, the next pass catches up.
 """
 
 import contextlib
@@ -48,11 +48,11 @@ from ablation.tracking.experiment import Experiment
 from ablation.tracking.lease import Lease
 from ablation.tracking.ledger import Ledger
 
-ROWS = 1000 // len(CURVE_METRICS)  # rows a request, which is stored whole or not at all; MLflow takes 1000 metrics
+ROWS = 1000 // len(CURVE_METRICS)  # rows per request, which is stored whole or not at all; MLflow takes 1000 metrics
 
 
 class Mirror:
-    """Keeps one experiment of MLflow like one study.
+    """Keeps one experiment of MLflow equal to one study.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class Mirror:
         self.ledger = Ledger(ledger, address.public)
         self.study_key = f"study:{plan.name}"
         self.variant_keys = {name: f"variant:{name}:{digest(v.levels)}" for name, v in plan.variants.items()}
-        # Two variants may come out the same, such as a control of the baseline's own size: a record, and a run for each.
+        # Two variants may come out the same, such as a control of the baseline's size: one record, but a run for each.
         first = {planned.key: planned.variant for planned in reversed(runs)}
         self.marks = {
             (planned.variant, planned.seed): planned.key
@@ -176,7 +176,7 @@ class Mirror:
         return self._run(self._mark(planned), name, parent["id"], tags, params, start)
 
     def _mark(self, planned: PlannedRun) -> str:
-        """Return what a run is found again by."""
+        """Return the key under which a run is found again."""
         return self.marks[planned.variant, planned.seed]
 
     def _send_curves(self, entry: dict, rows: list[dict[str, Any]]) -> None:
@@ -255,7 +255,7 @@ class Mirror:
         artifacts : list of Path
             Tables, figures and report: artifacts of the study's run.
         layers : Path
-            Folder with a page ``<variant>.md`` each, which becomes the artifact ``layers.md`` of the variant's run.
+            Folder with one page ``<variant>.md`` per variant, which becomes the artifact ``layers.md`` of the variant's run.
         """
         with self._pass():
             for variant in self.plan.variants:
@@ -301,7 +301,7 @@ class Mirror:
             entry["done"] = "completed"
 
     def _whole(self) -> str:
-        """Return the id of the study's run after a look whether all that is wanted is there to its end."""
+        """Return the id of the study's run, having checked that every wanted run is there to its end."""
         lost = [key for key in self.wanted if not self.ledger.runs.get(key, {}).get("done")]
         if lost:
             raise RuntimeError(

@@ -34,7 +34,7 @@ def parse_blocks(blocks: str) -> tuple[int, ...]:
 
 ARGUMENTS = {
     "width": Argument(64, "Channels of the first convolution (published: 64); all others scale along."),
-    "blocks": Argument("2-5-2", "Blocks a stage, from the first row of each (published: 2-5-2)."),
+    "blocks": Argument("2-5-2", "Blocks of each stage, from the first row of each (published: 2-5-2)."),
     "without": Argument(
         "none",
         "A branch that all blocks lack: `1x1`, `3x3`, `5x5` or `pool`; `none` lacks none.",

@@ -41,7 +41,7 @@ class Branches:
         return scaled(self.width, self.published, published)
 
     def conv_norm_activation(self, cin: int, cout: int, *geometry: Any, **options: Any) -> nn.Module:
-        """Make a convolution with norm and activation; `geometry` and `options` are of `Layers.conv_norm_activation`."""
+        """Make a convolution with norm and activation; all but the scaled width is as in `Layers.conv_norm_activation`."""
         return self.layers.conv_norm_activation(cin, self.channels(cout), *geometry, **options)
 
     def chain(self, cin: int, *rows: Row) -> nn.Module:
