@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from specs import DIGITS
 
-from ablation.catalogue.sources import DataError, input_shape
+from ablation.catalogue.sources import SOURCES, DataError, input_shape
 from ablation.data import datasets
 from ablation.data.images import Images, resize
 from ablation.data.splits import split_table, take_by_class
@@ -190,7 +190,13 @@ def prepare(tmp_path):
 
     def prepare(made_with="code"):
         folder, receipt = tmp_path / "data/digits", tmp_path / "receipt.json"
-        options = {"--spec": json.dumps(DIGITS), "--made-with": made_with, "--folder": folder, "--receipt": receipt}
+        options = {
+            "--spec": json.dumps(DIGITS),
+            "--source": SOURCES["digits"].text(),
+            "--made-with": made_with,
+            "--folder": folder,
+            "--receipt": receipt,
+        }
         command = [
             sys.executable,
             "-m",

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--spec", required=True, help="the part `data` of a study, as JSON")
     parser.add_argument("--source", required=True, help="where the data come from, as `Source.text` writes it")
     parser.add_argument(
-        "--made-with", default="", help="what else determines the data: a digest of code and own images"
+        "--made-with", default="", help="what else determines the data: a digest of code and of the user's images"
     )
     parser.add_argument("--downloads", type=Path, default=datasets.DOWNLOADS, help="where fetched files are kept")
     parser.add_argument("--folder", type=Path, required=True, help="folder of the arrays, which studies share")
