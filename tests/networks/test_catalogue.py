@@ -37,6 +37,26 @@ def images():
     return torch.randn(8, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
 
 
+class Scaled(nn.Module):
+    """A layer of one's own that says how it starts."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        self.gain = nn.Parameter(torch.zeros(shape))
+
+    def reset_parameters(self):
+        nn.init.ones_(self.gain)
+
+
+def test_a_layer_of_vectors_starts_by_its_own_word_and_one_of_matrices_is_refused():
+    layer = Scaled(3)
+    initialise(layer, 0, make_level(LEVELS["initialisation"]["kaiming"].spec()))
+    assert layer.gain.tolist() == [1, 1, 1]
+    for layer in (Scaled(3, 3), nn.ConvTranspose2d(2, 2, 3)):
+        with pytest.raises(TypeError, match=r"has parameters .* and no initialisation"):
+            initialise(layer, 0, make_level(LEVELS["initialisation"]["kaiming"].spec()))
+
+
 def test_levels_are_read_without_importing_torch():
     code = "import sys, ablation.study.studyfile, ablation.jobs.shards; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -11,6 +11,7 @@ import ablation
 from ablation.catalogue.architectures import CATALOGUE
 from ablation.catalogue.metrics import METRICS
 from ablation.records.keys import RESOLVING, references, run_key, sources
+from ablation.study.studyfile import read_study
 from ablation.support.definitions import Sources
 from ablation.support.references import resolve
 from ablation.training.evaluation import Part
@@ -157,3 +158,136 @@ def test_names_of_levels_and_architectures_do_not_count_and_what_they_name_does(
     ]
     assert len({run_key(one, "data") for one in [spec, *others]}) == 1 + len(others)
     assert run_key(spec, "other data") != run_key(spec, "data")
+
+
+OWN = '''\
+"""Parts of one's own."""
+import torch
+from beside import blur
+from torch import nn
+
+ARCHITECTURES = {
+    "own": {
+        "builder": "build",
+        "text": "Own.",
+        "layers": {"norm": "scaled", "output": "logits", "initialisation": "default"},
+        "arguments": {"width": {"reference": 4, "text": "Channels."}},
+    }
+}
+LEVELS = {"norm": {"scaled": {"make": "Scaled", "text": "Scaled."}, "unused": {"make": "Unused", "text": "Unused."}}}
+METRICS = {
+    "spread": {"label": "spread", "measure": "spread"},
+    "unasked": {"label": "unasked", "measure": "unasked"},
+}
+AUGMENTATIONS = {
+    "blur": {"make": "blurred", "text": "blur", "example": 2},
+    "dim": {"make": "dim", "text": "dim", "example": 3},
+}
+
+
+def build(input_shape, classes, layers, *, width):
+    """Build it."""
+    return nn.Sequential(layers.conv2d(input_shape[0], width), layers.norm(width, 1e-5), head(width, classes))
+
+
+def head(width, classes):
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes))
+
+
+class Scaled(nn.Module):
+    def __init__(self, channels, epsilon):
+        super().__init__()
+
+    def forward(self, x):
+        return x / 2
+
+
+class Unused(Scaled):
+    def forward(self, x):
+        return x / 4
+
+
+def spread(network, images, labels):
+    return network(images).std()
+
+
+def unasked(network, images, labels):
+    return network(images).mean()
+
+
+def blurred(images, pixels, generator):
+    return blur(images, pixels)
+
+
+def dim(images, percent, generator):
+    return images * 0.5
+'''
+BESIDE = """\
+def blur(images, pixels):
+    return images.roll(pixels, -1)
+
+
+def sharpen(images):
+    return images * 2
+"""
+OWN_STUDY = """\
+title: t
+question: q?
+parts: [own.py]
+data: {name: digits}
+recipe: {epochs: 1, batch_size: 64, lr: 0.1, augmentation: blur2}
+architectures: {own: {}}
+metrics: [test_accuracy, spread]
+seeds: 1
+smallest_effect: 0.01
+"""
+
+
+@pytest.fixture
+def own_key(tmp_path):
+    """Write parts, a module beside them and a study, and return the key of its run."""
+
+    def key(folder="here", own=OWN, beside=BESIDE):
+        place = tmp_path / folder
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in {"own.py": own, "beside.py": beside, "study.yaml": OWN_STUDY}.items():
+            (place / name).write_text(text)
+        # Sources read a file once: an edit needs another one.
+        return run_key(read_study(place / "study.yaml").spec("own", 0), "data", Sources(by_name=RESOLVING))
+
+    return key
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "counts"),
+    [
+        ("layers.conv2d(input_shape[0], width)", "layers.conv2d(input_shape[0], width, 5)", True),
+        ("nn.AdaptiveAvgPool2d(1)", "nn.AdaptiveMaxPool2d(1)", True),  # what the builder calls
+        ("return x / 2", "return x / 3", True),  # the level
+        ('"make": "Scaled", "text"', '"make": "Scaled", "shifts": False, "text"', True),
+        ("network(images).std()", "network(images).var()", True),  # the metric that the study asks for
+        ("return blur(images, pixels)", "return blur(images, 2 * pixels)", True),  # the augmentation of the recipe
+        ('"reference": 4', '"reference": 5', True),
+        ("images.roll(pixels, -1)", "images.roll(pixels, -2)", True),  # the module beside it
+        ("return x / 4", "return x / 5", False),  # the level that no variant has
+        ("network(images).mean()", "network(images).sum()", False),
+        ("images * 0.5", "images * 0.6", False),
+        ("return images * 2", "return images * 3", False),
+        ('"""Build it."""', '"""Build it well."""', False),
+        ("import torch\n", "import torch  # for tensors\n", False),
+        ('"text": "Own."', '"text": "My own."', False),
+        ('"label": "spread"', '"label": "wide"', False),
+        ('"scaled"', '"halved"', False),  # a level's name
+    ],
+)
+def test_of_ones_own_parts_counts_what_the_training_reaches(own_key, old, new, counts):
+    assert old in OWN + BESIDE
+    edited = own_key(own=OWN.replace(old, new), beside=BESIDE.replace(old, new))
+    assert (edited != own_key()) == counts
+
+
+def test_ones_own_parts_may_be_moved_and_renamed(own_key, tmp_path, monkeypatch):
+    first = own_key()
+    assert own_key("there/in/another") == first
+    monkeypatch.chdir(tmp_path)
+    assert own_key() == first, "named relative to the working directory"

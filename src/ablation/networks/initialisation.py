@@ -109,6 +109,9 @@ def inherit(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> list[str
 def initialise(network: nn.Module, seed: int, level: Callable) -> None:
     """Give every parameter of a network its starting value.
 
+    Convolutions and dense layers start as the level says; layers whose parameters are vectors, such as norms, by their
+    own ``reset_parameters``.
+
     Parameters
     ----------
     network : torch.nn.Module
@@ -124,8 +127,8 @@ def initialise(network: nn.Module, seed: int, level: Callable) -> None:
         If a layer has parameters and no initialisation is known for its kind.
     """
     for name, layer in network.named_modules():
-        names = [name for name, _ in layer.named_parameters(recurse=False)]
-        if not names:
+        own = dict(layer.named_parameters(recurse=False))
+        if not own:
             continue
         if isinstance(layer, Affine):
             level(
@@ -133,7 +136,8 @@ def initialise(network: nn.Module, seed: int, level: Callable) -> None:
                 stream(seed, "initialisation", f"{name}.weight"),
                 stream(seed, "initialisation", f"{name}.bias"),
             )
-        elif isinstance(layer, nn.modules.batchnorm._BatchNorm | nn.GroupNorm):
+        elif hasattr(layer, "reset_parameters") and all(value.dim() < 2 for value in own.values()):
+            # Gains, shifts and slopes, of a norm or of a layer of one's own, which knows what it starts as.
             layer.reset_parameters()
         else:
-            raise TypeError(f"layer {name!r} ({type(layer).__name__}) has parameters {names} and no initialisation")
+            raise TypeError(f"layer {name!r} ({type(layer).__name__}) has parameters {[*own]} and no initialisation")

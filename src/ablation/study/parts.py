@@ -1,95 +1,38 @@
 """Parts of one's own: architectures, levels, metrics, data sets and augmentations that a file of the author's describes.
 
-The file is read, not run: its tables are literals, as `TABLES` lists them, and what builds is named in them and imported
-when it is built.
+The file is read, not run: its tables are literals, as `ablation.study.parttables` lists them, and what builds is named
+in them and imported when it is built.
 """
 
-import ast
+import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from ablation.catalogue.catalogue import OURS, Catalogue
-from ablation.catalogue.entry import Architecture, Argument, Scalar
-from ablation.catalogue.factors import Level
+from ablation.catalogue.entry import Architecture, Argument
+from ablation.catalogue.factors import Factor, Saturation
 from ablation.catalogue.metrics import Metric
 from ablation.catalogue.recipes import Augmentation
 from ablation.catalogue.sources import Source
-from ablation.study.schema import nearest
+from ablation.study.literals import LiteralFile, PartsError, Place, located
+from ablation.study.parttables import TABLES, OwnArchitecture, OwnArgument, Table
+from ablation.study.schema import Recipe, nearest
 
-NAME = r"[A-Za-z][A-Za-z0-9_]*"
-Place = tuple[str, ...]  # of a value in a file: its table, then keys
-
-
-class PartsError(Exception):
-    """Parts that cannot be used; the message names the file, and for each mistake line, key, what was found and expected."""
-
-
-class OwnArgument(BaseModel):
-    """An argument of an architecture, as a table states it."""
-
-    model_config = ConfigDict(extra="forbid")
-    reference: Scalar
-    text: str
-    choices: tuple[Scalar, ...] = ()
-
-
-class OwnArchitecture(BaseModel):
-    """An architecture, as a table states it.
-
-    `small` are levels that make it small enough to be checked in seconds, `others` other values of its texts to try.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-    builder: str
-    text: str
-    layers: dict[str, str] = {}
-    arguments: dict[str, OwnArgument] = {}
-    lacks: dict[str, str] = {}
-    excluded: dict[str, str] = {}
-    smallest_side: int = 8
-    published: tuple[int, int, int] = (3, 32, 32)
-    names_sources: bool = False
-    small: dict[str, Any] = {}
-    others: dict[str, Any] = {}
-
-
-@dataclass(frozen=True)
-class Table:
-    """What a table of a file of parts may hold.
-
-    Attributes
-    ----------
-    depth : int
-        Keys before an entry: a level stands below its factor.
-    kind : type
-        What an entry is validated as.
-    code : tuple of str
-        The keys of an entry that name code.
-    joins : str
-        The attribute of a `Catalogue` that its entries join.
-    """
-
-    depth: int
-    kind: type
-    code: tuple[str, ...]
-    joins: str
-
-
-TABLES: dict[str, Table] = {
-    "ARCHITECTURES": Table(1, OwnArchitecture, ("builder",), "architectures"),
-    "LEVELS": Table(2, Level, ("make",), "factors"),
-    "METRICS": Table(1, Metric, ("measure", "compute"), "metrics"),
-    "DATA_SETS": Table(1, Source, ("reader",), "sources"),
-    "AUGMENTATIONS": Table(1, Augmentation, ("make",), "augmentations"),
-}
-
-
+NEEDS = ("diagnostics", "threshold")  # entries of a study that a metric may need
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # what pydantic calls a key that there is not
+# What `runs.parquet` states of a run beside its levels and metrics.
+COLUMNS = (
+    *("variant", "architecture", "baseline", "seed", "key", "status", "epochs", "training_seconds"),
+    *("evaluate_seconds", "diagnostics_seconds", "images_per_second", "device", "processor", "threads", "torch"),
+    *("python", "git"),
+)
+BELOW = {"saturation": Saturation, "arguments": OwnArgument}  # by the key of an entry: what is stated below it
 # What an entry of each table is called.
 KINDS = {
     "ARCHITECTURES": "architecture",
@@ -110,73 +53,21 @@ class Parts:
         Of the file, as references to its code name it.
     entries : dict
         By place, such as ``("LEVELS", "norm", "rms")``: the validated entry.
+    lines : dict
+        By place: the line in the file.
     """
 
     path: str
     entries: Mapping[Place, Any]
+    lines: Mapping[Place, int]
 
     def of(self, table: str) -> dict[Place, Any]:
         """Return the entries of a table, by the keys below it."""
         return {place[1:]: entry for place, entry in self.entries.items() if place[0] == table}
 
 
-class _File:
-    """A file of parts being read: its tables with the line of each value, its top-level names, and what is wrong with it."""
-
-    def __init__(self, path: Path):
-        self.path, self.lines, self.mistakes = path, {}, []
-        try:
-            tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise PartsError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-        except (SyntaxError, ValueError) as error:
-            line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
-            raise PartsError(f"{path}{line}: not valid Python: {getattr(error, 'msg', error)}") from None
-        self.names = {name for statement in tree.body for name in _bound(statement)}
-        self.tables = {}
-        for statement in tree.body:
-            targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-            for target in targets:
-                if isinstance(target, ast.Name) and target.id in TABLES:
-                    self.tables[target.id] = self._literal(statement.value, (target.id,))
-
-    def refuse(self, place: Place, message: str) -> None:
-        """Note a mistake with its line."""
-        known = next((place[:end] for end in range(len(place), 0, -1) if place[:end] in self.lines), None)
-        line = f"line {self.lines[known]}, " if known else ""
-        self.mistakes.append(f"{line}{'.'.join(place)}: {message}")
-
-    def _literal(self, node: ast.expr, place: Place) -> Any:
-        """Return the value of a literal, and note the line of each of its keys."""
-        self.lines[place] = node.lineno
-        if isinstance(node, ast.Dict):
-            found = {}
-            for key, value in zip(node.keys, node.values, strict=True):
-                name = key.value if isinstance(key, ast.Constant) else None
-                if not isinstance(name, str):
-                    line = (key or value).lineno
-                    self.refuse(place, f"found a key that is no text (line {line}), expected a literal table")
-                elif name in found:
-                    self.refuse((*place, name), f"found {name!r} twice, expected it once")
-                else:
-                    found[name] = self._literal(value, (*place, name))
-            return found
-        try:
-            return ast.literal_eval(node)
-        except (ValueError, TypeError, MemoryError, RecursionError):
-            self.refuse(place, f"found {ast.unparse(node)[:60]!r}, expected a literal: the file is read, not run")
-            return None
-
-
-def _bound(statement: ast.stmt) -> Iterable[str]:
-    """List the names that a top-level statement binds."""
-    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-        yield statement.name
-    elif isinstance(statement, ast.Import | ast.ImportFrom):
-        yield from (alias.asname or alias.name.split(".")[0] for alias in statement.names)
-    else:
-        names = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
-        yield from (node.id for node in names if isinstance(node.ctx, ast.Store))
+def _error(path: str | Path, mistakes: Iterable[str]) -> PartsError:
+    return PartsError("\n  ".join([f"{path} is no file of parts that can be used:", *mistakes]))
 
 
 def read_parts(path: Path) -> Parts:
@@ -195,11 +86,16 @@ def read_parts(path: Path) -> Parts:
     PartsError
         With every mistake: file, line, key, what was found and what was expected.
     """
-    file = _File(path)
+    path = Path(path)
+    if path.suffix != ".py":
+        raise PartsError(f"{path}: found a file that ends in {path.suffix!r}, expected a Python file, .py")
+    file = LiteralFile(path, TABLES)
     if not file.tables and not file.mistakes:
-        raise PartsError(f"{path}: found no table, expected one or more of {', '.join(TABLES)} as literal dicts")
+        hints = "".join(nearest(name, TABLES) for name in sorted(file.names) if name.isupper())
+        raise PartsError(f"{path}: found no table, expected one or more of {', '.join(TABLES)} as literal dicts{hints}")
     # Relative where it can be: a study that moves with its parts stays the same.
-    shown = os.path.relpath(path) if Path(path).resolve().is_relative_to(Path.cwd()) else str(Path(path).resolve())
+    whole = Path(os.path.abspath(path))
+    shown = os.path.relpath(whole) if whole.is_relative_to(Path.cwd()) else str(whole)
     entries = {}
     for name, content in file.tables.items():
         for place, stated in _entries(file, (name,), content, TABLES[name].depth):
@@ -207,49 +103,88 @@ def read_parts(path: Path) -> Parts:
             if entry is not None:
                 entries[place] = entry
     if file.mistakes:
-        raise PartsError("\n  ".join([f"{path} is no file of parts that can be used:", *file.mistakes]))
-    return Parts(shown, entries)
+        raise _error(path, file.mistakes.values())
+    return Parts(shown, entries, file.lines)
 
 
-def _entries(file: _File, place: Place, content: Any, depth: int) -> Iterable[tuple[Place, Mapping[str, Any]]]:
-    """List the entries of a table with their places; what is no mapping, or has no name, is noted."""
+def _entries(file: LiteralFile, place: Place, content: Any, depth: int) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    """List the entries of a table with their places; what is no mapping, or has no proper name, is noted."""
+    table = TABLES[place[0]]
     if not isinstance(content, dict):
-        if content is not None:
-            file.refuse(place, f"found {content!r}, expected a mapping")
+        file.refuse(place, f"found {content!r}, expected a dict")
     elif depth == 0:
+        if not re.fullmatch(table.name, place[-1]):
+            file.refuse(place, f"found the name {place[-1]!r}, expected {table.named}")
         yield place, content
     else:
         for name, inner in content.items():
-            if not re.fullmatch(NAME, name) and place[0] != "LEVELS":
-                file.refuse((*place, name), f"found the name {name!r}, expected letters, digits and _, a letter first")
             yield from _entries(file, (*place, name), inner, depth - 1)
 
 
-def _validated(file: _File, place: Place, stated: Mapping[str, Any], table: Table, path: str) -> Any:
+def _validated(file: LiteralFile, place: Place, stated: Mapping[str, Any], table: Table, path: str) -> Any:
     """Return an entry as what it is, with references in the place of names of the file's own; None if it is wrong."""
     named = dict(stated)
     for key in table.code:
         code = stated.get(key)
-        if isinstance(code, str) and code and ":" not in code:
-            if code not in file.names:
-                hint = nearest(code, file.names)
-                expected = f"a function or class of this file, or module:name{hint}"
-                file.refuse((*place, key), f"found {code!r}, expected {expected}")
+        if code == "" or (isinstance(code, str) and ":" not in code and code not in file.names):
+            expected = f"a function or class of this file, or module:name{nearest(code, file.names)}"
+            file.refuse((*place, key), f"found {code!r}, expected {expected}")
+        elif isinstance(code, str) and ":" not in code:
             named[key] = f"{path}:{code}"
-    try:
-        return TypeAdapter(table.kind).validate_python(named)
-    except ValidationError as error:
-        for detail in error.errors():
-            where = (*place, *map(str, detail["loc"]))
-            allowed = TypeAdapter(table.kind).json_schema()["properties"] if len(detail["loc"]) == 1 else {}
-            if detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-                hint = f"; allowed: {', '.join(allowed)}{nearest(where[-1], allowed)}" if allowed else ""
-                file.refuse(where, f"unknown key{hint}")
-            elif detail["type"] in ("missing", "missing_argument"):
-                file.refuse(where, "this key is missing")
-            else:
-                file.refuse(where, f"found {detail['input']!r}: {detail['msg'].lower()}")
+    if file.wrong(place):
         return None
+    try:
+        # Through JSON, whose strict mode takes a list for a tuple and a dict for a dataclass, but no text for a number.
+        entry = TypeAdapter(table.kind).validate_json(json.dumps(named), strict=True)
+    except ValidationError as error:
+        for where, message in _wrong_values(error, table, stated):
+            file.refuse((*place, *where), message)
+        return None
+    for where, message in _senseless(entry):
+        file.refuse((*place, *where), message)
+    return entry
+
+
+def _wrong_values(error: ValidationError, table: Table, stated: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Say each of pydantic's errors as what was found and what was expected, one sentence for each key."""
+    found: dict[Place, str] = {}
+    expected: dict[Place, list[str]] = {}
+    for detail in error.errors():
+        where, content, kind = (), stated, detail["type"]
+        for key in detail["loc"]:  # which goes on below the value where one of several types was expected
+            if not isinstance(content, dict) or not (kind == "missing" or key in content):
+                break
+            where, content = (*where, str(key)), content.get(key)
+        wanted = detail["msg"].removeprefix("Input should be ")
+        found[where] = repr(content)
+        if kind in UNKNOWN:
+            inner = BELOW[where[0]] if where[1:] else table.kind
+            known = [entry.name for entry in fields(inner)]
+            found[where], wanted = "an unknown key", f"one of {', '.join(known)}{nearest(where[-1], known)}"
+        elif kind == "missing":
+            # Also of a list that is too short.
+            found[where], wanted = ("nothing", "this key") if content is None else (repr(content), "more entries")
+        expected.setdefault(where, []).append(wanted)
+    for where, wanted in expected.items():
+        yield where, f"found {found[where]}, expected {' or '.join(wanted)}"
+
+
+def _senseless(entry: Any) -> Iterator[tuple[Place, str]]:
+    """Say what no study could use of an entry whose values have the right types."""
+    if isinstance(entry, Metric):
+        if not (entry.measure or entry.compute):
+            yield (), "found neither measure nor compute, expected the code that its numbers come from"
+        if entry.needs and entry.needs not in NEEDS:
+            yield ("needs",), f"found {entry.needs!r}, expected {' or '.join(NEEDS)}{nearest(entry.needs, NEEDS)}"
+    if isinstance(entry, Augmentation) and entry.example is not None and entry.example < 1:
+        yield ("example",), f"found {entry.example}, expected a whole number of 1 or more"
+    for name, argument in entry.arguments.items() if isinstance(entry, OwnArchitecture) else ():
+        if not name.isidentifier() or name in Recipe.model_fields or name in OURS.factors:
+            expected = "the name of an argument, which is no layer factor and no entry of the recipe"
+            yield ("arguments", name), f"found {name!r}, expected {expected}"
+        if argument.choices and argument.reference not in argument.choices:
+            choices = ", ".join(map(repr, argument.choices))
+            yield ("arguments", name, "reference"), f"found {argument.reference!r}, expected one of {choices}"
 
 
 def describe_part(entry: Any) -> str:
@@ -263,7 +198,7 @@ def describe_part(entry: Any) -> str:
 
 
 def with_parts(paths: Sequence[Path], known: Catalogue = OURS) -> tuple[Catalogue, list[Parts]]:
-    """Let the parts of some files join a catalogue.
+    """Let the parts of some files join a catalogue; a file may name what those before it brought.
 
     Returns
     -------
@@ -283,48 +218,62 @@ def with_parts(paths: Sequence[Path], known: Catalogue = OURS) -> tuple[Catalogu
 
 def _joined(known: Catalogue, parts: Parts) -> Catalogue:
     """Return a catalogue with the parts of one file."""
-    factors = dict(known.factors)
-    mistakes = []
-    for (factor, name), level in parts.of("LEVELS").items():
-        if factor not in factors:
-            mistakes.append(f"LEVELS.{_no_factor(factor, factors)}")
-        elif name in factors[factor].levels:
-            mistakes.append(f"LEVELS.{factor}.{name}: found {name!r}, which {factor} has already: choose another name")
-        else:
-            factors[factor] = replace(factors[factor], levels={**factors[factor].levels, name: level})
+    factors, mistakes = _with_levels(known.factors, parts)
     joined: dict[str, Any] = {"factors": factors}
     for table in ("ARCHITECTURES", "METRICS", "DATA_SETS", "AUGMENTATIONS"):
-        attribute = TABLES[table].joins
-        taken, own = getattr(known, attribute), {place[0]: entry for place, entry in parts.of(table).items()}
-        mistakes += [
-            f"{table}.{name}: found {name!r}, which is taken: choose another name" for name in own if name in taken
-        ]
-        joined[attribute] = {**taken, **own}
-    for name, entry in joined["architectures"].items():
-        if isinstance(entry, OwnArchitecture):
-            mistakes += [f"ARCHITECTURES.{name}.{mistake}" for mistake in _mistaken_levels(entry, factors)]
-            joined["architectures"][name] = _architecture(entry, factors)
+        there, own = getattr(known, TABLES[table].joins), parts.of(table)
+        reserved = {*factors, *Recipe.model_fields, *COLUMNS} if table == "METRICS" else {"none"}
+        for (name,) in own:
+            if name in there or name in reserved:
+                mistakes.append(((table, name), f"found {name!r}, which is taken: choose another name"))
+        joined[TABLES[table].joins] = {**there, **{name: entry for (name,), entry in own.items()}}
+    for (name,), entry in parts.of("ARCHITECTURES").items():
+        mistakes += [(("ARCHITECTURES", name, *where), message) for where, message in _unknown_levels(entry, factors)]
+        joined["architectures"][name] = _architecture(entry, factors)
     if mistakes:
-        raise PartsError("\n  ".join([f"{parts.path} is no file of parts that can be used:", *mistakes]))
+        raise _error(parts.path, (located(parts.lines, place, message) for place, message in mistakes))
     return replace(known, **joined, parts=(*known.parts, parts.path))
 
 
-def _no_factor(name: str, factors: Iterable[str]) -> str:
-    return f"{name}: found {name!r}, expected a factor: {', '.join(factors)}{nearest(name, factors)}"
-
-
-def _mistaken_levels(entry: OwnArchitecture, factors: Mapping[str, Any]) -> Iterable[str]:
-    """Say which layer factors and levels of an architecture there are not."""
-    for factor, level in entry.layers.items():
+def _with_levels(known: Mapping[str, Factor], parts: Parts) -> tuple[dict[str, Factor], list[tuple[Place, str]]]:
+    """Return the factors with the levels of one file, and what is wrong with these."""
+    factors, mistakes = dict(known), []
+    for (factor, name), level in parts.of("LEVELS").items():
         if factor not in factors:
-            yield f"layers.{_no_factor(factor, factors)}"
-        elif level not in factors[factor].levels:
-            levels = factors[factor].levels
-            yield f"layers.{factor}: found {level!r}, expected a level{nearest(level, levels)}: {', '.join(levels)}"
-    for name in {"initialisation", "output"} - set(entry.layers):
-        yield f"layers: found no {name}, expected a reference level of it: every network has one"
-    for name in set(entry.small) - {*entry.layers, *entry.arguments}:
-        yield f"small.{name}: found {name!r}, expected one of its factors: {', '.join([*entry.layers, *entry.arguments])}"
+            mistakes.append((("LEVELS", factor), _no_factor(factor, factors)))
+        elif name in factors[factor].levels:
+            message = f"found {name!r}, which is taken in {factor}: choose another name"
+            mistakes.append((("LEVELS", factor, name), message))
+        else:
+            factors[factor] = replace(factors[factor], levels={**factors[factor].levels, name: level})
+    return factors, mistakes
+
+
+def _no_factor(name: str, factors: Iterable[str]) -> str:
+    return f"found {name!r}, expected a factor: {', '.join(factors)}{nearest(name, factors)}"
+
+
+def _unknown_levels(entry: OwnArchitecture, factors: Mapping[str, Factor]) -> Iterator[tuple[Place, str]]:
+    """Say which layer factors and levels that an architecture names there are not."""
+    for key in ("layers", "lacks"):
+        for factor in getattr(entry, key):
+            if factor not in factors:
+                yield (key, factor), _no_factor(factor, factors)
+    named = [(("layers", factor), factor, level) for factor, level in entry.layers.items()]
+    named += [(("excluded", name), *name.partition(".")[::2]) for name in entry.excluded]
+    for where, factor, level in named:
+        levels = factors[factor].levels if factor in factors else ()
+        if where[0] == "excluded" and factor not in entry.layers:
+            yield where, f"found {factor!r}, expected factor.level of its layers: {', '.join(entry.layers)}"
+        elif factor in factors and level not in levels:
+            yield where, f"found {level!r}, expected a level of {factor}: {', '.join(levels)}{nearest(level, levels)}"
+    for name in ("output", "initialisation"):
+        if name not in entry.layers:
+            yield ("layers",), f"found no {name}, expected a reference level of it: every network has one"
+    own = [*entry.layers, *entry.arguments]
+    for key, name in [*(("small", name) for name in entry.small), *(("others", name) for name in entry.others)]:
+        if name not in own:
+            yield (key, name), f"found {name!r}, expected one of its factors: {', '.join(own)}{nearest(name, own)}"
 
 
 def _architecture(entry: OwnArchitecture, factors: Mapping[str, Any]) -> Architecture:

@@ -214,7 +214,7 @@ def read_study(path: Path) -> Plan:
         raise _report(path, [problem], {}) from None
     if not isinstance(content, dict):
         raise StudyFileError(f"{path}: found {type(content).__name__}, expected a mapping with the keys of a study")
-    catalogue = _read_own_parts(content, path)
+    catalogue = _read_own_parts(content, path, lines)
     try:
         return Plan(Study.model_validate(content, context=catalogue), path.stem, catalogue=catalogue)
     except ValidationError as error:
@@ -223,7 +223,7 @@ def read_study(path: Path) -> Plan:
         raise _report(path, error.problems, lines) from None
 
 
-def _read_own_parts(content: dict[str, Any], path: Path) -> Catalogue:
+def _read_own_parts(content: dict[str, Any], path: Path, lines: dict[tuple, int]) -> Catalogue:
     """Return what a study may name: our catalogue, and the parts that it states."""
     stated = content.get("parts", [])
     if not isinstance(stated, list) or not all(isinstance(file, str) for file in stated):
@@ -231,7 +231,7 @@ def _read_own_parts(content: dict[str, Any], path: Path) -> Catalogue:
     try:
         return with_parts([path.parent / file for file in stated])[0]
     except PartsError as error:
-        raise StudyFileError(f"{path}: parts: {error}") from None
+        raise _report(path, [Problem(("parts",), str(error))], lines) from None
 
 
 def read_frozen(path: Path) -> Plan:
