@@ -181,6 +181,22 @@ class Unbiased(Wrapper):
         self.body.stem.conv.register_parameter("bias", None)
 
 
+class ShiftingNorm(nn.Module):
+    """A sound norm that is none of torch's: a gain and a shift."""
+
+    def __init__(self, channels, epsilon):
+        super().__init__()
+        self.gain, self.shift = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+
+    def reset_parameters(self):
+        nn.init.ones_(self.gain)
+        nn.init.zeros_(self.shift)
+
+    def forward(self, x):
+        each = (-1, *[1] * (x.dim() - 2))
+        return x / x.std() * self.gain.view(each) + self.shift.view(each)
+
+
 class Unlisted(Wrapper):
     def forward(self, x):
         features = self.body.head.average(self.body.stem(x))

@@ -41,7 +41,13 @@ LEVELS = {
     },
 }
 METRICS = {
-    "worst_class": {"label": "accuracy of the worst class", "unit": "%", "scale": 100, "measure": "worst_class"},
+    "worst_class": {
+        "label": "accuracy of the worst class",
+        "unit": "%",
+        "scale": 100,
+        "digits": 1,
+        "measure": "worst_class",
+    },
 }
 AUGMENTATIONS = {
     "noise": {"make": "noise", "text": "add normal noise of 10 per cent of a standard deviation", "example": 10},

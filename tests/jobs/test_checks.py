@@ -359,6 +359,14 @@ def test_a_level_of_ones_own_is_checked(made, expected):
     assert found == [f"toy, activation.{name}: {text}" for text in expected]
 
 
+def test_a_norm_of_ones_own_that_shifts_makes_biases_redundant_like_any():
+    levels = {**LEVELS["norm"], "own": Level("broken:ShiftingNorm", "Mine.")}
+    own = replace(OURS, factors={**FACTORS, "norm": replace(FACTORS["norm"], levels=levels)})
+    assert checks.check_biases(toy(catalogue=own)) == []
+    found = checks.check_biases(toy("biased", catalogue=own))
+    assert any("at norm.own, expected none: the norm after has a shift" in sentence for sentence in found)
+
+
 def test_what_must_hold_beside_a_level_is_found_or_given():
     assert checks.check_level(toy(small={"norm": "none"}), "norm_placement", "after") == []
     given = {"norm_placement": {"activation": "relu"}}

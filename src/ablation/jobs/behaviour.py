@@ -226,7 +226,13 @@ def made_for(factor: str, subject: Subject, levels: Mapping[str, Any]) -> set[st
     return {key for key, parameter in network.named_parameters() if id(parameter) in found}
 
 
-def normalised_by(network: nn.Module, images: torch.Tensor) -> dict[str, str]:
+def shifting_norm(spec: Mapping[str, Any]) -> type[nn.Module] | None:
+    """Return the kind of the norm that the kit of a spec makes, if it shifts by its own word: it may be anybody's."""
+    layers = Layers.choose(spec["layers"])
+    return type(layers.norm(4, layers.epsilon)) if layers.norm_shifts else None
+
+
+def normalised_by(network: nn.Module, images: torch.Tensor, own: type[nn.Module] | None = None) -> dict[str, str]:
     """Map each convolution and dense layer whose output goes straight into a norm with a shift to this norm."""
     made, found = {}, {}
 
@@ -240,7 +246,7 @@ def normalised_by(network: nn.Module, images: torch.Tensor) -> dict[str, str]:
     for name, module in network.named_modules():
         if isinstance(module, AFFINE):
             module.register_forward_hook(partial(note, name))
-        elif isinstance(module, NORMS) and module.bias is not None:
+        elif (isinstance(module, NORMS) and module.bias is not None) or type(module) is own:
             module.register_forward_pre_hook(partial(meet, name))
     with torch.no_grad():
         answer(network, images, training=True)

@@ -28,6 +28,7 @@ from ablation.jobs.behaviour import (
     random_images,
     saved_and_loaded,
     shared,
+    shifting_norm,
 )
 from ablation.jobs.entrychecks import check_entry, check_inputs
 from ablation.jobs.sentences import check, listed
@@ -127,8 +128,9 @@ def check_biases(subject: Subject) -> Iterator[str]:
     biases, norm_after, images = {}, {}, random_images(BATCH, subject.side)
     for form, levels in forms.items():
         with at(form):
-            network = construct(subject.spec(levels), tuple(images.shape[1:]))
-            norm_after[form] = normalised_by(network, images)
+            spec = subject.spec(levels)
+            network = construct(spec, tuple(images.shape[1:]))
+            norm_after[form] = normalised_by(network, images, shifting_norm(spec))
         biases[form] = {name: m.bias is not None for name, m in network.named_modules() if isinstance(m, AFFINE)}
     sometimes = {name for found in norm_after.values() for name in found}
     for form in forms:

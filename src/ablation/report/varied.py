@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from ablation.catalogue.catalogue import OURS
+from ablation.catalogue.recipes import OPTIMIZERS, SCHEDULES, parse_augmentation
 from ablation.study.levels import level_text
 from ablation.study.parts import KINDS, describe_part
 from ablation.study.plan import Plan
@@ -45,7 +46,21 @@ def _describe(plan: Plan, builder: str, factor: str, level: Any) -> tuple[str, s
         return row.text, own_file(row.make)
     if factor in entry.arguments:
         return entry.arguments[factor].text, own_file(entry.builder)
-    return Recipe.model_fields[factor].description, ""
+    if factor == "augmentation":
+        return describe_augmentation(plan, level), ""
+    chosen = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}.get(factor, {}).get(level)
+    return (f"{chosen.text[0].upper()}{chosen.text[1:]}." if chosen else Recipe.model_fields[factor].description), ""
+
+
+def describe_augmentation(plan: Plan, level: str) -> str:
+    """Say what happens to a training image, step by step; where an amount is another than that of the sentence, so."""
+    steps = []
+    for name, amount in parse_augmentation(level, plan.catalogue.augmentations):
+        entry = plan.catalogue.augmentations[name]
+        like = f"as {name}{entry.example}, with {amount}: " if amount and amount != entry.example else ""
+        steps.append(f"{like}{entry.text}")
+    text = "; ".join(steps) or "nothing"
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def own_parts(plan: Plan) -> list[Row]:
