@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from workspace import COLLECT, RUNS, STUDY
 
 
@@ -147,6 +148,7 @@ def test_a_mirror_that_cannot_be_reached_catches_up_later(workspace):
     assert receipt.exists()
 
 
+@pytest.mark.ways
 def test_a_deleted_mirror_is_made_anew(workspace):
     (workspace.path / "results/mlflow.db").unlink()
     assert workspace.planned() == {"all": 1, "mirror_records": 1, "total": 2}

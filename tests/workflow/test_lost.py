@@ -48,6 +48,7 @@ def test_a_start_that_is_refused_changes_no_file_of_the_results(lossy):
         assert files_below(workspace.path / "results") == before
 
 
+@pytest.mark.ways
 def test_one_start_repairs_what_was_lost_and_nothing_else_and_the_next_does_nothing(lossy):
     workspace, lost = lossy
     results = workspace.path / "results"
@@ -65,6 +66,7 @@ def test_one_start_repairs_what_was_lost_and_nothing_else_and_the_next_does_noth
     assert "Nothing to be done" in workspace.run()
 
 
+@pytest.mark.ways
 def test_a_result_that_cannot_be_read_is_written_again(workspace):
     result = workspace.path / "results/miniature/shards/lenet/0.json"
     content, times = json.loads(result.read_text()), workspace.records()

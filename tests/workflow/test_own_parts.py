@@ -21,6 +21,7 @@ def mixed(workspace):
     return workspace
 
 
+@pytest.mark.ways
 def test_the_example_goes_the_whole_way_and_is_stale_where_its_file_changes_it(mixed):
     results = mixed.path / "results/mixer"
     runs = pd.read_parquet(results / "runs.parquet")

@@ -61,6 +61,7 @@ def test_a_diverging_run_is_counted_and_stops_nothing(workspace):
     assert "2 diverged" in (workspace.path / "results/wild/tables/summary.txt").read_text()
 
 
+@pytest.mark.ways
 def test_runs_that_all_diverge_at_once_still_end_in_a_report(workspace):
     text = yaml.safe_load((workspace.path / STUDY).read_text())
     text |= {"grid": [], "claims": {}, "recipe": {**text["recipe"], "lr": 1.0e12, "epochs": 1}}
@@ -71,6 +72,7 @@ def test_runs_that_all_diverge_at_once_still_end_in_a_report(workspace):
     assert "2 diverged, 0 stuck" in page
 
 
+@pytest.mark.ways
 def test_a_study_with_diagnostics_draws_the_mechanism_and_says_what_it_cost(workspace):
     text = yaml.safe_load((workspace.path / STUDY).read_text())
     text |= {"grid": [], "claims": {}, "diagnostics": [0, 2], "metrics": ["test_accuracy", "gradient_ratio"]}
@@ -108,6 +110,7 @@ claims:
 """
 
 
+@pytest.mark.ways
 def test_warm_starts_and_controls_of_equal_size_go_the_whole_way(workspace):
     (workspace.path / "config/studies/chain.yaml").write_text(CHAIN)
     workspace.run(study="chain")
