@@ -160,8 +160,6 @@ class Module:
         Where absolute imports look for modules beside a user file.
     definitions : dict of str to list of ast.stmt
         By name, all statements that define it.
-    tables : set of str
-        Definitions annotated as a ``Table``.
     imports : dict of str to Target
         Names that are bound by one import and nothing else.
     stars : list of Target
@@ -176,7 +174,6 @@ class Module:
     path: Path
     folder: Path | None
     definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
-    tables: set[str] = field(default_factory=set)
     imports: dict[str, Target] = field(default_factory=dict)
     stars: list[Target] = field(default_factory=list)
     others: list[ast.stmt] = field(default_factory=list)
@@ -196,7 +193,6 @@ class Module:
             elif _defines(statement):
                 for name in Names([statement]).bound:
                     binding.setdefault(name, []).append(statement)
-                    self.tables |= {name} if _is_table(getattr(statement, "annotation", None)) else set()
             else:
                 self.others.append(statement)
         block = Names(self.others)
@@ -250,10 +246,3 @@ def _changes_all(statement: ast.stmt) -> bool:
 def last_name(node: ast.AST | None) -> str | None:
     """Return ``c`` of ``c`` and of ``a.b.c``."""
     return getattr(node, "attr", getattr(node, "id", None))
-
-
-def _is_table(annotation: ast.AST | None) -> bool:
-    if not annotation:
-        return False
-    text = annotation.value if isinstance(annotation, ast.Constant) else ast.unparse(annotation)
-    return str(text).partition("[")[0].rpartition(".")[2] == "Table"

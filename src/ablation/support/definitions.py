@@ -18,7 +18,7 @@ from ablation.support.digests import digest
 from ablation.support.normaliser import OTHERS, WHOLE, Normaliser
 
 PACKAGE = "ablation"
-ROOT = re.compile(r"(?P<module>.+?):(?P<name>[\w.]+)(?:\[(?P<keys>.+)\])?")
+ROOT = re.compile(r"(?P<module>.+):(?P<name>[\w.]+)")
 
 Key = tuple[Module, str]
 Node = TypeVar("Node")
@@ -51,7 +51,6 @@ class Sources:
         self._package = _absolute(package or Path(importlib.util.find_spec(PACKAGE).origin).parent)
         self._modules: dict[Path, Module] = {}
         self._places: dict[Path, Module | None] = {}
-        self._entries: dict[Key, ast.expr] = {}
         self._nodes: dict[Key, tuple[str, dict[str, Key]]] = {}
         self._hashes: dict[Key, str] = {}
         self._digests: dict[frozenset[str], str] = {}
@@ -63,8 +62,8 @@ class Sources:
         Parameters
         ----------
         roots : iterable of str
-            ``module:name``, ``path/to/file.py:name``, an entry of a table ``module:TABLE[key]`` (of a table in a table
-            ``module:TABLE[key][key]``), or a name of a library, such as ``torch.nn:ReLU``. A method stands for its class.
+            ``module:name``, ``path/to/file.py:name``, or a name of a library, such as ``torch.nn:ReLU``. A method stands for
+            its class.
 
         Returns
         -------
@@ -74,7 +73,7 @@ class Sources:
         Raises
         ------
         LookupError
-            If there is no such module, definition or entry.
+            If there is no such module or definition.
         """
         asked = frozenset(roots)
         if asked not in self._digests:
@@ -96,8 +95,8 @@ class Sources:
         Returns
         -------
         frozenset of (str, str)
-            Dotted name of the module, or absolute path of the user's file, and name of the definition. Entries of tables
-            are ``TABLE[key]``, and statements that define nothing ``<module>``.
+            Dotted name of the module, or absolute path of the user's file, and name of the definition; statements that
+            define nothing are ``<module>``.
         """
         keys = {self._root(root).key for root in roots} - {None}
         reached = [key for component in components(keys, self._uses) for key in component]
@@ -146,15 +145,14 @@ class Sources:
     def _root(self, root: str) -> Reference:
         parts = ROOT.fullmatch(root)
         if not parts:
-            raise LookupError(f"{root!r}: found no root, expected module:name, file.py:name or module:TABLE[key]")
+            raise LookupError(f"{root!r}: found no root, expected module:name or file.py:name")
         module, names = self._root_module(root, parts["module"]), tuple(parts["name"].split("."))
         if not module:
             return Reference(None, (*parts["module"].split("."), *names))
         if not self.binds(module, names[0]):
             known = ", ".join(sorted(module.definitions))
             raise LookupError(f"{root}: {module.path} does not define {names[0]!r}, expected one of {known}")
-        reference = self.follow(module, names)
-        return self._entry(root, reference, parts["keys"].split("][")) if parts["keys"] else reference
+        return self.follow(module, names)
 
     def _root_module(self, root: str, name: str) -> Module | None:
         """Return the module of a root; None for one of a library."""
@@ -169,23 +167,6 @@ class Sources:
             if not module:
                 raise LookupError(f"{root}: found no module {name}, expected one of {self._package} or a user's file")
         return module
-
-    def _entry(self, root: str, reference: Reference, keys: Sequence[str]) -> Reference:
-        """Return an entry of a table as a node of its own."""
-        module, name = reference.key or (None, "")
-        statements = module.definitions.get(name) if module else None
-        value = getattr(statements[-1], "value", None) if statements and not reference.attributes else None
-        for key in keys:
-            if not isinstance(value, ast.Dict):
-                raise LookupError(f"{root}: found no table written as a dict, expected one with an entry {key!r}")
-            entries = dict(zip(value.keys, value.values, strict=True))
-            named = {str(at.value): entry for at, entry in entries.items() if isinstance(at, ast.Constant)}
-            if key not in named:
-                raise LookupError(f"{root}: {module.path} has no entry {key!r}, expected one of {', '.join(named)}")
-            value = named[key]
-        entry = (module, f"{name}[{']['.join(keys)}]")
-        self._entries[entry] = value
-        return Reference(entry, ())
 
     def _user_file(self, path: Path) -> Module:
         if not path.is_file():
@@ -229,13 +210,11 @@ class Sources:
             elif name == OTHERS:
                 parts = normaliser.copied(module.others)
             else:
-                parts = normaliser.copied([self._entries[key]] if key in self._entries else module.definitions[name])
+                parts = normaliser.copied(module.definitions[name])
             if module.others and name != OTHERS:
                 normaliser.label((module, OTHERS))
             text = [ast.unparse(ast.fix_missing_locations(part)) for part in parts]
-            # Of a table only the entries count that are roots.
-            counted = {used for used in normaliser.labels if name == WHOLE or used[1] not in used[0].tables}
-            self._nodes[key] = digest(text), {normaliser.labels[used]: used for used in counted}
+            self._nodes[key] = digest(text), {label: used for used, label in normaliser.labels.items()}
         return self._nodes[key]
 
     def _uses(self, key: Key) -> Collection[Key]:
