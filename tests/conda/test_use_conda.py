@@ -76,7 +76,7 @@ def test_runs_show_in_mlflow_while_they_train(finished):
 
 def test_a_second_checkout_with_the_same_prefix_trains_its_own_code(finished, environment, conda, tmp_path):
     copy_project(tmp_path)
-    loop = tmp_path / "src/ablation/training.py"
+    loop = tmp_path / "src/ablation/training/run.py"
     loop.write_text(loop.read_text() + '\nimport sys\nprint("the second checkout", file=sys.stderr)\n')
     _, options, _ = finished
     target = "results/miniature/shards/lenet/0.json"
@@ -97,7 +97,7 @@ def test_the_workflow_can_be_put_in_a_container_and_in_an_archive(finished, envi
     output = snakemake(
         folder, environment | conda, *options, "--archive", "archive.tar.gz", ok="LOCAL_CHANNELS" not in conda
     )
-    archived = {"Snakefile", "environment.yml", "src/ablation/training.py", "workflow/rules/train.smk"}
+    archived = {"Snakefile", "environment.yml", "src/ablation/training/run.py", "workflow/rules/train.smk"}
     assert archived <= set(re.findall("^archived (.*)$", output, re.MULTILINE))
 
 

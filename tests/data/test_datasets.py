@@ -1,8 +1,10 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -223,3 +225,27 @@ def test_damaged_data_are_prepared_anew(prepare, tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     again, rewritten = prepare()
     assert (again, rewritten > written) == (receipt, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"test": np.arange(6) < 2}, "test bool (6,), expected positions of images, each once"),
+        ({"test": np.array([0, 0])}, "test int64 (2,), expected positions"),
+        ({"test": np.array([6])}, "test int64 (1,), expected positions"),
+        ({"labels": np.zeros(5, np.int64)}, "labels int64 (5,), expected int64 (6,)"),
+        ({"labels": np.zeros(6, np.int32)}, "labels int32 (6,), expected int64 (6,)"),
+        ({"images": np.zeros((6, 1, 8, 8))}, "images float64 (6, 1, 8, 8), expected uint8"),
+    ],
+)
+def test_what_a_reader_returns_is_checked(change, expected):
+    images = Images(np.zeros((6, 1, 8, 8), np.uint8), np.zeros(6, np.int64), None, ("a", "b"), "made up")
+    datasets.check_images(images, "own")
+    with pytest.raises(DataError, match=re.escape(expected)):
+        datasets.check_images(replace(images, **change), "own")
+
+
+def test_where_a_folder_of_images_lies_does_not_count(digits):
+    arrays, manifest = digits
+    moved = {**manifest, "data": {**manifest["data"], "folder": "elsewhere"}}
+    assert datasets.data_digest(arrays, moved) == datasets.data_digest(arrays, manifest)

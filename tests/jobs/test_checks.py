@@ -81,7 +81,8 @@ def test_other_values_of_an_argument_are_found(value, options, expected):
         (
             toy("nowhere"),
             [
-                "importing the builder 'broken:nowhere' raised AttributeError: module 'broken' has no attribute 'nowhere'"
+                "importing the builder 'broken:nowhere' raised OwnCodeError: broken:nowhere: "
+                "there is no such code: module 'broken' has no attribute 'nowhere'"
             ],
         ),
         (

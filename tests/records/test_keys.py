@@ -174,7 +174,12 @@ ARCHITECTURES = {
         "arguments": {"width": {"reference": 4, "text": "Channels."}},
     }
 }
-LEVELS = {"norm": {"scaled": {"make": "Scaled", "text": "Scaled."}, "unused": {"make": "Unused", "text": "Unused."}}}
+LEVELS = {
+    "norm": {
+        "scaled": {"make": "Scaled", "text": "Scaled.", "shifts": False},
+        "unused": {"make": "Unused", "text": "Unused.", "shifts": False},
+    },
+}
 METRICS = {
     "spread": {"label": "spread", "measure": "spread"},
     "unasked": {"label": "unasked", "measure": "unasked"},
@@ -264,7 +269,7 @@ def own_key(tmp_path):
         ("layers.conv2d(input_shape[0], width)", "layers.conv2d(input_shape[0], width, 5)", True),
         ("nn.AdaptiveAvgPool2d(1)", "nn.AdaptiveMaxPool2d(1)", True),  # what the builder calls
         ("return x / 2", "return x / 3", True),  # the level
-        ('"make": "Scaled", "text"', '"make": "Scaled", "shifts": False, "text"', True),
+        ('"Scaled.", "shifts": False', '"Scaled.", "shifts": True', True),
         ("network(images).std()", "network(images).var()", True),  # the metric that the study asks for
         ("return blur(images, pixels)", "return blur(images, 2 * pixels)", True),  # the augmentation of the recipe
         ('"reference": 4', '"reference": 5', True),

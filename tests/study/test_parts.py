@@ -101,7 +101,7 @@ def test_a_file_is_named_relative_to_the_working_directory_where_it_lies_below(w
 
 def test_a_file_may_name_what_those_before_it_brought(tmp_path):
     first, second = (tmp_path / name for name in ("first.py", "second.py"))
-    first.write_text('LEVELS = {"norm": {"rms": {"make": "torch.nn:Identity", "text": "t"}}}\n')
+    first.write_text('LEVELS = {"norm": {"rms": {"make": "torch.nn:Identity", "text": "t", "shifts": False}}}\n')
     second.write_text(PARTS.replace('"norm": {"rms": {"make": "Norm", "text": "A norm.", "shifts": False}},', ""))
     known, _ = with_parts([first, second])
     assert known.architectures["toy"].layers["norm"] == "rms"
@@ -160,8 +160,8 @@ MISTAKES = [
     ('"reference": 4', '"refrence": 4', ["line 9, ARCHITECTURES.toy.arguments.width.refrence: found an unknown key, expected one of reference, text, choices; did you mean 'reference'?"]),
     ('"reference": 4', '"reference": [4]', ["ARCHITECTURES.toy.arguments.width.reference: found [4], expected a valid string or a valid integer"]),
     ('"reference": "a"', '"reference": "c"', ["line 9, ARCHITECTURES.toy.arguments.kind.reference: found 'c', expected one of 'a', 'b'"]),
-    ('"width": {"reference"', '"lr": {"reference"', ["ARCHITECTURES.toy.arguments.lr: found 'lr', expected the name of an argument, which is no layer factor"]),
-    ('"width": {"reference"', '"norm": {"reference"', ["ARCHITECTURES.toy.arguments.norm: found 'norm', expected the name of an argument"]),
+    ('"width": {"reference"', '"lr": {"reference"', ["ARCHITECTURES.toy.arguments.lr: found 'lr', expected another name: this is a layer factor"]),
+    ('"width": {"reference"', '"norm": {"reference"', ["ARCHITECTURES.toy.arguments.norm: found 'norm', expected another name: this is a layer factor"]),
     ('{"pooling": "it', '{"poling": "it', ["line 10, ARCHITECTURES.toy.lacks.poling: found 'poling', expected a factor", "did you mean 'pooling'?"]),
     ('"norm.batch"', '"norm.bach"', ["line 11, ARCHITECTURES.toy.excluded.norm.bach: found 'bach', expected a level of norm", "did you mean 'batch'?"]),
     ('"norm.batch"', '"head.gap"', ["ARCHITECTURES.toy.excluded.head.gap: found 'head', expected factor.level of its layers: norm"]),
@@ -170,6 +170,9 @@ MISTAKES = [
     ('"norm": {"rms"', '"nrom": {"rms"', ["line 17, LEVELS.nrom: found 'nrom', expected a factor: activation", "did you mean 'norm'?"]),
     ('"norm": {"rms"', '"norm": {"batch"', ["line 17, LEVELS.norm.batch: found 'batch', which is taken in norm"]),
     ('"norm": {"rms"', '"norm": {"r/s"', ["LEVELS.norm.r/s: found the name 'r/s', expected letters, digits, _ and ."]),
+    (', "shifts": False', "", ["line 17, LEVELS.norm.rms: found no shifts, expected true or false"]),
+    ('"builder": "build"', '"builder": "a:b:c"', ["found 'a:b:c', expected a function or class of this file, or module:name"]),
+    ('"width": {"reference"', '"variant": {"reference"', ["found 'variant', expected another name: this is a layer factor"]),
     ('"shifts": False', '"shift": False', ["line 17, LEVELS.norm.rms.shift: found an unknown key", "did you mean 'shifts'?"]),
     ('"shifts": False', '"shifts": "no"', ["line 17, LEVELS.norm.rms.shifts: found 'no', expected a valid boolean"]),
     ('"low": -0.4', '"lo": -0.4', ["line 18, LEVELS.activation.elu.saturation.lo: found an unknown key, expected one of low, high, of; did you mean 'low'?"]),
@@ -313,3 +316,18 @@ def test_the_committed_example_shows_every_table_and_is_a_study():
     }  # fmt: skip
     assert {"mixer-norm.rms", "mixer-mixing.channels", "mixer-augmentation.noise10"} <= set(plan.variants)
     assert not set(plan.metrics) & set(COLUMNS)
+
+
+def test_editing_a_table_makes_the_frozen_study_another_one(tmp_path):
+    study, parts = tmp_path / "study.yaml", tmp_path / "mine.py"
+    parts.write_text(
+        'METRICS = {"own": {"label": "own", "measure": "m"}}\n\ndef m(network, images, labels): return 0.0\n'
+    )
+    text = (
+        "title: t\nquestion: q\nparts: [mine.py]\ndata: {name: digits}\nrecipe: {epochs: 1, batch_size: 64, lr: 0.1}\n"
+    )
+    study.write_text(text + "architectures: {lenet: {}}\nseeds: 1\nmetrics: [own]\nsmallest_effect: 0.01\n")
+    before = read_study(study).frozen()
+    assert read_study(study).frozen() == before
+    parts.write_text(parts.read_text().replace('"label": "own"', '"label": "own", "scale": 100'))
+    assert read_study(study).frozen() != before

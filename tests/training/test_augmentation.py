@@ -29,16 +29,15 @@ def make_augmentation(text):
 @pytest.mark.parametrize(
     "text", ["", "crop", "crop0", "flip2", "shear3", "crop4+", "colour101", "crop4 + flip", "none+flip"]
 )
-def test_what_is_no_augmentation_is_refused_by_the_reader_and_by_the_pattern(text):
+def test_what_is_no_augmentation_is_refused(text):
     with pytest.raises(ValueError, match=r"none, or parts joined|at most colour100"):
         parse_augmentation(text, AUGMENTATIONS)
-    assert not re.fullmatch(augmentation_pattern(AUGMENTATIONS), text)
 
 
 @pytest.mark.parametrize("text", ["none", *EVERY])
-def test_what_is_one_is_read_by_both(text):
+def test_what_is_one_is_read_and_fits_the_pattern_of_editors(text):
     assert len(parse_augmentation(text, AUGMENTATIONS)) == (text != "none") + text.count("+")
-    assert re.fullmatch(augmentation_pattern(AUGMENTATIONS), text)
+    assert re.fullmatch(augmentation_pattern(), text)
 
 
 @pytest.mark.parametrize("text", EVERY)

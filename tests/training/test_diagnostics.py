@@ -157,7 +157,7 @@ def test_a_unit_is_dead_if_it_is_saturated_everywhere():
         network.conv.weight.zero_()
         network.conv.bias.copy_(torch.tensor([-1.0, 1, 1, 1]))
         network.conv.weight[1] = -1.0
-    bounds = {"layer": "torch.nn:ReLU", "of": "output", "low": 0.0, "high": None}
+    bounds = diagnostics_spec(OURS, "relu", [0])["saturation"]
     rows = toy_probe(network, bounds).measure(0)
     assert value(rows, "act", "dead") == 0.25
     assert 0.25 < value(rows, "act", "saturated") < 0.5

@@ -7,8 +7,9 @@ import torch
 from specs import SUBJECTS, make_spec
 
 from ablation.catalogue.architectures import CATALOGUE
+from ablation.catalogue.factors import Level
 from ablation.jobs.checks import check_resume
-from ablation.support.references import resolve
+from ablation.support.references import OwnCodeError, resolve
 from ablation.training.evaluation import Part, evaluate
 from ablation.training.optimisation import constant, learning_rate, sgd
 from ablation.training.run import Run, train
@@ -174,3 +175,46 @@ def test_narrow_projections_train(residual, parts):
     """Torch 2.14 corrupts memory in the backward pass of a strided 1x1 convolution of four to six channels."""
     spec = make_spec("resnet_cifar", depth=8, width=4, residual=residual, recipe={"epochs": 4, "batch_size": 128})
     assert train(spec, parts, 10).status != "diverged"
+
+
+OWN_MEASURES = """
+import torch
+
+def undefined(network, images, labels):
+    return float("nan")
+
+def drawn(network, images, labels):
+    return torch.rand(())
+
+def failing(network, images, labels):
+    return images.no_such_thing
+"""
+
+
+@pytest.fixture
+def own_measures(tmp_path):
+    (tmp_path / "own.py").write_text(OWN_MEASURES)
+    return lambda name: {**make_spec(recipe={"epochs": 1}), "measures": {name: f"{tmp_path}/own.py:{name}"}}
+
+
+def test_a_measured_number_that_is_none_is_recorded_as_missing(own_measures, parts):
+    assert train(own_measures("undefined"), parts, 10).metrics["undefined"] is None
+
+
+def test_what_a_measure_draws_follows_from_the_seed(own_measures, parts):
+    first, again = (train(own_measures("drawn"), parts, 10).metrics["drawn"] for _ in range(2))
+    assert first == again
+
+
+def test_a_measure_that_fails_is_named_with_its_line(own_measures, parts):
+    with pytest.raises(OwnCodeError, match=r"own.py, line 11: failing cannot be measured: AttributeError"):
+        train(own_measures("failing"), parts, 10)
+
+
+def test_layers_that_draw_by_themselves_follow_the_seed(parts):
+    spec = make_spec(recipe={"epochs": 1})
+    spec["architecture"]["layers"]["activation"] = {"level": "rrelu", **Level("torch.nn:RReLU", "").spec()}
+    torch.manual_seed(1)
+    first = train(spec, parts, 10)
+    torch.manual_seed(2)
+    assert train(spec, parts, 10).metrics["test_loss"] == first.metrics["test_loss"]

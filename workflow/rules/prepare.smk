@@ -41,7 +41,7 @@ rule prepare_data:
 
 
 rule freeze_study:
-    """Write the validated study that all later jobs read: editing the file in the meantime disturbs none."""
+    """Write the validated study that all later jobs read: editing its file in the meantime disturbs none."""
     output:
         study=STATED if OUTLINE.controls else SETTLED,
     log:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ablation.catalogue.catalogue import OURS
 from ablation.records.store import CORRECT, DIAGNOSTICS, LATE, DamagedRecordError, Store
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
-from ablation.support.references import resolve
+from ablation.support.references import own_code, resolve
 
 # Columns of `diagnostics.parquet`, which a study without diagnostics has, too.
 DIAGNOSTIC_COLUMNS = {
@@ -27,9 +28,16 @@ DIAGNOSTIC_COLUMNS = {
 
 
 def final_metrics(plan: Plan, record: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return the metrics of a run: those that its record states, and those that are computed from it."""
-    computed = {name: metric.compute for name, metric in plan.metrics.items() if metric.compute}
-    return {**record["metrics"], **{name: resolve(code)(record, plan.study) for name, code in computed.items()}}
+    """Return the metrics of a run: those that its record states, and those that are computed from it.
+
+    Of the author's own, those are computed that the study asks for.
+    """
+    found = dict(record["metrics"])
+    for name, metric in plan.metrics.items():
+        if metric.compute and (name in OURS.metrics or name in plan.asked):
+            with own_code(metric.compute, f"{name} cannot be computed from the record of a {record['status']} run"):
+                found[name] = resolve(metric.compute)(record, plan.study)
+    return found
 
 
 def run_row(

@@ -19,6 +19,8 @@ class Catalogue:
     architectures, factors, metrics, sources, augmentations : mapping
     parts : tuple of str
         The files of the author's own that have joined, as references name them.
+    digest : str
+        Of the tables of these files; empty without any.
     """
 
     architectures: Mapping[str, Architecture]
@@ -27,6 +29,7 @@ class Catalogue:
     sources: Mapping[str, Source]
     augmentations: Mapping[str, Augmentation]
     parts: tuple[str, ...] = ()
+    digest: str = ""
 
     @classmethod
     def of(cls, context: "Catalogue | None") -> "Catalogue":

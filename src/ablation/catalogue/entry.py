@@ -116,7 +116,9 @@ class Architecture:
     rules : tuple of Rule
         What its levels must keep; a rule may rely on those before it.
     no_effect : tuple of Ineffective
-        Its own factors without effect, beside the common ones in `INEFFECTIVE`.
+        Its own factors without effect, beside the common ones.
+    common : tuple of Ineffective
+        Those that it shares with others.
     smallest_side : int
         The smallest input side in pixels that it can be built for.
     stem_side : int
@@ -135,6 +137,7 @@ class Architecture:
     excluded: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     no_effect: tuple[Ineffective, ...] = ()
+    common: tuple[Ineffective, ...] = INEFFECTIVE
     smallest_side: int = 8
     stem_side: int = 8
     published: tuple[int, int, int] = (3, 224, 224)
@@ -159,7 +162,7 @@ class Architecture:
         side : int, optional
             Of the input in pixels, where it is known.
         """
-        return {row.factor: row.reason for row in (*INEFFECTIVE, *self.no_effect) if row.holds(levels, side)}
+        return {row.factor: row.reason for row in (*self.common, *self.no_effect) if row.holds(levels, side)}
 
 
 @dataclass(frozen=True)

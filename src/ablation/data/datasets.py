@@ -14,7 +14,7 @@ from ablation.data.images import Images, resize
 from ablation.data.splits import PARTS, split, split_table
 from ablation.support.digests import digest
 from ablation.support.files import write_whole
-from ablation.support.references import resolve
+from ablation.support.references import own_code, resolve
 
 DOWNLOADS = Path("results/downloads")
 SCHEMA = 2  # of the arrays' file; raise it when what is written means something else
@@ -54,7 +54,9 @@ def load(data: Mapping[str, Any], source: Source | None = None, downloads: Path 
         If it cannot be read, or has other images or classes than it should.
     """
     source = source or SOURCES[data["name"]]
-    images = resolve(source.reader)(data, downloads)
+    with own_code(source.reader, f"the data set {data['name']} cannot be read"):
+        images = resolve(source.reader)(data, downloads)
+    check_images(images, data["name"])
     found = (images.images.shape[1:], len(images.classes))
     expected = (source.shape or found[0], source.classes or found[1])
     if found != expected:
@@ -65,6 +67,32 @@ def load(data: Mapping[str, Any], source: Source | None = None, downloads: Path 
     if images.labels.min() < 0 or images.labels.max() >= found[1]:
         raise DataError(f"{data['name']}: found labels beyond the {found[1]} classes ({images.source})")
     return images
+
+
+def check_images(images: Any, name: str) -> None:
+    """Refuse what a reader returned if it is no set of labelled images, as `Images` describes them.
+
+    Raises
+    ------
+    DataError
+        With what was found and what was expected.
+    """
+    if not isinstance(images, Images):
+        raise DataError(f"{name}: found {type(images).__name__}, expected ablation.data.images.Images")
+    pixels, labels, test = images.images, images.labels, images.test
+    problems = []
+    if pixels.dtype != np.uint8 or pixels.ndim != 4:
+        problems.append(f"images {pixels.dtype} {pixels.shape}, expected uint8 (images, channels, height, width)")
+    if labels.dtype != np.int64 or labels.shape != pixels.shape[:1]:
+        problems.append(f"labels {labels.dtype} {labels.shape}, expected int64 ({len(pixels)},)")
+    if test is not None and (
+        not np.issubdtype(test.dtype, np.integer)
+        or len(np.unique(test)) < len(test)
+        or not ((test >= 0) & (test < len(pixels))).all()
+    ):
+        problems.append(f"test {test.dtype} {test.shape}, expected positions of images, each once")
+    if problems:
+        raise DataError(f"{name}: found {'; found '.join(problems)}")
 
 
 def prepare(data: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -146,6 +174,7 @@ def data_digest(arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -
     """
     content = {name: _array_digest(array) for name, array in sorted(arrays.items())}
     stated = {key: value for key, value in manifest.items() if key not in ("digest", "source", "made_with")}
+    stated["data"] = {key: value for key, value in manifest["data"].items() if key != "folder"}
     return digest({"schema": SCHEMA, "manifest": stated, "arrays": content})
 
 

@@ -1,12 +1,13 @@
 """Networks built from specs, which name all that is needed: no catalogue is read."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
+import torch
 from torch import nn
 
 from ablation.networks.kit import Layers
-from ablation.networks.stack import output_shape
 from ablation.support.references import is_own, own_code, resolve
 
 
@@ -41,8 +42,15 @@ def build(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], cl
     return network
 
 
+@torch.no_grad()
+def answer_shape(network: nn.Module, input_shape: tuple[int, int, int]) -> tuple[int, ...]:
+    """Return the shape of a network's output for one image, by a pass of zeros on its own device."""
+    device = next((parameter.device for parameter in network.parameters()), torch.get_default_device())
+    return tuple(network(torch.zeros(2, *input_shape, device=device)).shape[1:])
+
+
 def check_logits(network: Any, input_shape: tuple[int, int, int], classes: int) -> None:
-    """Refuse what is no network, or gives something else than logits, by a pass that computes nothing.
+    """Refuse what is no network, or gives something else than logits, by a pass of two images of zeros.
 
     Raises
     ------
@@ -53,8 +61,7 @@ def check_logits(network: Any, input_shape: tuple[int, int, int], classes: int) 
     """
     if not isinstance(network, nn.Module):
         raise TypeError(f"found an object of type {type(network).__name__}, expected a torch.nn.Module")
-    training = network.training
-    shape = output_shape(network.eval(), input_shape)
-    network.train(training)
+    # On a copy: a module may keep what it sees first.
+    shape = answer_shape(deepcopy(network).eval(), input_shape)
     if shape != (classes,):
         raise ValueError(f"found outputs of shape {shape} for one image of {input_shape}, expected {classes} logits")

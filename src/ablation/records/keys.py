@@ -85,11 +85,13 @@ def keyed_spec(spec: Mapping[str, Any], define: Callable[[str], str]) -> dict[st
 
 def keyed_architecture(architecture: Mapping[str, Any], define: Callable[[str], str]) -> dict[str, Any]:
     """Return the part of an architecture's spec that determines its network, likewise."""
-    layers = {
-        factor: {"make": define(level["make"]), "arguments": level["arguments"], "shifts": level["shifts"]}
-        for factor, level in architecture["layers"].items()
-    }
+    layers = {factor: keyed_level(level, define) for factor, level in architecture["layers"].items()}
     return {"builder": define(architecture["builder"]), "layers": layers, "arguments": architecture["arguments"]}
+
+
+def keyed_level(level: Mapping[str, Any], define: Callable[[str], str]) -> dict[str, Any]:
+    """Return what determines the layers of a level, likewise."""
+    return {"make": define(level["make"]), "arguments": level["arguments"], "shifts": level["shifts"]}
 
 
 def keyed_diagnostics(diagnostics: Mapping[str, Any], define: Callable[[str], str]) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def keyed_diagnostics(diagnostics: Mapping[str, Any], define: Callable[[str], st
     return {
         "make": define(diagnostics["make"]),
         "epochs": diagnostics["epochs"],
-        "saturation": bounds and {**bounds, "layer": define(bounds["layer"])},
+        "saturation": bounds and {**bounds, "layer": keyed_level(bounds["layer"], define)},
     }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ablation.catalogue.catalogue import OURS, Catalogue
-from ablation.catalogue.entry import Architecture, Argument
+from ablation.catalogue.entry import INEFFECTIVE, Architecture, Argument
 from ablation.catalogue.factors import Factor, Saturation
 from ablation.catalogue.metrics import Metric
 from ablation.catalogue.recipes import Augmentation
@@ -23,6 +23,7 @@ from ablation.catalogue.sources import Source
 from ablation.study.literals import LiteralFile, PartsError, Place, located
 from ablation.study.parttables import TABLES, OwnArchitecture, OwnArgument, Table
 from ablation.study.schema import Recipe, nearest
+from ablation.support.digests import digest
 
 NEEDS = ("diagnostics", "threshold")  # entries of a study that a metric may need
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # what pydantic calls a key that there is not
@@ -126,7 +127,12 @@ def _validated(file: LiteralFile, place: Place, stated: Mapping[str, Any], table
     named = dict(stated)
     for key in table.code:
         code = stated.get(key)
-        if code == "" or (isinstance(code, str) and ":" not in code and code not in file.names):
+        beside = isinstance(code, str) and re.fullmatch(r"(\w+):(\w+)", code)
+        if beside and Path(path).with_name(f"{beside[1]}.py").is_file():
+            named[key] = f"{Path(path).with_name(beside[1])}.py:{beside[2]}"
+        elif isinstance(code, str) and ":" in code and not re.fullmatch(r"[\w.]+:[\w.]+", code):
+            file.refuse((*place, key), f"found {code!r}, expected a function or class of this file, or module:name")
+        elif code == "" or (isinstance(code, str) and ":" not in code and code not in file.names):
             expected = f"a function or class of this file, or module:name{nearest(code, file.names)}"
             file.refuse((*place, key), f"found {code!r}, expected {expected}")
         elif isinstance(code, str) and ":" not in code:
@@ -140,6 +146,10 @@ def _validated(file: LiteralFile, place: Place, stated: Mapping[str, Any], table
         for where, message in _wrong_values(error, table, stated):
             file.refuse((*place, *where), message)
         return None
+    if place[:2] == ("LEVELS", "norm") and "shifts" not in stated:
+        file.refuse(
+            place, "found no shifts, expected true or false: without a shift of the norm, convolutions keep biases"
+        )
     for where, message in _senseless(entry):
         file.refuse((*place, *where), message)
     return entry
@@ -172,15 +182,17 @@ def _wrong_values(error: ValidationError, table: Table, stated: Mapping[str, Any
 def _senseless(entry: Any) -> Iterator[tuple[Place, str]]:
     """Say what no study could use of an entry whose values have the right types."""
     if isinstance(entry, Metric):
-        if not (entry.measure or entry.compute):
-            yield (), "found neither measure nor compute, expected the code that its numbers come from"
+        if bool(entry.measure) == bool(entry.compute):
+            found = "both measure and compute" if entry.measure else "neither measure nor compute"
+            yield (), f"found {found}, expected the one that its numbers come from"
         if entry.needs and entry.needs not in NEEDS:
             yield ("needs",), f"found {entry.needs!r}, expected {' or '.join(NEEDS)}{nearest(entry.needs, NEEDS)}"
     if isinstance(entry, Augmentation) and entry.example is not None and entry.example < 1:
         yield ("example",), f"found {entry.example}, expected a whole number of 1 or more"
     for name, argument in entry.arguments.items() if isinstance(entry, OwnArchitecture) else ():
-        if not name.isidentifier() or name in Recipe.model_fields or name in OURS.factors:
-            expected = "the name of an argument, which is no layer factor and no entry of the recipe"
+        taken = {*Recipe.model_fields, *OURS.factors, *OURS.metrics, *COLUMNS, "runs", "training_multiply_adds"}
+        if not name.isidentifier() or name in taken:
+            expected = "another name: this is a layer factor, an entry of the recipe, a metric or a column of tables"
             yield ("arguments", name), f"found {name!r}, expected {expected}"
         if argument.choices and argument.reference not in argument.choices:
             choices = ", ".join(map(repr, argument.choices))
@@ -222,7 +234,10 @@ def _joined(known: Catalogue, parts: Parts) -> Catalogue:
     joined: dict[str, Any] = {"factors": factors}
     for table in ("ARCHITECTURES", "METRICS", "DATA_SETS", "AUGMENTATIONS"):
         there, own = getattr(known, TABLES[table].joins), parts.of(table)
-        reserved = {*factors, *Recipe.model_fields, *COLUMNS} if table == "METRICS" else {"none"}
+        reserved = {"none"}
+        if table == "METRICS":
+            arguments = (name for entry in known.architectures.values() for name in entry.arguments)
+            reserved = {*factors, *Recipe.model_fields, *COLUMNS, *arguments}
         for (name,) in own:
             if name in there or name in reserved:
                 mistakes.append(((table, name), f"found {name!r}, which is taken: choose another name"))
@@ -232,7 +247,11 @@ def _joined(known: Catalogue, parts: Parts) -> Catalogue:
         joined["architectures"][name] = _architecture(entry, factors)
     if mistakes:
         raise _error(parts.path, (located(parts.lines, place, message) for place, message in mistakes))
-    return replace(known, **joined, parts=(*known.parts, parts.path))
+    stated = {
+        ".".join(place): TypeAdapter(type(entry)).dump_python(entry, mode="json")
+        for place, entry in parts.entries.items()
+    }
+    return replace(known, **joined, parts=(*known.parts, parts.path), digest=digest([known.digest, stated]))
 
 
 def _with_levels(known: Mapping[str, Factor], parts: Parts) -> tuple[dict[str, Factor], list[tuple[Place, str]]]:
@@ -290,4 +309,5 @@ def _architecture(entry: OwnArchitecture, factors: Mapping[str, Any]) -> Archite
         smallest_side=entry.smallest_side,
         published=entry.published,
         names_sources=entry.names_sources,
+        common=tuple(row for row in INEFFECTIVE if {row.factor, *row.when} <= {*factors}),
     )

@@ -96,7 +96,7 @@ class Plan:
             "data": self.study.data.model_dump(),
             "seed": seed,
             "diagnostics": diagnostics_spec(self.catalogue, levels.get("activation"), self.study.diagnostics),
-            "measures": measures_spec(self.catalogue, self._asked),
+            "measures": measures_spec(self.catalogue, self.asked),
             "warm_start": None if source == "none" else self.spec(source, seed),
         }
 
@@ -120,14 +120,15 @@ class Plan:
         return self.catalogue.metrics
 
     @property
-    def _asked(self) -> set[str]:
+    def asked(self) -> set[str]:
         """The metrics that the study or a claim of it asks for."""
         return {*self.study.metrics, *(claim.metric for claim in self.study.claims.values())}
 
     def frozen(self) -> str:
         """Write the plan as a line of JSON for `ablation.study.studyfile.read_frozen`: the study and the answers."""
         content = {"name": self.name, "study": self.study.model_dump(), "answers": dict(self.answers)}
-        return json.dumps({**content, "parts": self.catalogue.parts})
+        # The tables of one's own are read again; their digest makes what was made with other ones stale.
+        return json.dumps({**content, "parts": self.catalogue.parts, "tables": self.catalogue.digest})
 
     def settled(self, answers: Mapping[str, int]) -> "Plan":
         """Return the same plan with the values of its controls."""

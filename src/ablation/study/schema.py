@@ -145,7 +145,7 @@ class Recipe(Strict):
         "none",
         description="What happens to each training image, joined by +: "
         f"{describe_augmentations(OURS.augmentations)}. Or: none.",
-        json_schema_extra={"pattern": augmentation_pattern(OURS.augmentations)},
+        json_schema_extra={"pattern": augmentation_pattern()},
     )
 
     @model_validator(mode="after")

@@ -59,7 +59,7 @@ def diagnostics_spec(catalogue: Catalogue, activation: str | None, epochs: Seque
         return None
     level = catalogue.factors["activation"].levels[activation] if activation else None
     bounds = level.saturation_spec() if level else None
-    saturation = {"layer": level.make, **bounds} if bounds else None
+    saturation = {"layer": level.spec(), **bounds} if bounds else None
     return {"make": PROBE, "epochs": sorted(epochs), "saturation": saturation}
 
 

@@ -215,7 +215,7 @@ def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             if getattr(statement, "module", None) != "__future__":
                 fields = dict(ast.iter_fields(statement))
                 yield from (type(statement)(**{**fields, "names": [alias]}) for alias in statement.names)
-        elif isinstance(statement, ast.If) and last_name(statement.test) == "TYPE_CHECKING":
+        elif isinstance(statement, ast.If) and _never_on_import(statement.test):
             yield from _top_level(statement.orelse)
         elif not (
             isinstance(statement, ast.Pass)
@@ -224,6 +224,11 @@ def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             or _changes_all(statement)
         ):
             yield statement
+
+
+def _never_on_import(test: ast.expr) -> bool:
+    """Say whether a condition is for type checkers, or for a file that is run as a program."""
+    return last_name(test) == "TYPE_CHECKING" or ast.unparse(test) == "__name__ == '__main__'"
 
 
 def _defines(statement: ast.stmt) -> bool:

@@ -5,8 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-PACKAGE = "ablation"
-
 
 def digest(content: Any) -> str:
     """Digest plain data (mappings, lists, text, numbers): 32 hexadecimal digits, the same in any process."""

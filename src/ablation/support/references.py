@@ -1,5 +1,6 @@
 """References to code in plain data: ``module:name``, or ``path/to/file.py:name`` for a file of one's own."""
 
+import ast
 import pkgutil
 import sys
 import traceback
@@ -33,7 +34,10 @@ def resolve(reference: str) -> Any:
     """
     place, _, name = reference.rpartition(":")
     if not is_own(reference):
-        return pkgutil.resolve_name(reference)
+        try:
+            return pkgutil.resolve_name(reference)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise OwnCodeError(f"{reference}: there is no such code: {error}") from error
     module = import_file(Path(place).resolve())
     try:
         return getattr(module, name)
@@ -79,7 +83,29 @@ def import_file(path: Path) -> ModuleType:
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise OwnCodeError(explain(error, path, "it cannot be imported")) from error
+    check_neighbours(path)
     return module
+
+
+def check_neighbours(path: Path) -> None:
+    """Refuse an import that found another module than that beside the file: what runs would not be what a key counts.
+
+    Raises
+    ------
+    OwnCodeError
+        If a module of that name comes from elsewhere, such as the working directory.
+    """
+    tree = ast.parse(path.read_bytes())
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+        for name in {name.split(".")[0] for name in names}:
+            beside = [path.with_name(f"{name}.py"), path.with_name(name) / "__init__.py"]
+            file = getattr(sys.modules.get(name), "__file__", None)
+            if file and any(place.is_file() for place in beside) and Path(file).resolve() not in beside:
+                raise OwnCodeError(
+                    f"{path}, line {node.lineno}: {name} was imported from {file}: rename the one beside it"
+                )
 
 
 def explain(error: BaseException, path: Path, what: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ablation.support.references import resolve
+from ablation.networks.kit import make_level
 
 AFFINE = (nn.Conv2d, nn.Linear)
 SMALLEST = torch.finfo(torch.float32).tiny
@@ -120,8 +120,7 @@ class Probe:
     seed : int
         Of the random numbers (dropout) that a measurement draws: the same ones every time.
     bounds : mapping or None
-        What counts as saturated, see `saturation`, of the layers of the kind ``layer``, a reference; None where nothing
-        does.
+        What counts as saturated, see `saturation`, of the layers that the level ``layer`` makes; None where nothing does.
     """
 
     def __init__(
@@ -135,7 +134,7 @@ class Probe:
     ):
         self.network, self.images, self.labels, self.loss, self.seed = network, images, labels, loss, seed
         self.bounds = bounds
-        self.activation = type(resolve(bounds["layer"])()) if bounds else None
+        self.activation = type(make_level(bounds["layer"])()) if bounds else None
         self.affine = {name: layer for name, layer in network.named_modules() if isinstance(layer, AFFINE)}
         self._before: dict[str, torch.Tensor] = {}
 

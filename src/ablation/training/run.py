@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.modules.dropout import _DropoutNd
 
 from ablation.networks.build import build
 from ablation.networks.initialisation import inherit, initialise
 from ablation.networks.kit import make_level
 from ablation.networks.randomness import stream
 from ablation.support.randomness import stream_seed
-from ablation.support.references import resolve
+from ablation.support.references import own_code, resolve
 from ablation.training.augmentation import make_augmentation
 from ablation.training.evaluation import Part, accuracy, evaluate, number
 from ablation.training.objective import objective
@@ -97,8 +96,6 @@ class Run:
         self.optimizer = resolve(spec["code"]["optimizer"])(self.network.parameters(), self.recipe)
         self.schedule = resolve(spec["code"]["schedule"])
         self.augment = make_augmentation(spec["code"]["augmentation"])
-        # Dropout draws from torch's global stream, which is named anew at each step; without dropout nobody draws.
-        self.draws = any(isinstance(layer, _DropoutNd) and layer.p > 0 for layer in self.network.modules())
         self.curves: list[dict[str, float | None]] = []
         self.measures = spec["measures"]
         self.to_diagnose = frozenset(spec["diagnostics"]["epochs"]) if spec["diagnostics"] else frozenset()
@@ -210,8 +207,8 @@ class Run:
             rate = learning_rate(self.recipe, self.schedule, step, len(batches))
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            if self.draws:
-                torch.manual_seed(stream_seed(self.seed, "dropout", step))
+            # Dropout, and whatever else draws within a network, takes torch's global stream, named anew at each step.
+            torch.manual_seed(stream_seed(self.seed, "dropout", step))
             images, labels = self.augment(train.images[batch], augmentation), train.labels[batch]
             self.optimizer.zero_grad()
             outputs = self.network(images)
@@ -232,7 +229,7 @@ class Run:
         for name, part in self.parts.items():
             loss, correct[name] = evaluate(self.network, part)
             metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = loss, accuracy(correct[name])
-        metrics |= self._measure()
+        metrics |= dict.fromkeys(self.measures) if self.diverged else self._measure()
         metrics["gradient_ratio"] = self.probe.gradient_ratio(self.diagnosed) if self.probe else None
         status = self._status(metrics["train_accuracy"])
         if status == "diverged" or any(
@@ -260,14 +257,15 @@ class Run:
         )
 
     @torch.no_grad()
-    def _measure(self) -> dict[str, float]:
-        """Return the metrics that the study asks for beside those that every record has."""
+    def _measure(self) -> dict[str, float | None]:
+        """Return the metrics that the study asks for beside those that every record has; None for what is not finite."""
         self.network.eval()
-        test = self.parts["test"]
-        return {
-            name: float(resolve(reference)(self.network, test.images, test.labels))
-            for name, reference in self.measures.items()
-        }
+        test, found = self.parts["test"], {}
+        for name, reference in self.measures.items():
+            torch.manual_seed(stream_seed(self.seed, "measure", name))
+            with own_code(reference, f"{name} cannot be measured"):
+                found[name] = number(float(resolve(reference)(self.network, test.images, test.labels)))
+        return found
 
     def _status(self, train_accuracy: float) -> str:
         if self.diverged:
