@@ -302,13 +302,13 @@ def test_what_is_wrong_with_an_architecture_is_said(check, subject, expected):
             toy("deaf"),
             "activation",
             "tanh",
-            "found the logits and gradients of activation.relu, expected others: the level changes nothing",
+            "found the logits and gradients of activation.relu, expected others: the level changes nothing, or belongs into `excluded`",
         ),
         (
             toy("planned", arguments={"plan": "1-2"}),
             "plan",
             "2-1",
-            "found the logits and gradients of plan.1_2, expected others: the level changes nothing",
+            "found the logits and gradients of plan.1_2, expected others: the level changes nothing, or belongs into `excluded`",
         ),
         (
             toy("wider"),
@@ -348,7 +348,12 @@ def test_what_is_wrong_with_a_level_is_said(subject, factor, level, expected):
     ("made", "expected"),
     [
         (nn.Mish, []),
-        (nn.ReLU, ["found the logits and gradients of activation.relu, expected others: the level changes nothing"]),
+        (
+            nn.ReLU,
+            [
+                "found the logits and gradients of activation.relu, expected others: the level changes nothing, or belongs into `excluded`"
+            ],
+        ),
         (nn.PReLU, []),  # with slopes, which start as it says itself
     ],
 )

@@ -19,7 +19,7 @@ from ablation.study.parts import KINDS, Parts, describe_part, with_parts
 from ablation.study.plan import Plan
 from ablation.study.resolution import Variant
 from ablation.study.schema import Study, StudyError, nearest
-from ablation.study.studyfile import STUDIES, locate_study, read_level, read_study
+from ablation.study.studyfile import STUDIES, locate_study, parse_value, read_study
 
 EPILOG = """examples:
   ./do show resnet_cifar                            an architecture of the catalogue at its reference levels
@@ -70,7 +70,7 @@ def from_catalogue(catalogue: Catalogue, name: str, settings: list[str], shape: 
         factor, equals, level = setting.partition("=")
         if not (factor and equals and level):
             sys.exit(f"--set: found {setting!r}, expected FACTOR=LEVEL, such as norm=none")
-        levels[factor] = read_level(level)
+        levels[factor] = parse_value(level)
     entry = catalogue.architectures[name]
     published = entry.published
     # A side that is too small is said later, and better than by the study made up here.

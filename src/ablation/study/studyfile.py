@@ -76,7 +76,7 @@ def _parse(text: str, path: Path) -> tuple[Any, dict[tuple, int]]:
         raise StudyFileError(f"{path}{where}: not valid YAML: {what}") from None
 
 
-def read_level(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """Read a level as a study file would: numbers, true and false, words.
 
     Raises
