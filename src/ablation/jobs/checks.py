@@ -102,7 +102,7 @@ def check_level(subject: Subject, factor: str, level: Any) -> Iterator[str]:
         before = behave(subject, given)
     after = behave(subject, changed)
     if after.equals(before):
-        yield f"found the logits and gradients of {reference}, expected others: the level changes nothing, or belongs into `excluded`"
+        yield f"found the logits and gradients of {reference}, expected others, or the level in `excluded`"
     if factor != "initialisation":
         common = shared(before.start, after.start)
         moved = [key for key in common if not torch.equal(before.start[key], after.start[key])]
