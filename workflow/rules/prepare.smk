@@ -41,7 +41,8 @@ rule prepare_data:
 
 
 rule freeze_study:
-    """Write the validated study that all later jobs read: editing its file in the meantime disturbs none."""
+    """Write the validated study that all later jobs read: editing its file in the meantime disturbs none. (The
+    tables of parts of one's own are read again.)"""
     output:
         study=STATED if OUTLINE.controls else SETTLED,
     log:

@@ -53,12 +53,11 @@ def check_level(catalogue: Catalogue, factor: str, name: str) -> list[str]:
     tried = next((builder for builder in SMALL_FORMS if factor in catalogue.architectures[builder].layers), None)
     if tried is None:
         return [f"{factor}: found no architecture of ours to try it on, expected one with this factor"]
-    subject = Subject(
-        tried, catalogue.architectures[tried], SMALL_FORMS[tried], biased=tried == "vgg", catalogue=catalogue
-    )
+    subject = Subject(tried, catalogue.architectures[tried], SMALL_FORMS[tried], catalogue=catalogue)
     if (factor, name) not in level_cases(subject):
         return [f"{tried}: found a level that it cannot have, expected one that can be tried on it"]
-    return [*checks.check_level(subject, factor, name), *checks.check_gradients(subject, factor, name)]
+    biases = checks.check_biases(subject) if factor == "norm" else []
+    return [*checks.check_level(subject, factor, name), *checks.check_gradients(subject, factor, name), *biases]
 
 
 def random_images(count: int = COUNT, channels: int = 1, side: int = SIDE) -> torch.Tensor:

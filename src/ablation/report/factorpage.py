@@ -71,11 +71,6 @@ def prose(text: str) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
-def summary(documented: Any) -> str:
-    """Return the first paragraph of a docstring."""
-    return prose(documented.__doc__).partition("\n\n")[0]
-
-
 def describe_level(level: Level) -> str:
     """Say what a level is, in a sentence with its source."""
     return level.text.replace(MISTAKE, f"**{MISTAKE}**")
