@@ -68,7 +68,7 @@ class ClusterWorkspace:
         self.environment = {name: value for name, value in slurm.environment.items() if name not in hidden}
 
     def study(self, name, epochs, grid="[]"):
-        """Write a study of LeNets on digits, an epoch of which takes a tenth of a second."""
+        """Write a study of LeNets on digits, an epoch of which takes a twentieth of a second or longer."""
         (self.path / f"{name}.yaml").write_text(STUDY.format(name=name, epochs=epochs, grid=grid))
         return f"{name}.yaml"
 

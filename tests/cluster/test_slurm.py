@@ -68,7 +68,7 @@ def test_a_job_without_the_gpu_that_it_was_given_says_what_it_saw(workspace):
 
 
 def test_a_training_goes_on_after_scancel_and_at_the_end_of_its_time(workspace):
-    slurm, study = workspace.slurm, workspace.study("long", 700)
+    slurm, study = workspace.slurm, workspace.study("long", 1200)  # a minute: Slurm looks at the time only twice in it
     start = workspace.start("--until", "train_shard", "--set-resources", "train_shard:runtime=60", study=study)
     start.until(lambda: workspace.curves() > 20)
     first = slurm.last_job("train_shard")

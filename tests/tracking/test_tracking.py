@@ -2,8 +2,10 @@
 
 import dataclasses
 import os
+import socket
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -187,6 +189,19 @@ def test_a_server_that_is_down_is_said(study, monkeypatch):
         study.mirror(address.uri).sync()
     assert address.explain(error.value) == "MLflow at http://127.0.0.1:9 cannot be reached: Connection refused."
     assert not (study.results / study.plan.name / "mlflow-ledger.json").exists()
+
+
+def test_a_server_that_ends_in_the_middle_of_an_answer_is_said(study, monkeypatch):
+    monkeypatch.setenv(RETRIES, "0")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, port = server.getsockname()
+        closing = threading.Thread(target=lambda: server.accept()[0].close())
+        closing.start()
+        address = Address.of(study.results, {"MLFLOW_TRACKING_URI": f"http://{host}:{port}"})
+        with pytest.raises(Exception, match="aborted") as error:
+            study.mirror(address.uri).sync()
+        closing.join()
+    assert address.explain(error.value).endswith("cannot be reached: the connection broke.")
 
 
 @pytest.mark.parametrize(

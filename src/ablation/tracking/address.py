@@ -90,6 +90,10 @@ class Address:
         unreachable = re.search(r"(?:NewConnection|NameResolution)Error.*?\[Errno -?\d+\] ([^'\")]+)", text)
         if unreachable:
             return f"MLflow at {self.public} cannot be reached: {unreachable[1]}."
+        if re.search(
+            "Connection aborted|Connection reset|RemoteDisconnected", text
+        ):  # it ended in the middle of an answer
+            return f"MLflow at {self.public} cannot be reached: the connection broke."
         return f"MLflow at {self.public} could not be written: {text}"
 
 
