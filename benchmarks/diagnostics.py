@@ -41,7 +41,6 @@ def make_spec(builder: str, levels: dict, diagnostics: list[int]) -> dict:
         "data": DIGITS,
         "seed": 0,
         "diagnostics": diagnostics_spec(OURS, chosen["activation"], diagnostics),
-        "measures": {},
         "warm_start": None,
     }
 

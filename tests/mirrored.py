@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import predicted
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
 from specs import GOOD
 
-from ablation.analysis.collection import run_row
+from ablation.analysis.collection import final_metrics, run_row
 from ablation.jobs.shards import planned_runs
+from ablation.records.runs import read_run
 from ablation.records.store import Store
 from ablation.study.levels import level_text
 from ablation.study.studyfile import read_study
@@ -33,7 +35,7 @@ def curves(epochs, begin=1.7e9):
 
 def record(planned, status="completed", rows=None):
     value = None if status == "diverged" else 0.5
-    metrics = {"test_accuracy": value, "train_loss": value, "train_seconds": 1.5}
+    metrics = {"train_loss": value, "train_seconds": 1.5}
     environment = dict.fromkeys(("device", "processor", "threads", "torch", "python", "git"), "x")
     return {
         "variant": planned.variant,
@@ -96,7 +98,7 @@ class Synthetic:
 
     def finish(self, planned, rows=None, status="completed"):
         content = record(planned, status, rows)
-        self.store.write(planned.key, content, {"correct.npy": b"", "weights.safetensors": b""})
+        self.store.write(planned.key, content, predicted.files(True, False))
 
     def finish_all(self, begin=1.7e9, epochs=3):
         for position, planned in enumerate(self.runs):
@@ -123,7 +125,7 @@ class Synthetic:
         return threads
 
     def table(self) -> pd.DataFrame:
-        rows = [run_row(self.plan, p.variant, p.key, self.store.read(p.key), SIZES) for p in self.runs]
+        rows = [run_row(self.plan, p.variant, p.key, read_run(self.store, p.key), SIZES) for p in self.runs]
         return pd.DataFrame(rows)
 
     def complete(self, mirror: Mirror) -> str:
@@ -162,7 +164,8 @@ def compare_run(study, client, planned, run, folder):
     content = study.store.read(planned.key)
     rows, end = content["curves"], round(1000 * content["curves"][-1]["time"])
     expected = Counter((n, r["epoch"], round(1000 * r["time"]), r[n]) for r in rows for n in CURVES if r[n] is not None)
-    final = {**content["metrics"], **SIZES, "images_per_second": 9.0}
+    metrics = final_metrics(study.plan, read_run(study.store, planned.key))
+    final = {**metrics, **SIZES, "images_per_second": 9.0}
     final["final_train_loss"] = final.pop("train_loss")
     expected += Counter((name, len(rows), end, value) for name, value in final.items() if value is not None)
     found = Counter(

@@ -25,7 +25,6 @@ def make_spec(name="lenet", seed=0, recipe=None, diagnostics=(), **levels):
         "data": DIGITS,
         "seed": seed,
         "warm_start": None,
-        "measures": {},
         "diagnostics": diagnostics_spec(OURS, chosen.get("activation"), diagnostics),
     }
 

@@ -1,15 +1,16 @@
 """Records gathered into tables."""
 
-import io
 import json
+import math
+import re
 from pathlib import Path
 
-import numpy as np
+import predicted
 import pytest
 
-from ablation.analysis.collection import DIAGNOSTIC_COLUMNS, collect
+from ablation.analysis.collection import CLASS_COLUMNS, DIAGNOSTIC_COLUMNS, collect
 from ablation.catalogue.metrics import generalisation_gap
-from ablation.records.store import CORRECT, DIAGNOSTICS, DamagedRecordError, Store
+from ablation.records.store import DIAGNOSTICS, DamagedRecordError, Store
 from ablation.study.studyfile import read_study
 
 STUDY = Path(__file__).parents[2] / "config/studies/miniature.yaml"
@@ -25,21 +26,23 @@ DIAGNOSED = {
 SIZES = {"lenet": {"parameters": 1, "multiply_adds": 2}}
 
 
-def write(store, key, seed, files):
-    correct = io.BytesIO()
-    np.save(correct, np.array([True, False]))
+def write(store, key, seed, files, **entries):
     row = {"epoch": 1, "train_loss": None, "seconds": 1.0}
     timings = ("train_seconds", "evaluate_seconds", "diagnostics_seconds", "images_per_second")
     environment = ("device", "processor", "threads", "torch", "python", "git")
     record = {
         "seed": seed,
         "status": "completed",
-        "metrics": {"test_accuracy": 0.5, "gradient_ratio": None},
+        "metrics": {"train_accuracy": 0.75, "gradient_ratio": None},
         "curves": [row, {**row, "epoch": 2}],
         "timings": dict.fromkeys(timings, 1.0),
         "environment": dict.fromkeys(environment, "x"),
     }
-    store.write(key, record, {CORRECT: correct.getvalue(), **files})
+    store.write(key, {**record, **entries}, {**predicted.files(True, False), **files})
+
+
+def gather(store, *keys, plan=None, **more):
+    return collect(plan or read_study(STUDY), store, [("lenet", key) for key in keys], SIZES, ["a", "b"], **more)
 
 
 @pytest.fixture
@@ -51,22 +54,19 @@ def store(tmp_path):
 
 
 def test_diagnostics_are_rows_and_a_run_without_them_has_none(store):
-    runs, curves, examples, diagnostics = collect(
-        read_study(STUDY), store, [("lenet", "aa" * 16), ("lenet", "bb" * 16)], SIZES
-    )
-    assert runs["seed"].tolist() == [0, 1]
-    assert runs["gradient_ratio"].dtype == float
-    assert len(curves) == 4
-    assert examples.shape == (2, 2)
+    found = gather(store, "aa" * 16, "bb" * 16)
+    diagnostics = found.diagnostics
+    assert found.runs["seed"].tolist() == [0, 1]
+    assert found.runs["gradient_ratio"].dtype == float
+    assert len(found.curves) == 4
+    assert found.examples.tolist() == [[True, False]] * 2
     assert diagnostics["seed"].tolist() == [0, 0]
     assert diagnostics["quantity"].tolist() == DIAGNOSED["quantity"]
     assert diagnostics["value"].isna().tolist() == [False, True]
 
 
 def test_a_study_without_diagnostics_has_an_empty_table_of_the_same_columns(store):
-    plan = read_study(STUDY)
-    *_, full = collect(plan, store, [("lenet", "bb" * 16)], SIZES)
-    *_, empty = collect(plan, store, [("lenet", "aa" * 16)], SIZES)
+    full, empty = (gather(store, key * 16).diagnostics for key in ("bb", "aa"))
     assert empty.empty
     assert empty.dtypes.equals(full.dtypes)
     assert list(empty) == list(DIAGNOSTIC_COLUMNS)
@@ -75,10 +75,86 @@ def test_a_study_without_diagnostics_has_an_empty_table_of_the_same_columns(stor
 def test_damaged_diagnostics_are_not_used(store):
     (store.folder("bb" * 16) / DIAGNOSTICS).write_text("{}")
     with pytest.raises(DamagedRecordError, match=DIAGNOSTICS):
-        collect(read_study(STUDY), store, [("lenet", "bb" * 16)], SIZES)
+        gather(store, "bb" * 16)
 
 
 def test_the_generalisation_gap_is_computed_from_a_record():
     metrics = {"train_accuracy": 0.9, "test_accuracy": 0.7}
     assert generalisation_gap({"metrics": metrics}, None) == pytest.approx(0.2)
     assert generalisation_gap({"metrics": dict.fromkeys(metrics)}, None) is None
+
+
+def test_metrics_of_the_test_images_are_computed_from_the_predictions(store):
+    row = gather(store, "aa" * 16).runs.iloc[0]
+    expected = {"test_accuracy": 0.5, "top5_accuracy": 1.0, "worst_class_accuracy": 0.5, "generalisation_gap": 0.25}
+    assert {name: row[name] for name in expected} == expected
+    assert row["test_loss"] == pytest.approx((math.log(1 + math.exp(-1)) + math.log(1 + math.e)) / 2)
+    assert row["macro_f1"] == pytest.approx((2 / 3 + 0) / 2), "the class without images has a wrong prediction"
+    confidence = 1 / (1 + math.exp(-1))
+    assert row["calibration_error"] == pytest.approx(confidence - 0.5)
+
+
+@pytest.mark.parametrize("status", ["diverged", "failed"])
+def test_a_run_without_a_result_has_no_value_of_any_metric_and_no_row_of_classes(store, status):
+    write(store, "cc" * 16, 2, {}, status=status, metrics={}, curves=[])
+    found = gather(store, "aa" * 16, "cc" * 16)
+    assert found.runs.loc[1, ["test_accuracy", "test_loss", "macro_f1", "train_accuracy"]].isna().all(axis=None)
+    assert found.classes["seed"].unique().tolist() == [1]
+
+
+def test_a_failed_run_needs_no_predictions_and_counts_no_image_as_right(store):
+    record = {
+        "seed": 3,
+        "status": "failed",
+        **{name: {} for name in ("metrics", "timings", "environment")},
+        "curves": [],
+    }
+    store.write("dd" * 16, record, {})
+    assert gather(store, "aa" * 16, "dd" * 16).examples.tolist() == [[True, False], [False, False]]
+    alone = gather(store, "dd" * 16)
+    assert (len(alone.runs), len(alone.curves), alone.examples.shape) == (1, 0, (1, 0))
+
+
+def test_classes_have_a_row_per_run_and_class(store):
+    table = gather(store, "bb" * 16, "aa" * 16).classes
+    assert list(table) == list(CLASS_COLUMNS)
+    assert table["class"].tolist() == ["a", "b", "a", "b"]
+    assert table["images"].tolist() == [2, 0, 2, 0]
+    assert table["accuracy"].tolist()[0] == 0.5
+    assert table["accuracy"].isna().tolist() == [False, True, False, True]
+
+
+OWN = """
+METRICS = {
+    "confident": {"label": "confident", "compute": "confident"},
+    "shades": {"label": "shades", "measure": "shades"},
+}
+
+
+def confident(record, study):
+    predictions = record["predictions"]
+    return None if predictions is None else (predictions.predicted_log_probability > -0.5).mean()
+
+
+def shades(network, images, labels):
+    return images.mean()
+"""
+
+
+@pytest.fixture
+def own_plan(tmp_path):
+    text = STUDY.read_text().replace(
+        "smallest_effect", "parts: [own.py]\nmetrics: [confident, shades]\nsmallest_effect"
+    )
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "own.yaml").write_text(re.sub(r"^metrics: .*\n", "", text, count=1, flags=re.MULTILINE))
+    return read_study(tmp_path / "own.yaml")
+
+
+def test_metrics_of_ones_own_get_the_predictions_and_what_was_measured_joins(store, own_plan):
+    write(store, "cc" * 16, 2, {}, status="diverged")
+    measured = {("lenet", "aa" * 16): {"shades": 0.25}, ("lenet", "cc" * 16): {"shades": None}}
+    runs = gather(store, "aa" * 16, "cc" * 16, plan=own_plan, measured=measured).runs
+    assert runs["confident"].tolist()[0] == 1.0
+    assert runs["shades"].tolist()[0] == 0.25
+    assert runs[["confident", "shades"]].isna().all(axis=1).tolist() == [False, True]

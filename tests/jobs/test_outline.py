@@ -51,3 +51,4 @@ def test_a_run_waits_for_the_sizes_that_its_spec_or_its_start_leaves_open(tmp_pa
     assert outline.controls == [control, waiting]
     assert outline.shards == [[3, 1], [2]]
     assert outline.figures == ["curves"]
+    assert outline.measures == {}

@@ -2,7 +2,7 @@ from ablation.jobs.progress import Watch
 from ablation.records.store import Store
 
 KEYS = ["ab" * 16, "cd" * 16]
-FILES = {"correct.npy": b"", "weights.safetensors": b""}
+FILES = {"predictions.safetensors": b"", "weights.safetensors": b""}
 
 
 def test_progress_counts_runs_and_epochs_and_says_what_is_left(tmp_path):

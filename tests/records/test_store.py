@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ablation.records.store import CORRECT, RECORD, WEIGHTS, DamagedRecordError, Store
+from ablation.records.store import PREDICTIONS, RECORD, WEIGHTS, DamagedRecordError, Store
 from ablation.support import files
 from ablation.support.files import is_listed, write_whole
 
 KEY = "ab" * 16
-FILES = {CORRECT: b"bits", WEIGHTS: b"weights" * 100}
+FILES = {PREDICTIONS: b"bits", WEIGHTS: b"weights" * 100}
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def damage_content(folder):
 
 
 def truncate(folder):
-    (folder / CORRECT).write_bytes(b"")
+    (folder / PREDICTIONS).write_bytes(b"")
 
 
 def remove_file(folder):

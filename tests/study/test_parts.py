@@ -262,7 +262,8 @@ def test_a_study_may_name_all_of_them_and_its_frozen_plan_keeps_them(write, tmp_
     spec = plan.spec("lenet-norm.rms", 0)
     assert spec["architecture"]["layers"]["norm"]["make"] == f"{file}:Norm"
     assert spec["code"]["augmentation"][0] == [f"{file}:noise", 20]
-    assert spec["measures"] == {"worst": f"{file}:worst"}
+    assert plan.measures == {"worst": f"{file}:worst"}
+    assert "measures" not in spec, "a metric is no part of what is trained"
     assert plan.source.reader == f"{file}:read"
     assert plan.data_folder.startswith("noisy-")
     path.with_suffix(".json").write_text(plan.frozen())

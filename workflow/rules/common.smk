@@ -33,7 +33,7 @@ from ablation.jobs.generations import next_generation
 from ablation.jobs.outline import Outline
 from ablation.records.keys import references, sources
 from ablation.report.figures.table import FIGURES, figures_of
-from ablation.records.store import Store
+from ablation.records.store import NewerRecordError, Store
 from ablation.tracking.address import receipt_is_stale
 
 # It knows the prefix of a module; when a parameter is computed, the workflow has the modifier of the main Snakefile.
@@ -138,7 +138,10 @@ def lost_records(result):
     from ablation.jobs.shards import record_keys
 
     store = Store(Path(modified(f"{RESULTS}/store")))
-    return [key for key in record_keys(result) if not store.is_whole(key)]
+    try:
+        return [key for key in record_keys(result) if not store.is_whole(key)]
+    except NewerRecordError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def lost_data(receipt):
@@ -216,6 +219,22 @@ def frozen_spec(wildcards):
     number = generation(result, lost_records).number
     seeds = OUTLINE.shards[int(wildcards.shard)]
     return shard_spec(PLAN, wildcards.variant, seeds, number)
+
+
+def measured_results(wildcards):
+    """List what is measured on trained networks, shard by shard; nothing if the study asks for no such metric."""
+    shards = shard_results(wildcards) if OUTLINE.measures else []
+    return [
+        path.replace(f"{STUDY}/shards/", f"{STUDY}/measured/", 1) for path in shards
+    ]
+
+
+@planned
+def measuring_code(wildcards):
+    """Return the digest of the code that measures; what builds the networks makes their shards stale."""
+    return sources().digest(
+        ["ablation.jobs.measuring:measure", *OUTLINE.measures.values()]
+    )
 
 
 def warm_starts(wildcards):

@@ -2,23 +2,27 @@
 From records to numbers.
 
 NEEDS: results/<study>/shards/<variant>/<shard>.json and the records they name
-GIVES: results/<study>/{runs,curves,diagnostics}.parquet, examples.npy
+       results/<study>/measured/<variant>/<shard>.json, if anything is
+GIVES: results/<study>/{runs,curves,diagnostics,classes}.parquet, examples.npy
        results/<study>/{contrasts,claims}.csv
        results/<study>/tables/comparison.{csv,md,tex}, summary.txt
 """
 
 
 rule collect_records:
-    """Gather the records: one row per run, per run and epoch, per diagnosed number; one bit per test image."""
+    """Gather the records: one row per run, per run and epoch, per diagnosed number, per class; one bit per image."""
     input:
         study=SETTLED,
+        manifest=RECEIPT,
         variants=rules.plan_study.output.variants,
         shards=shard_results,
+        measured=measured_results,
     output:
         runs=f"{STUDY}/runs.parquet",
         curves=f"{STUDY}/curves.parquet",
         examples=f"{STUDY}/examples.npy",
         diagnostics=f"{STUDY}/diagnostics.parquet",
+        classes=f"{STUDY}/classes.parquet",
     log:
         f"{STUDY}/logs/collect_records.log",
     localrule: True
@@ -32,13 +36,16 @@ rule collect_records:
         r"""
         PYTHONPATH={params.src:q} python -m ablation collect \
             --study {input.study:q} \
+            --manifest {input.manifest:q} \
             --variants {input.variants:q} \
             --store {params.store:q} \
             --shards {input.shards:q} \
+            --measured {input.measured:q} \
             --runs {output.runs:q} \
             --curves {output.curves:q} \
             --examples {output.examples:q} \
-            --diagnostics {output.diagnostics:q} 2>&1 | tee {log:q} >&2
+            --diagnostics {output.diagnostics:q} \
+            --classes {output.classes:q} 2>&1 | tee {log:q} >&2
         """
 
 

@@ -1,10 +1,11 @@
 """
-Training: one job is one variant and one shard of its seeds.
+Training, and what is measured on trained networks: one job is one variant and one shard of its seeds.
 
 NEEDS: results/<study>/specs/<variant>/<shard>.json
        results/<study>/data.json
 GIVES: results/<study>/shards/<variant>/<shard>.json, which names the records; these lie in results/store, which
        Snakemake knows nothing of and therefore never deletes
+       results/<study>/measured/<variant>/<shard>.json, where the study asks for such metrics
 """
 
 
@@ -49,3 +50,43 @@ rule train_shard:
             --gres "{resources.gres}" \
             --result {output.result:q} 2>&1 | tee {log:q} >&2
         """
+
+
+if OUTLINE.measures:
+
+    rule measure_shard:
+        """Measure what needs another forward pass of a shard's trained networks."""
+        input:
+            result=shard_result("{variant}", "{shard}"),
+            receipt=RECEIPT,
+        output:
+            measured=f"{STUDY}/measured/{{variant}}/{{shard}}.json",
+        log:
+            f"{STUDY}/logs/measure_shard/{{variant}}/{{shard}}.log",
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            gpu=gpus,
+            gres="",
+            mem_mb=growing(2000),
+            runtime=60,
+        params:
+            measures=json.dumps(OUTLINE.measures),
+            code=measuring_code,
+            data=shared(DATA),
+            store=shared("store"),
+            src=source_folder,
+        shell:
+            r"""
+            PYTHONPATH={params.src:q} python -m ablation measure \
+                --shard {input.result:q} \
+                --measures {params.measures:q} \
+                --data {params.data:q} \
+                --receipt {input.receipt:q} \
+                --store {params.store:q} \
+                --threads {threads} \
+                --gpus {resources.gpu} \
+                --gres "{resources.gres}" \
+                --result {output.measured:q} 2>&1 | tee {log:q} >&2
+            """

@@ -1,15 +1,17 @@
-"""Records gathered into tables: one row per run, per run and epoch, per diagnosed number; one bit per test image."""
+"""Records gathered into tables: one row per run, per run and epoch, per diagnosed number, per class; one bit per image."""
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ablation.analysis.scores import by_class
 from ablation.catalogue.catalogue import OURS
-from ablation.records.store import CORRECT, DIAGNOSTICS, LATE, DamagedRecordError, Store
+from ablation.records.runs import UNTRAINED, RunRecord, read_run
+from ablation.records.store import LATE, DamagedRecordError, Store
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
 from ablation.support.references import own_code, resolve
@@ -25,26 +27,78 @@ DIAGNOSTIC_COLUMNS = {
     "quantity": str,
     "value": float,
 }
+# Columns of `classes.parquet`, which has no row of a run without predictions.
+CLASS_COLUMNS = {
+    "variant": str,
+    "seed": "int64",
+    "class": str,
+    "images": "int64",
+    "accuracy": float,
+    "precision": float,
+    "f1": float,
+}
+TIMINGS = ("evaluate_seconds", "diagnostics_seconds", "images_per_second")
+ENVIRONMENT = ("device", "processor", "threads", "torch", "python", "git")
 
 
-def final_metrics(plan: Plan, record: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return the metrics of a run: those that its record states, and those that are computed from it.
+@dataclass(frozen=True)
+class Collected:
+    """The tables of a study's records, ordered by the study's variants and then by seeds.
+
+    Attributes
+    ----------
+    runs : pandas.DataFrame
+        One row per run.
+    curves : pandas.DataFrame
+        One row per run and epoch.
+    examples : numpy.ndarray
+        bool (runs, test images): whether the run classified that image correctly; rows as in `runs`.
+    diagnostics : pandas.DataFrame
+        One row per run, epoch, layer and quantity; empty if the study has no diagnostics.
+    classes : pandas.DataFrame
+        One row per run and class, of the test images; none of a run that diverged.
+    """
+
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    examples: np.ndarray
+    diagnostics: pd.DataFrame
+    classes: pd.DataFrame
+
+
+def final_metrics(plan: Plan, run: RunRecord, measured: Mapping[str, float | None] | None = None) -> dict[str, Any]:
+    """Return the metrics of a run: those that its record states, and those that are computed from it or were measured.
 
     Of the author's own, those are computed that the study asks for.
     """
-    found = dict(record["metrics"])
-    for name, metric in plan.metrics.items():
-        if metric.compute and (name in OURS.metrics or name in plan.asked):
-            with own_code(metric.compute, f"{name} cannot be computed from the record of a {record['status']} run"):
-                found[name] = resolve(metric.compute)(record, plan.study)
+    record = run.for_metrics()
+    wanted = [name for name, metric in plan.metrics.items() if has_column(plan, name) and not metric.exact]
+    found = record["metrics"] = {**dict.fromkeys(wanted), **record["metrics"], **(measured or {})}
+    if record["status"] == UNTRAINED:
+        return found
+    for name in wanted:
+        if reference := plan.metrics[name].compute:
+            with own_code(reference, f"{name} cannot be computed from the record of a {record['status']} run"):
+                value = resolve(reference)(record, plan.study)
+            found[name] = found[name] if value is None else value  # a record of format 1 states what is not computed
     return found
 
 
+def has_column(plan: Plan, name: str) -> bool:
+    """Say whether a metric is a column of every study's runs, or of this one's because it asks for it."""
+    return name in plan.asked or (name in OURS.metrics and not plan.metrics[name].measure)
+
+
 def run_row(
-    plan: Plan, variant_id: str, key: str, record: Mapping[str, Any], sizes: Mapping[str, int]
+    plan: Plan,
+    variant_id: str,
+    key: str,
+    run: RunRecord,
+    sizes: Mapping[str, int],
+    measured: Mapping[str, float | None] | None = None,
 ) -> dict[str, Any]:
-    """Flatten a record, with the sizes of its network, into a row of `runs.parquet`."""
-    variant = plan.variants[variant_id]
+    """Flatten a record, with the sizes of its network and what was measured on it, into a row of `runs.parquet`."""
+    variant, record = plan.variants[variant_id], run.content
     levels = {
         factor: level_text(variant.levels[factor]) if factor in variant.levels else None for factor in plan.factors
     }
@@ -56,22 +110,27 @@ def run_row(
         "seed": record["seed"],
         "key": key,
         "status": record["status"],
-        **final_metrics(plan, record),
+        **final_metrics(plan, run, measured),
         **sizes,
         "epochs": len(record["curves"]),
-        "training_seconds": record["timings"]["train_seconds"],
-        "evaluate_seconds": record["timings"]["evaluate_seconds"],
-        "diagnostics_seconds": record["timings"]["diagnostics_seconds"],
-        "images_per_second": record["timings"]["images_per_second"],
-        **{name: record["environment"][name] for name in ("device", "processor", "threads", "torch", "python", "git")},
+        "training_seconds": record["timings"].get("train_seconds"),
+        **{name: record["timings"].get(name) for name in TIMINGS},
+        **{name: record["environment"].get(name) for name in ENVIRONMENT},
     }
 
 
-def diagnostic_rows(variant: str, folder: Path, record: dict[str, Any]) -> pd.DataFrame:
-    """Read a run's diagnostics into rows of `diagnostics.parquet`; none if it had no diagnostics."""
-    columns = json.loads((folder / DIAGNOSTICS).read_bytes()) if DIAGNOSTICS in record["files"] else {}
-    rows = pd.DataFrame(columns, columns=list(DIAGNOSTIC_COLUMNS))
-    return rows.assign(variant=variant, seed=record["seed"]).astype(DIAGNOSTIC_COLUMNS)
+def diagnostic_rows(variant: str, run: RunRecord) -> pd.DataFrame:
+    """Return a run's diagnostics as rows of `diagnostics.parquet`; none if it had no diagnostics."""
+    rows = pd.DataFrame(run.diagnostics, columns=list(DIAGNOSTIC_COLUMNS))
+    return rows.assign(variant=variant, seed=run.content["seed"]).astype(DIAGNOSTIC_COLUMNS)
+
+
+def class_rows(variant: str, run: RunRecord, names: Sequence[str]) -> pd.DataFrame:
+    """Return the scores of each class as rows of `classes.parquet`; none for a run without a value."""
+    predictions = run.for_metrics()["predictions"]
+    scores = {} if predictions is None else {"class": list(names), **by_class(predictions)._asdict()}
+    rows = pd.DataFrame(scores, columns=list(CLASS_COLUMNS))
+    return rows.assign(variant=variant, seed=run.content["seed"]).astype(CLASS_COLUMNS)
 
 
 def read_sizes(path: Path) -> dict[str, dict[str, int]]:
@@ -84,8 +143,13 @@ def read_sizes(path: Path) -> dict[str, dict[str, int]]:
 
 
 def collect(
-    plan: Plan, store: Store, record_keys: Sequence[tuple[str, str]], sizes: Mapping[str, Mapping[str, int]]
-) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray, pd.DataFrame]:
+    plan: Plan,
+    store: Store,
+    record_keys: Sequence[tuple[str, str]],
+    sizes: Mapping[str, Mapping[str, int]],
+    classes: Sequence[str],
+    measured: Mapping[tuple[str, str], Mapping[str, float | None]] | None = None,
+) -> Collected:
     """Gather records.
 
     Parameters
@@ -96,47 +160,57 @@ def collect(
         Variant and key of every run.
     sizes : mapping
         As `read_sizes` returns them.
-
-    Returns
-    -------
-    runs : pandas.DataFrame
-        One row per run, in the order of the study's variants and then of seeds.
-    curves : pandas.DataFrame
-        One row per run and epoch.
-    examples : numpy.ndarray
-        bool (runs, test images): whether the run classified that image correctly; rows as in `runs`.
-    diagnostics : pandas.DataFrame
-        One row per run, epoch, layer and quantity, ordered as `runs`; empty if the study has no diagnostics.
+    classes : sequence of str
+        The names of the classes.
+    measured : mapping, optional
+        By variant and key: the metrics that were measured on the trained network.
 
     Raises
     ------
     DamagedRecordError
         If records are missing or damaged, naming all of them; the damaged ones are set aside.
     """
-    order = {variant: position for position, variant in enumerate(plan.variants)}
-    rows, curves, examples, diagnostics, broken = [], [], [], [], []
+    found, broken = [], []
     for variant, key in record_keys:
         try:
-            record = store.read(key, patience=0 if broken else LATE)
+            found.append((variant, key, read_run(store, key, patience=0 if broken else LATE)))
         except KeyError:
             broken.append(f"{variant}: record {key} is missing")
-            continue
         except DamagedRecordError as error:
             broken.append(f"{variant}: {error}; set aside as {store.set_aside(key, str(error))}")
-            continue
-        rows.append(run_row(plan, variant, key, record, sizes[variant]))
-        curves += [{"variant": variant, "seed": record["seed"], **row} for row in record["curves"]]
-        examples.append(np.load(store.folder(key) / CORRECT))
-        diagnostics.append(diagnostic_rows(variant, store.folder(key), record))
     if broken:
         raise DamagedRecordError("\n".join([*broken, "start again: only these runs will be trained anew"]))
-    position = sorted(range(len(rows)), key=lambda i: (order[rows[i]["variant"]], rows[i]["seed"]))
-    runs = pd.DataFrame([rows[i] for i in position])
+    order = {variant: position for position, variant in enumerate(plan.variants)}
+    found.sort(key=lambda one: (order[one[0]], one[2].content["seed"]))
+    measured = measured or {}
+    runs = pd.DataFrame(
+        [run_row(plan, variant, key, run, sizes[variant], measured.get((variant, key))) for variant, key, run in found]
+    )
     # A column of which every value is missing would have no type.
     metrics = [name for name, metric in plan.metrics.items() if name in runs and not metric.exact]
     runs[metrics] = runs[metrics].astype(float)
-    curve_rows = pd.DataFrame(curves).sort_values(["variant", "seed", "epoch"], ignore_index=True)
-    numbers = curve_rows.columns.difference(["variant", "seed", "epoch"])
-    curve_rows[numbers] = curve_rows[numbers].astype(float)
-    diagnosed = pd.concat([diagnostics[i] for i in position], ignore_index=True)
-    return runs, curve_rows, np.stack([examples[i] for i in position]), diagnosed
+    return Collected(
+        runs,
+        curve_rows(found),
+        example_rows([run for *_, run in found]),
+        pd.concat([diagnostic_rows(variant, run) for variant, _, run in found], ignore_index=True),
+        pd.concat([class_rows(variant, run, classes) for variant, _, run in found], ignore_index=True),
+    )
+
+
+def curve_rows(found: Sequence[tuple[str, str, RunRecord]]) -> pd.DataFrame:
+    """Return the rows of `curves.parquet`, of variants, keys and records."""
+    identities = [(row, variant, run.content["seed"]) for variant, _, run in found for row in run.content["curves"]]
+    rows = pd.DataFrame([{"variant": variant, "seed": seed, **row} for row, variant, seed in identities])
+    rows = rows.reindex(columns=rows.columns.union(["variant", "seed", "epoch"], sort=False)).sort_values(
+        ["variant", "seed", "epoch"], ignore_index=True
+    )
+    numbers = rows.columns.difference(["variant", "seed", "epoch"])
+    rows[numbers] = rows[numbers].astype(float)
+    return rows
+
+
+def example_rows(runs: Sequence[RunRecord]) -> np.ndarray:
+    """Return bool (runs, test images); of a run without predictions no image counts as right."""
+    count = max((len(run.correct) for run in runs if run.correct is not None), default=0)
+    return np.stack([np.zeros(count, bool) if run.correct is None else run.correct for run in runs])

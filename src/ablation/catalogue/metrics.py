@@ -28,10 +28,13 @@ class Metric:
         Whether it is counted and the same for every seed.
     measure : str
         Reference to what measures it on the trained network, ``measure(network, images, labels) -> float``, in evaluation
-        mode on the test images; only runs of studies that ask for it are measured. Empty if every record has it.
+        mode on the test images, in a job after training; only runs of studies that ask for it are measured. For what needs
+        another forward pass than that of the test images as they are.
     compute : str
         Reference to what computes it from a record, ``compute(record, study) -> float or None``, when records are
-        collected. Empty if the record states it.
+        collected. The record is a dict with ``status``, ``curves`` (a dict per epoch), ``metrics`` (by name; those above in
+        the table, too) and ``predictions``: an `ablation.records.predictions.Predictions` of the test images, or None for a
+        run that diverged. Both `measure` and `compute` are empty if the record states the metric.
     """
 
     __pydantic_config__ = STRICT
@@ -66,9 +69,18 @@ def epochs_to_threshold(record: Mapping[str, Any], study: Any) -> int | None:
     return next(reached, None)
 
 
+# Those of the test images are computed from the predictions; of a run without any, None.
 METRICS: dict[str, Metric] = {
-    "test_accuracy": Metric("test accuracy", "%", 100, 2, True),
-    "test_loss": Metric("test loss", "nats", 1, 3, False),
+    "test_accuracy": Metric("test accuracy", "%", 100, 2, True, compute="ablation.analysis.scores:accuracy"),
+    "test_loss": Metric("test loss", "nats", 1, 3, False, compute="ablation.analysis.scores:loss"),
+    "top5_accuracy": Metric("top-5 test accuracy", "%", 100, 2, True, compute="ablation.analysis.scores:top5_accuracy"),
+    "macro_f1": Metric("test F1, mean of classes", "%", 100, 2, True, compute="ablation.analysis.scores:macro_f1"),
+    "worst_class_accuracy": Metric(
+        "test accuracy of the worst class", "%", 100, 2, True, compute="ablation.analysis.scores:worst_class_accuracy"
+    ),
+    "calibration_error": Metric(
+        "expected calibration error", "%", 100, 2, False, compute="ablation.analysis.scores:calibration_error"
+    ),
     "validation_accuracy": Metric("validation accuracy", "%", 100, 2, True),
     "validation_loss": Metric("validation loss", "nats", 1, 3, False),
     "train_accuracy": Metric("training accuracy", "%", 100, 2, True),

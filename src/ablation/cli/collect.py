@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +20,22 @@ def main(arguments: argparse.Namespace) -> None:
     plan = read_frozen(arguments.study)
     shards = [json.loads(path.read_text()) for path in arguments.shards]
     keys = [(shard["variant"], key) for shard in shards for key in record_keys(shard)]
+    sizes, classes = read_sizes(arguments.variants), json.loads(arguments.manifest.read_text())["classes"]
     try:
-        runs, curves, examples, diagnostics = collect(
-            plan, Store(arguments.store), keys, read_sizes(arguments.variants)
-        )
+        tables = collect(plan, Store(arguments.store), keys, sizes, classes, read_measured(arguments.measured))
     except DamagedRecordError as error:
         sys.exit(str(error))
-    runs.to_parquet(arguments.runs, index=False)
-    curves.to_parquet(arguments.curves, index=False)
-    diagnostics.to_parquet(arguments.diagnostics, index=False)
+    for name in ("runs", "curves", "diagnostics", "classes"):
+        getattr(tables, name).to_parquet(getattr(arguments, name), index=False)
     with write_whole(arguments.examples) as file:
-        np.save(file, examples)
-    print(f"{len(runs)} runs, {len(curves)} epochs, {examples.shape[1]} test images")
+        np.save(file, tables.examples)
+    print(f"{len(tables.runs)} runs, {len(tables.curves)} epochs, {tables.examples.shape[1]} test images")
+
+
+def read_measured(paths: Sequence[Path]) -> dict[tuple[str, str], dict[str, float | None]]:
+    """Read what was measured on the trained networks: by variant and key, the metrics."""
+    shards = [json.loads(path.read_text()) for path in paths]
+    return {(shard["variant"], run["key"]): run["metrics"] for shard in shards for run in shard["runs"]}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variants", type=Path, required=True, help="table of variants with their sizes (CSV)")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
     parser.add_argument("--shards", type=Path, nargs="+", required=True, help="result files of all shards")
+    parser.add_argument("--measured", type=Path, nargs="*", default=[], help="what was measured of them, if anything")
+    parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--runs", type=Path, required=True, help="table of runs to write (Parquet)")
     parser.add_argument("--curves", type=Path, required=True, help="table of epochs to write (Parquet)")
     parser.add_argument("--examples", type=Path, required=True, help="correctness to write (NumPy): runs x test images")
     parser.add_argument("--diagnostics", type=Path, required=True, help="table of diagnosed numbers to write (Parquet)")
+    parser.add_argument("--classes", type=Path, required=True, help="table of classes to write (Parquet)")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ablation.catalogue.sources import DataError
+from ablation.records.store import NewerRecordError
 from ablation.study.parts import PartsError
 from ablation.study.schema import StudyError
 from ablation.study.studyfile import StudyFileError
@@ -23,6 +24,7 @@ VERBS = {
     "plan": "write the variants of a study with their sizes",
     "layers": "write the layer tables of a study",
     "train": "train the runs of a shard",
+    "measure": "measure the trained networks of a shard",
     "watch": "say how far the training of a study is",
     "collect": "gather the records of a study into tables",
     "compare": "estimate the contrasts of a study and of its claims",
@@ -60,5 +62,5 @@ def run(words: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     try:
         arguments.main(arguments)
-    except (StudyFileError, StudyError, PartsError, DataError, OwnCodeError) as error:
+    except (StudyFileError, StudyError, PartsError, DataError, OwnCodeError, NewerRecordError) as error:
         sys.exit(str(error))

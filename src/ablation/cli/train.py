@@ -3,6 +3,7 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from ablation.catalogue.sources import DataError
 from ablation.data import datasets
@@ -14,19 +15,25 @@ from ablation.study.controls import settle
 from ablation.support.files import write_whole
 
 
+def read_data(folder: Path, receipt: Path | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the prepared data; raises DataError if they are not those of the receipt that the study was planned with."""
+    arrays, manifest = datasets.read(folder)
+    expected = json.loads(receipt.read_text())["digest"] if receipt else manifest["digest"]
+    if manifest["digest"] != expected:
+        raise DataError(
+            f"{folder}: found data of the digest {manifest['digest']}, expected {expected}, as {receipt} says: "
+            "another study has prepared them anew with other code. Start again to prepare them for this one"
+        )
+    return arrays, manifest
+
+
 def main(arguments: argparse.Namespace) -> None:
     """Train what is missing, then write the shard's result."""
     stop = Stop()
     shard = json.loads(arguments.spec.read_text())
     if arguments.answers:
         shard = settle(shard, json.loads(arguments.answers.read_text()))
-    arrays, manifest = datasets.read(arguments.data)
-    expected = json.loads(arguments.receipt.read_text())["digest"] if arguments.receipt else manifest["digest"]
-    if manifest["digest"] != expected:
-        raise DataError(
-            f"{arguments.data}: found data of the digest {manifest['digest']}, expected {expected}, as {arguments.receipt} "
-            "says: another study has prepared them anew with other code. Start again to prepare them for this one"
-        )
+    arrays, manifest = read_data(arguments.data, arguments.receipt)
     keys = [run_key(spec, manifest["digest"]) for spec in shard["runs"]]
     store = Store(arguments.store)
     if any(not store.has(key) for key in keys):

@@ -187,7 +187,6 @@ def check_resume(subject: Subject) -> Iterator[str]:
         "recipe": TRAINING.model_dump(),
         "code": code_spec(subject.catalogue, TRAINING.model_dump()),
         "seed": 0,
-        "measures": {},
         "diagnostics": None,
     }
     images, labels = random_images(32, subject.entry.smallest_side), torch.arange(32) % CLASSES

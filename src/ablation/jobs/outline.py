@@ -34,6 +34,8 @@ class Outline:
     shards : list of list of int
         The seeds of each shard, the same for every variant.
     figures : list of str
+    measures : dict of str to str
+        The metrics that are measured on the trained networks, in jobs of their own, with the code that measures them.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Outline:
     controls: list[str]
     shards: list[list[int]]
     figures: list[str]
+    measures: dict[str, str]
 
     @classmethod
     def of(cls, plan: "Plan", shard_size: int, figures: list[str]) -> "Outline":
@@ -72,6 +75,7 @@ class Outline:
             controls=unsettled,
             shards=plan.shards(shard_size),
             figures=figures,
+            measures=plan.measures,
         )
 
     @classmethod

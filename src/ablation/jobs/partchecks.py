@@ -19,9 +19,11 @@ from ablation.data import datasets
 from ablation.jobs import checks
 from ablation.jobs.subjects import Subject, level_cases
 from ablation.networks.build import build
+from ablation.records.predictions import Predictions
 from ablation.study.parts import OwnArchitecture, Parts, Place
 from ablation.study.schema import Data
 from ablation.support.references import OwnCodeError, own_code, resolve
+from ablation.training.evaluation import Part, predict
 
 SIDE, CLASSES, COUNT = 8, 4, 24
 # Small forms of ours, on which a level is tried: the first that has its factor.
@@ -65,6 +67,13 @@ def random_images(count: int = COUNT, channels: int = 1, side: int = SIDE) -> to
     return torch.randn(count, channels, side, side, generator=torch.Generator().manual_seed(0))
 
 
+def random_predictions() -> Predictions:
+    """Draw what a network could predict, the same every time."""
+    logits = torch.randn(COUNT, CLASSES, generator=torch.Generator().manual_seed(0))
+    network = torch.nn.Identity()
+    return Predictions(classes=CLASSES, **predict(network, Part(logits, torch.arange(COUNT) % CLASSES), CLASSES, True))
+
+
 @says
 def check_metric(catalogue: Catalogue, metric: Metric) -> Iterator[str]:
     """Check that a metric is one finite number, of an untrained network or of a record."""
@@ -79,8 +88,14 @@ def check_metric(catalogue: Catalogue, metric: Metric) -> Iterator[str]:
     else:
         curves = [{"epoch": epoch, "train_accuracy": 0.5, "train_loss": 1.0} for epoch in (1, 2)]
         record = {"metrics": {"train_accuracy": 0.5, "test_accuracy": 0.4}, "curves": curves, "status": "completed"}
+        record["predictions"] = random_predictions()
         with own_code(metric.compute, "it cannot be computed from a record"):
             value = resolve(metric.compute)(record, SimpleNamespace(threshold=0.4))
+        nothing = {"status": "diverged", "metrics": dict.fromkeys(record["metrics"]), "predictions": None}
+        with own_code(
+            metric.compute, "it cannot be computed from the record of a diverged run, which has no predictions"
+        ):
+            resolve(metric.compute)({**record, **nothing}, SimpleNamespace(threshold=0.4))
         if value is None:
             return
     try:

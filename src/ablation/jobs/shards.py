@@ -31,9 +31,13 @@ def planned_runs(plan: Plan, data_digest: str) -> list[PlannedRun]:
 
 
 def shard_spec(plan: Plan, variant: str, seeds: Sequence[int], generation: int = 0) -> str:
-    """Write the frozen spec of a shard as one line of JSON, with the generation that its result is to have."""
+    """Write the frozen spec of a shard as one line of JSON, with the generation that its result is to have.
+
+    That all logits are to be kept is said beside the runs: it is no part of their keys.
+    """
     specs = [plan.spec(variant, seed) for seed in seeds]
-    return json.dumps({"variant": variant, "runs": specs, "generation": generation}, sort_keys=True)
+    logits = {"logits": True} if plan.study.logits else {}
+    return json.dumps({"variant": variant, "runs": specs, "generation": generation, **logits}, sort_keys=True)
 
 
 def record_keys(result: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,5 @@
 """The training of a shard: the runs that the store does not have yet, each continued where it was interrupted."""
 
-import io
 import json
 import sys
 import time
@@ -16,13 +15,16 @@ import torch
 from ablation.jobs.devices import pick_device
 from ablation.jobs.progress import Progress
 from ablation.jobs.stopping import TRY_AGAIN, Stop
+from ablation.jobs.trained import read_weights
 from ablation.records.environment import describe
 from ablation.records.keys import run_key
-from ablation.records.store import CORRECT, DIAGNOSTICS, LATE, WEIGHTS, Running, Store
+from ablation.records.predictions import Predictions
+from ablation.records.store import DIAGNOSTICS, PREDICTIONS, WEIGHTS, Running, Store
 from ablation.support.formatting import duration
 from ablation.training.evaluation import put_on_device
 from ablation.training.run import Result, Run, be_deterministic, train
 
+LOGITS = 4_000_000  # of the test images, that a record keeps unless the study asks for more: 8 MB
 SAVE_EVERY = 20.0  # seconds of training that a killed job loses at most, plus an epoch
 
 
@@ -71,6 +73,8 @@ def train_missing(
         Whether a GPU of this machine is used.
     """
     be_deterministic()
+    classes = len(manifest["classes"])
+    keep_logits = shard.get("logits", False) or len(arrays["test_labels"]) * classes <= LOGITS
     missing = [(spec, key) for spec, key in zip(shard["runs"], keys, strict=True) if not store.has(key)]
     progress = Progress(shard["variant"], len(missing))
     with pick_device(gpu) as device:
@@ -85,10 +89,10 @@ def train_missing(
                     progress.say(f"goes on after epoch {len(state['curves'])}")
                 start = starting_weights(store, spec["warm_start"], manifest["digest"]) if not state else None
                 after_epoch = AfterEpoch(running, stop, progress)
-                result = train(spec, parts, len(manifest["classes"]), state, after_epoch, start)
+                result = train(spec, parts, classes, state, after_epoch, start, keep_logits)
                 write_record(store, key, shard["variant"], spec, manifest, result, device)
-            accuracy = result.metrics["test_accuracy"]
-            score = f"test accuracy {100 * accuracy:.1f} %" if accuracy is not None else "no test accuracy"
+            right = (result.predictions["rank"] == 0).mean()
+            score = f"test accuracy {100 * right:.1f} %" if result.status != "diverged" else "no test accuracy"
             progress.say(f"{result.status} after {duration(result.timings['train_seconds'])}  {score}")
 
 
@@ -113,9 +117,8 @@ def write_record(
         "environment": describe(device),
         "curves": result.curves,
     }
-    correct = io.BytesIO()
-    np.save(correct, result.correct)
-    files = {CORRECT: correct.getvalue(), WEIGHTS: safetensors.torch.save(result.weights)}
+    predictions = Predictions(classes=len(manifest["classes"]), **result.predictions)
+    files = {PREDICTIONS: predictions.to_bytes(), WEIGHTS: safetensors.torch.save(result.weights)}
     if result.diagnostics:
         columns = {name: [row[name] for row in result.diagnostics] for name in result.diagnostics[0]}
         files[DIAGNOSTICS] = json.dumps(columns, separators=(",", ":")).encode()
@@ -128,9 +131,7 @@ def starting_weights(
     """Return the weights of the run that a run starts from, given its spec; None if it starts from none."""
     if source is None:
         return None
-    key = run_key(source, data_digest)
-    store.read(key, patience=LATE)  # checks it
-    return safetensors.torch.load_file(store.folder(key) / WEIGHTS)
+    return read_weights(store, run_key(source, data_digest))[1]
 
 
 def load_state(path: Path, device: torch.device) -> dict[str, Any] | None:

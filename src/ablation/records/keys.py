@@ -78,7 +78,6 @@ def keyed_spec(spec: Mapping[str, Any], define: Callable[[str], str]) -> dict[st
         "schedule": define(code["schedule"]),
         "augmentation": [[define(reference), amount] for reference, amount in code["augmentation"]],
         "diagnostics": diagnostics and keyed_diagnostics(diagnostics, define),
-        "measures": {name: define(reference) for name, reference in spec["measures"].items()},
         "seed": spec["seed"],
     }
 

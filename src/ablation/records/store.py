@@ -1,9 +1,12 @@
 """The store: all records, each under the key of its run, written whole or not at all, and never changed afterwards.
 
-A record is a folder ``<root>/<first two digits of key>/<key>`` with `record.json` (spec, status, curves, metrics, timings,
-environment and the digests of the other files), `correct.npy`, `weights.safetensors` and, where the study asked
-for it, `diagnostics.json` (by column). Under ``.running`` lie the runs in training: their curves as they grow, and the
-state to go on from; under ``.damaged`` what was set aside.
+A record is a folder ``<root>/<first two digits of key>/<key>`` with `record.json` (format, spec, status, curves, metrics,
+timings, environment and the digests of the other files), `predictions.safetensors`, `weights.safetensors` and, where the
+study asked for it, `diagnostics.json` (by column). Under ``.running`` lie the runs in training: their curves as they grow,
+and the state to go on from; under ``.damaged`` what was set aside.
+
+Whatever a record's format, `record.json` has its number as ``format`` (without it: 1, which has `correct.npy` in the place
+of predictions) and the digest of the rest as ``seal``, by which a reader tells a newer format from damage.
 """
 
 import contextlib
@@ -21,14 +24,25 @@ from ablation.support.files import aside_name, is_listed, sync_folder, write_who
 from ablation.support.locks import CannotLockError, hold, tell
 
 ROOT = Path("results/store")
-RECORD, CORRECT, WEIGHTS, DIAGNOSTICS = "record.json", "correct.npy", "weights.safetensors", "diagnostics.json"
+FORMAT = 2  # of what is written; raise it when a reader of today would misread it
+RECORD, WEIGHTS, DIAGNOSTICS = "record.json", "weights.safetensors", "diagnostics.json"
+PREDICTIONS, CORRECT = "predictions.safetensors", "correct.npy"  # the second in records of format 1
 CURVES, STATE = "curves.jsonl", "state.pt"
+# What reading a file raises that is no file of ours; a disk that fails or refuses is no damage of the record.
+UNREADABLE = (
+    *(FileNotFoundError, IsADirectoryError, NotADirectoryError),
+    *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
+)
 # Seconds that a record of another machine may be listed late: so long NFS remembers by default that a name was missing.
 LATE = 60.0
 
 
 class DamagedRecordError(Exception):
     """A record that is not what was written; the message says which file of which record."""
+
+
+class NewerRecordError(Exception):
+    """A record of a format that a newer version of this program writes; the message says which and what to do."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,7 @@ class Store:
         return self.root / key[:2] / key
 
     def is_whole(self, key: str) -> bool:
-        """Say whether a record is there and looks untouched, and change nothing.
+        """Say whether a record is there and looks untouched, and change nothing; raises NewerRecordError.
 
         The digests are recomputed only if a file changed after the record was sealed: asked of every record at every
         start, the question has to be cheap. `read` recomputes them always.
@@ -86,7 +100,7 @@ class Store:
         """Say whether a record is whole, and set a damaged one aside: the caller is about to write it anew."""
         if self.is_whole(key):
             return True
-        if self.folder(key).is_dir() and (damage := self._damage(key)):
+        if os.path.lexists(self.folder(key)) and (damage := self._damage(key)):
             self.set_aside(key, damage)
         return False
 
@@ -98,7 +112,7 @@ class Store:
             sealed = (folder / RECORD).stat().st_mtime_ns
             if any((folder / name).stat().st_mtime_ns > sealed for name in record["files"]):
                 self.verify(key)
-        except (DamagedRecordError, FileNotFoundError) as error:
+        except (DamagedRecordError, FileNotFoundError, NotADirectoryError) as error:
             return str(error)
         return ""
 
@@ -117,6 +131,8 @@ class Store:
             If there is no such record.
         DamagedRecordError
             If it is not what was written.
+        NewerRecordError
+            If a newer version of this program wrote it.
         """
         if not is_listed(self.folder(key), patience):
             raise KeyError(key)
@@ -132,14 +148,26 @@ class Store:
         return record
 
     def _record(self, key: str) -> dict[str, Any]:
+        """Return `record.json` without its seal; raises DamagedRecordError and NewerRecordError."""
         path = self.folder(key) / RECORD
         try:
             record = json.loads(path.read_bytes())
             seal = record.pop("seal")
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
+            whole = seal == digest(record) and record["key"] == key
+        except UNREADABLE as error:
             raise DamagedRecordError(f"record {key}: {RECORD} cannot be read ({error})") from None
-        if seal != digest(record) or record["key"] != key:
+        if not whole:
             raise DamagedRecordError(f"record {key}: {RECORD} is not what was written")
+        number = record.setdefault("format", 1)
+        if type(number) is int and number > FORMAT:
+            raise NewerRecordError(
+                f"{path}: found format {number}, expected {FORMAT} or less: a newer version of this program wrote it. Use "
+                "that version, or another folder of results; the record stays as it is"
+            )
+        files = record.get("files")
+        named = isinstance(files, dict) and all(Path(name).name == name and name != RECORD for name in files)
+        if type(number) is not int or number < 1 or not named:
+            raise DamagedRecordError(f"record {key}: found no format or no list of files in {RECORD}")
         return record
 
     def write(self, key: str, record: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
@@ -159,7 +187,8 @@ class Store:
         for name, content in files.items():
             with write_whole(aside / name) as file:
                 file.write(content)
-        content = {**record, "key": key, "files": {name: file_digest(aside / name) for name in files}}
+        digests = {name: file_digest(aside / name) for name in files}
+        content = {**record, "format": FORMAT, "key": key, "files": digests}
         # Last of all, so that any later change of another file shows in its time.
         with write_whole(aside / RECORD) as file:
             file.write(json.dumps({**content, "seal": digest(content)}, indent=1).encode())
@@ -179,6 +208,7 @@ class Store:
         target.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             os.rename(self.folder(key), target)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             (target / "why.txt").write_text(why + "\n")
         return target
 

@@ -13,7 +13,7 @@ from ablation.study.controls import Controls
 from ablation.study.expansion import expand
 from ablation.study.resolution import Resolver
 from ablation.study.schema import Recipe, Study, nearest
-from ablation.study.specs import code_spec, diagnostics_spec, measures_spec
+from ablation.study.specs import code_spec, diagnostics_spec
 from ablation.support.digests import digest
 
 
@@ -83,8 +83,8 @@ class Plan:
         Returns
         -------
         dict
-            ``architecture``, ``recipe``, ``code``, ``diagnostics`` and ``measures`` (see `ablation.study.specs`),
-            ``data``, ``seed``, and ``warm_start``: the spec of the run that it starts from, or None.
+            ``architecture``, ``recipe``, ``code`` and ``diagnostics`` (see `ablation.study.specs`), ``data``, ``seed``, and
+            ``warm_start``: the spec of the run that it starts from, or None.
         """
         levels = self.variants[variant].levels
         source = levels["warm_start"]
@@ -96,7 +96,6 @@ class Plan:
             "data": self.study.data.model_dump(),
             "seed": seed,
             "diagnostics": diagnostics_spec(self.catalogue, levels.get("activation"), self.study.diagnostics),
-            "measures": measures_spec(self.catalogue, self.asked),
             "warm_start": None if source == "none" else self.spec(source, seed),
         }
 
@@ -123,6 +122,11 @@ class Plan:
     def asked(self) -> set[str]:
         """The metrics that the study or a claim of it asks for."""
         return {*self.study.metrics, *(claim.metric for claim in self.study.claims.values())}
+
+    @property
+    def measures(self) -> dict[str, str]:
+        """The metrics asked for that need another forward pass of the trained networks, with the code that measures them."""
+        return {name: self.metrics[name].measure for name in sorted(self.asked) if self.metrics[name].measure}
 
     def frozen(self) -> str:
         """Write the plan as a line of JSON for `ablation.study.studyfile.read_frozen`: the study and the answers."""

@@ -281,6 +281,11 @@ class Study(Strict):
         description="The epochs after which gradients, saturation, updates and drift are measured layer by layer; "
         "0 is before training. Without it, none.",
     )
+    logits: bool = Field(
+        False,
+        description="Keep all logits of the test images where they are more than 4,000,000, too; fewer are kept anyway. "
+        "Runs that were trained before keep what they have.",
+    )
     smallest_effect: Number = Field(
         gt=0, description="Smallest effect of interest on the first metric, in its own unit (0.01 accuracy is a point)."
     )

@@ -61,8 +61,3 @@ def diagnostics_spec(catalogue: Catalogue, activation: str | None, epochs: Seque
     bounds = level.saturation_spec() if level else None
     saturation = {"layer": level.spec(), **bounds} if bounds else None
     return {"make": PROBE, "epochs": sorted(epochs), "saturation": saturation}
-
-
-def measures_spec(catalogue: Catalogue, metrics: Sequence[str]) -> dict[str, str]:
-    """State the code of the metrics that are measured on the trained network because the study asks for them."""
-    return {name: catalogue.metrics[name].measure for name in sorted(metrics) if catalogue.metrics[name].measure}

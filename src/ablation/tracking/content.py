@@ -10,6 +10,7 @@ import pandas as pd
 
 from ablation.analysis.collection import final_metrics
 from ablation.jobs.shards import PlannedRun
+from ablation.records.runs import RunRecord
 from ablation.report.figures.results import run_curves
 from ablation.statistics.estimates import summarise
 from ablation.study.levels import level_text
@@ -61,14 +62,19 @@ def curve_points(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, float, in
     ]
 
 
-def record_values(plan: Plan, record: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, float]:
+def record_values(plan: Plan, run: RunRecord, sizes: Mapping[str, int]) -> dict[str, float]:
     """Return the final metrics of a run, with the sizes of its network.
 
     The names of curves are taken: a last point of another kind would bend them.
     """
-    speed = {"images_per_second": record["timings"]["images_per_second"]}
-    values = {**final_metrics(plan, record), **sizes, **speed}
+    speed = {"images_per_second": run.content["timings"].get("images_per_second")}
+    values = {**final_metrics(plan, run), **sizes, **speed}
     return {f"final_{n}" if n in CURVE_METRICS else n: value for n, value in values.items() if value is not None}
+
+
+def measured_values(plan: Plan, row: Mapping[str, Any]) -> dict[str, float]:
+    """Return what was measured on a trained network after its record was written, from its row in `runs.parquet`."""
+    return {name: row[name] for name in plan.measures if not math.isnan(row[name])}
 
 
 def variant_values(plan: Plan, runs: pd.DataFrame) -> dict[str, float]:

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from ablation.jobs.shards import PlannedRun
+from ablation.records.runs import RunRecord, read_run
 from ablation.records.store import DamagedRecordError, Store
 from ablation.study.plan import Plan
 from ablation.support.digests import digest
@@ -35,6 +36,7 @@ from ablation.tracking.client import (
 from ablation.tracking.content import (
     CURVE_METRICS,
     curve_points,
+    measured_values,
     milliseconds,
     parameters,
     record_tags,
@@ -197,11 +199,11 @@ class Mirror:
         if self.store.folder(planned.key).is_dir():
             self._hold(self.experiment)
             try:
-                record = self.store.read(planned.key)
+                run = read_run(self.store, planned.key)
             except DamagedRecordError as error:
                 print(f"{error}: it has to be trained again", file=sys.stderr)
                 return False
-            self._finish(planned, record)
+            self._finish(planned, run)
             return True
         rows = self.store.running_curves(planned.key)
         entry = self.ledger.runs.get(self._mark(planned), {"epochs": 0})
@@ -216,14 +218,15 @@ class Mirror:
             self._send_curves(entry, rows)
         return False
 
-    def _finish(self, planned: PlannedRun, record: Mapping[str, Any]) -> None:
+    def _finish(self, planned: PlannedRun, run: RunRecord) -> None:
+        record = run.content
         entry, end = self._seed_run(planned, record["curves"]), milliseconds(record["curves"][-1]["time"])
         self._send_curves(entry, record["curves"])
         if not entry.get("final"):
             step = len(record["curves"])
             metrics = [
                 Metric(name, value, end, step)
-                for name, value in record_values(self.plan, record, self.sizes[planned.variant]).items()
+                for name, value in record_values(self.plan, run, self.sizes[planned.variant]).items()
             ]
             tags = [RunTag(name, str(value)) for name, value in record_tags(record).items()]
             self.client.log_batch(entry["id"], metrics=metrics, tags=tags)
@@ -258,6 +261,11 @@ class Mirror:
             Folder with one page ``<variant>.md`` per variant, which becomes the artifact ``layers.md`` of the variant's run.
         """
         with self._pass():
+            if self.plan.measures:
+                rows = {(row["variant"], row["seed"]): row for row in runs.to_dict("records")}
+                for planned in self.runs:
+                    self._hold(self.experiment)
+                    self._send_measured(planned, rows[planned.variant, planned.seed])
             for variant in self.plan.variants:
                 self._hold(self.experiment)
                 self._conclude_variant(variant, runs[runs["variant"] == variant], layers)
@@ -280,6 +288,17 @@ class Mirror:
                     entry["superseded"] = superseded
             self.values = self.ledger.compare(self.experiment, self.wanted)
             return self._whole()
+
+    def _send_measured(self, planned: PlannedRun, row: Mapping[str, Any]) -> None:
+        """Send what was measured on a trained network; the point stands at the end of its curves, like other metrics."""
+        mark, values = self._mark(planned), measured_values(self.plan, row)
+        known, entry = self.values.setdefault(mark, {}), self.ledger.runs.get(mark)
+        new = {name: value for name, value in values.items() if known.get(name) != value}
+        if entry and new:
+            end = milliseconds(self.store.read(planned.key)["curves"][-1]["time"])
+            points = [Metric(name, value, end, row["epochs"]) for name, value in new.items()]
+            self.client.log_batch(entry["id"], metrics=points)
+            known |= new
 
     def _conclude_variant(self, variant: str, rows: pd.DataFrame, layers: Path | None) -> None:
         entry, values = self._variant_run(variant), variant_values(self.plan, rows)

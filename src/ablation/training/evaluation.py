@@ -1,7 +1,7 @@
 """Images on the device of training, and what a network makes of them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,10 @@ class Part:
 
 
 def put_on_device(
-    arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any], device: torch.device
+    arrays: Mapping[str, np.ndarray],
+    manifest: Mapping[str, Any],
+    device: torch.device,
+    parts: Sequence[str] = ("train", "validation", "test"),
 ) -> dict[str, Part]:
     """Standardise the images by the training images' mean and deviation, if the study says so, and keep them on the device.
 
@@ -32,11 +35,12 @@ def put_on_device(
     arrays, manifest
         As `ablation.data.datasets.read` returns them.
     device : torch.device
+    parts : sequence of str
+        Which of ``train``, ``validation`` and ``test``.
 
     Returns
     -------
     dict of str to Part
-        ``train``, ``validation`` and ``test``.
     """
     channels = len(manifest["mean"])
     scale = (
@@ -51,8 +55,14 @@ def put_on_device(
             torch.tensor(arrays[f"{part}_images"], device=device).float().div_(255).sub_(mean).div_(std),
             torch.tensor(arrays[f"{part}_labels"], device=device),
         )
-        for part in ("train", "validation", "test")
+        for part in parts
     }
+
+
+def batches(part: Part) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Cut images and labels into batches that a device has room for."""
+    size = max(1, min(EVALUATION_BATCH, EVALUATION_PIXELS // part.images[0, 0].numel())) if len(part.labels) else 1
+    return zip(part.images.split(size), part.labels.split(size), strict=True)
 
 
 @torch.no_grad()
@@ -69,14 +79,64 @@ def evaluate(network: nn.Module, part: Part) -> tuple[float | None, np.ndarray]:
     if not len(part.labels):
         return None, np.zeros(0, bool)
     network.eval()
-    size = max(1, min(EVALUATION_BATCH, EVALUATION_PIXELS // part.images[0, 0].numel()))
-    batches = zip(part.images.split(size), part.labels.split(size), strict=True)
     losses, hits = [], []
-    for images, labels in batches:
+    for images, labels in batches(part):
         logits = network(images)
         losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
         hits.append(logits.argmax(1) == labels)
     return torch.stack(losses).sum().item() / len(part.labels), torch.cat(hits).cpu().numpy()
+
+
+@torch.no_grad()
+def predict(network: nn.Module, part: Part, classes: int, keep_logits: bool) -> dict[str, np.ndarray]:
+    """Predict the images of a part in evaluation mode, in one pass.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    part : Part
+    classes : int
+    keep_logits : bool
+        Whether all logits are returned, too.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        The arrays of `ablation.records.predictions.Predictions`.
+    """
+    network.eval()
+    found = [predict_batch(network(images), labels, keep_logits) for images, labels in batches(part)]
+    joined = {name: torch.cat([batch[name] for batch in found]).cpu().numpy() for name in found[0]}
+    whole = np.min_scalar_type(classes)
+    return {name: array.astype(whole) if array.dtype == np.int64 else array for name, array in joined.items()}
+
+
+def predict_batch(logits: torch.Tensor, labels: torch.Tensor, keep_logits: bool) -> dict[str, torch.Tensor]:
+    """Return what `predict` does of a batch, given its logits (n, classes), with class numbers as int64."""
+    classes, logits = logits.shape[1], logits.float()
+    probabilities, predicted = functional.log_softmax(logits, 1), logits.argmax(1)
+    own = logits.gather(1, labels[:, None])
+    earlier = torch.arange(classes, device=logits.device) < labels[:, None]
+    rank = ((logits > own) | ((logits == own) & earlier)).sum(1)  # of equal logits the first class leads, as in argmax
+    silent = probabilities.isnan().any(1)
+    chosen = {
+        "labels": labels,
+        "predicted": predicted.masked_fill(silent, classes),
+        "label_log_probability": probabilities.gather(1, labels[:, None])[:, 0],
+        "predicted_log_probability": probabilities.gather(1, predicted[:, None])[:, 0],
+        "rank": rank.masked_fill(silent, classes),
+    }
+    for name in ("label_log_probability", "predicted_log_probability"):
+        chosen[name] = chosen[name].masked_fill(silent, math.nan)
+    return {**chosen, "logits": (logits - logits.amax(1, keepdim=True)).half()} if keep_logits else chosen
+
+
+def without_numbers(predictions: Mapping[str, np.ndarray], classes: int) -> dict[str, np.ndarray]:
+    """Return predictions of the same images by a network that gives no numbers: every image counts as wrong."""
+    silent = {name: np.full_like(predictions[name], classes) for name in ("predicted", "rank")}
+    nothing = ("label_log_probability", "predicted_log_probability")
+    nothing = {name: np.full_like(predictions[name], np.nan) for name in nothing}
+    return {"labels": predictions["labels"], **silent, **nothing}
 
 
 def shift(images: torch.Tensor, pixels: int, axis: int) -> torch.Tensor:

@@ -17,9 +17,9 @@ from ablation.networks.initialisation import inherit, initialise
 from ablation.networks.kit import make_level
 from ablation.networks.randomness import stream
 from ablation.support.randomness import stream_seed
-from ablation.support.references import own_code, resolve
+from ablation.support.references import resolve
 from ablation.training.augmentation import make_augmentation
-from ablation.training.evaluation import Part, accuracy, evaluate, number
+from ablation.training.evaluation import Part, accuracy, evaluate, number, predict, without_numbers
 from ablation.training.objective import objective
 from ablation.training.optimisation import learning_rate
 
@@ -39,9 +39,10 @@ class Result:
         One row per epoch: epoch (from 1), train and validation loss (nats) and accuracy (share; None without validation
         images), learning rate of the epoch's last step, seconds, and the time of its end (seconds since 1970).
     metrics : dict of str to float or None
-        The final metrics; None where a diverged run has none, and for a part without images.
-    correct : numpy.ndarray
-        bool (test images,); all False for a diverged run.
+        The final metrics, but for those of the test images, which follow from the predictions; None where a diverged run
+        has none, and for a part without images.
+    predictions : dict of str to numpy.ndarray
+        Of the test images: the arrays of `ablation.records.predictions.Predictions`; without numbers for a diverged run.
     weights : dict of str to torch.Tensor
         The network's state, on the CPU.
     timings : dict of str to float
@@ -53,7 +54,7 @@ class Result:
     status: str
     curves: list[dict[str, float | None]]
     metrics: dict[str, float | None]
-    correct: np.ndarray
+    predictions: dict[str, np.ndarray]
     weights: dict[str, torch.Tensor]
     timings: dict[str, float]
     diagnostics: list[dict[str, Any]]
@@ -86,7 +87,7 @@ class Run:
         classes: int,
         start: Mapping[str, torch.Tensor] | None = None,
     ):
-        self.parts, self.recipe, self.seed = parts, spec["recipe"], spec["seed"]
+        self.parts, self.recipe, self.seed, self.classes = parts, spec["recipe"], spec["seed"], classes
         images = parts["train"].images
         network = build(spec["architecture"], tuple(images.shape[1:]), classes)
         initialise(network, self.seed, make_level(spec["architecture"]["layers"]["initialisation"]))
@@ -97,7 +98,6 @@ class Run:
         self.schedule = resolve(spec["code"]["schedule"])
         self.augment = make_augmentation(spec["code"]["augmentation"])
         self.curves: list[dict[str, float | None]] = []
-        self.measures = spec["measures"]
         self.to_diagnose = frozenset(spec["diagnostics"]["epochs"]) if spec["diagnostics"] else frozenset()
         self.probe = self._make_probe(spec["diagnostics"]) if spec["diagnostics"] else None
         self.diagnosed: list[dict[str, Any]] = []
@@ -221,30 +221,31 @@ class Run:
         seen = sum(len(batch) for batch in batches)
         return loss_sum.item() / seen, hits.item() / seen, rate
 
-    def result(self) -> Result:
+    def result(self, keep_logits: bool = False) -> Result:
         """Evaluate the trained network on all parts: the only time that the test images are read."""
         start = time.perf_counter()
         metrics: dict[str, float | None] = {"train_seconds": self.seconds["train"]}
-        correct = {}
-        for name, part in self.parts.items():
-            loss, correct[name] = evaluate(self.network, part)
-            metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = loss, accuracy(correct[name])
-        metrics |= dict.fromkeys(self.measures) if self.diverged else self._measure()
+        for name in ("train", "validation"):
+            loss, correct = evaluate(self.network, self.parts[name])
+            metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = loss, accuracy(correct)
+        predictions = predict(self.network, self.parts["test"], self.classes, keep_logits)
         metrics["gradient_ratio"] = self.probe.gradient_ratio(self.diagnosed) if self.probe else None
         status = self._status(metrics["train_accuracy"])
-        if status == "diverged" or any(
-            metrics[f"{name}_loss"] != number(metrics[f"{name}_loss"]) for name in self.parts
-        ):
+        losses = [metrics["train_loss"], metrics["validation_loss"]]
+        finite = (
+            all(loss == number(loss) for loss in losses) and np.isfinite(predictions["label_log_probability"]).all()
+        )
+        if status == "diverged" or not finite:
             status = "diverged"
             metrics = dict.fromkeys(metrics)
-            correct["test"] = np.zeros_like(correct["test"])
+            predictions = without_numbers(predictions, self.classes)
         seconds = self.seconds["evaluate"] + time.perf_counter() - start
         seen = len(self.curves) * len(self.parts["train"].labels)
         return Result(
             status,
             [{key: number(value) for key, value in row.items()} for row in self.curves],
             metrics,
-            correct["test"],
+            predictions,
             # Copies: tied layers share their weights, and each name has to have its own.
             {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()},
             {
@@ -255,17 +256,6 @@ class Run:
             },
             [{**row, "value": number(row["value"])} for row in self.diagnosed],
         )
-
-    @torch.no_grad()
-    def _measure(self) -> dict[str, float | None]:
-        """Return the metrics that the study asks for beside those that every record has; None for what is not finite."""
-        self.network.eval()
-        test, found = self.parts["test"], {}
-        for name, reference in self.measures.items():
-            torch.manual_seed(stream_seed(self.seed, "measure", name))
-            with own_code(reference, f"{name} cannot be measured"):
-                found[name] = number(float(resolve(reference)(self.network, test.images, test.labels)))
-        return found
 
     def _status(self, train_accuracy: float) -> str:
         if self.diverged:
@@ -284,6 +274,7 @@ def train(
     state: Mapping[str, Any] | None = None,
     on_epoch: Callable[[Run], None] | None = None,
     start: Mapping[str, torch.Tensor] | None = None,
+    keep_logits: bool = False,
 ) -> Result:
     """Train a run to its end.
 
@@ -299,6 +290,8 @@ def train(
         Called with the run after each epoch.
     start : mapping of str to torch.Tensor, optional
         Weights of another network to start from.
+    keep_logits : bool
+        Whether the result has all logits of the test images.
 
     Returns
     -------
@@ -311,4 +304,4 @@ def train(
         run.epoch()
         if on_epoch:
             on_epoch(run)
-    return run.result()
+    return run.result(keep_logits)

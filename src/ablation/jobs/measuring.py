@@ -1,0 +1,103 @@
+"""Metrics that need another forward pass: measured on trained networks, from the weights of their records."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ablation.jobs.devices import pick_device
+from ablation.jobs.trained import read_weights, trained_network
+from ablation.records.store import Store
+from ablation.support.randomness import stream_seed
+from ablation.support.references import OwnCodeError, own_code, resolve
+from ablation.training.evaluation import Part, number, put_on_device
+from ablation.training.run import be_deterministic
+
+# Runs that have no value of any metric.
+WITHOUT_VALUE = ("diverged", "failed")
+
+
+@torch.no_grad()
+def measure(network: nn.Module, test: Part, measures: Mapping[str, str], seed: int) -> dict[str, float | None]:
+    """Measure a trained network.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        In evaluation mode.
+    test : Part
+        The test images.
+    measures : mapping of str to str
+        Each metric with the reference to what measures it.
+    seed : int
+        Of the run: what a metric draws follows from it.
+
+    Returns
+    -------
+    dict of str to float or None
+        None for what is not finite.
+
+    Raises
+    ------
+    OwnCodeError
+        If code of the author's own fails or returns no number; names the metric.
+    """
+    found = {}
+    for name, reference in measures.items():
+        torch.manual_seed(stream_seed(seed, "measure", name))
+        with own_code(reference, f"{name} cannot be measured"):
+            found[name] = number(float(resolve(reference)(network, test.images, test.labels)))
+    return found
+
+
+def measure_shard(
+    result: Mapping[str, Any],
+    measures: Mapping[str, str],
+    arrays: Mapping[str, np.ndarray],
+    manifest: Mapping[str, Any],
+    store: Store,
+    gpu: bool,
+) -> list[dict[str, Any]]:
+    """Measure the trained networks of a shard.
+
+    Parameters
+    ----------
+    result : mapping
+        The shard's result, as `ablation.jobs.shards.shard_result` returns it.
+    measures : mapping of str to str
+        Each metric with the reference to what measures it.
+    arrays, manifest : mapping
+        The prepared data, as `ablation.data.datasets.read` returns them.
+    store : Store
+    gpu : bool
+        Whether a GPU of this machine is used.
+
+    Returns
+    -------
+    list of dict
+        Of each run ``seed``, ``key`` and ``metrics``; these are None for a run that diverged or failed.
+
+    Raises
+    ------
+    NoWeightsError
+        If the weights of a run were freed.
+    OwnCodeError
+        If a metric of the author's own fails; names it and the run.
+    """
+    be_deterministic()
+    rows = []
+    with pick_device(gpu) as device:
+        test = put_on_device(arrays, manifest, device, ["test"])["test"]
+        for run in result["runs"]:
+            row = {"seed": run["seed"], "key": run["key"], "metrics": dict.fromkeys(measures)}
+            if run["status"] not in WITHOUT_VALUE:
+                record, weights = read_weights(store, run["key"])
+                network = trained_network(record, weights, manifest["shape"], len(manifest["classes"]), device)
+                try:
+                    row["metrics"] = measure(network, test, measures, run["seed"])
+                except OwnCodeError as error:
+                    raise OwnCodeError(f"{result['variant']}, seed {run['seed']}: {error}") from error
+            rows.append(row)
+    return rows
