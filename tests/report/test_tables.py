@@ -88,7 +88,7 @@ def test_the_report_says_what_was_found_and_has_every_figure_in_its_section(stud
     assert f"{15 * 2.5 / 60:.1f} min in all" in page
     assert "layer by layer: 21,386 parameters, 66,600 multiply-adds" in page
     assert '<td class="text">~ conv1.activation</td><td class="text">ReLU → Sigmoid</td>' in page
-    assert page.count("<details") == 1 + len(plan.variants)
+    assert page.count("<details") == 2 + len(plan.variants)
     assert page.index('id="curves"') < page.index("What each variant is") < page.index('id="blocks"')
 
 

@@ -15,6 +15,7 @@ rule draw_figures:
         runs=rules.collect_records.output.runs,
         curves=rules.collect_records.output.curves,
         diagnostics=rules.collect_records.output.diagnostics,
+        classes=rules.collect_records.output.classes,
         contrasts=rules.compare_variants.output.contrasts,
         claims=rules.compare_variants.output.claims,
         comparison=rules.write_tables.output.csv,
@@ -38,6 +39,7 @@ rule draw_figures:
             --runs {input.runs:q} \
             --curves {input.curves:q} \
             --diagnostics {input.diagnostics:q} \
+            --classes {input.classes:q} \
             --contrasts {input.contrasts:q} \
             --claims {input.claims:q} \
             --comparison {input.comparison:q} \
@@ -54,6 +56,7 @@ rule write_report:
         runs=rules.collect_records.output.runs,
         curves=rules.collect_records.output.curves,
         diagnostics=rules.collect_records.output.diagnostics,
+        classes=rules.collect_records.output.classes,
         contrasts=rules.compare_variants.output.contrasts,
         claims=rules.compare_variants.output.claims,
         comparison=rules.write_tables.output.csv,
@@ -83,6 +86,7 @@ rule write_report:
             --runs {input.runs:q} \
             --curves {input.curves:q} \
             --diagnostics {input.diagnostics:q} \
+            --classes {input.classes:q} \
             --contrasts {input.contrasts:q} \
             --claims {input.claims:q} \
             --comparison {input.comparison:q} \

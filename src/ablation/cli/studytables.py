@@ -16,6 +16,7 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=Path, required=True, help="table of runs (Parquet)")
     parser.add_argument("--curves", type=Path, required=True, help="table of epochs (Parquet)")
     parser.add_argument("--diagnostics", type=Path, required=True, help="table of diagnosed numbers (Parquet)")
+    parser.add_argument("--classes", type=Path, required=True, help="table of classes (Parquet)")
     parser.add_argument("--contrasts", type=Path, required=True, help="table of contrasts (CSV)")
     parser.add_argument("--claims", type=Path, required=True, help="table of claims (CSV)")
     parser.add_argument("--comparison", type=Path, required=True, help="comparison (CSV)")
@@ -31,6 +32,7 @@ def read_study_tables(arguments: argparse.Namespace) -> StudyTables:
         runs=pd.read_parquet(arguments.runs),
         curves=pd.read_parquet(arguments.curves),
         diagnostics=pd.read_parquet(arguments.diagnostics),
+        classes=pd.read_parquet(arguments.classes),
         contrasts=contrasts,
         claims=pd.read_csv(arguments.claims),
         comparison=pd.read_csv(arguments.comparison),

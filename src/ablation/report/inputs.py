@@ -16,8 +16,9 @@ class StudyTables:
     Attributes
     ----------
     plan : Plan
-    runs, curves, diagnostics : pandas.DataFrame
-        `runs.parquet`, `curves.parquet` and `diagnostics.parquet` (see `ablation.analysis.collection.collect`).
+    runs, curves, diagnostics, classes : pandas.DataFrame
+        `runs.parquet`, `curves.parquet`, `diagnostics.parquet` and `classes.parquet` (see
+        `ablation.analysis.collection.Collected`).
     contrasts, claims : pandas.DataFrame
         `contrasts.csv` and `claims.csv` (see `ablation.analysis.contrasts`).
     comparison : pandas.DataFrame
@@ -30,6 +31,7 @@ class StudyTables:
     runs: pd.DataFrame
     curves: pd.DataFrame
     diagnostics: pd.DataFrame
+    classes: pd.DataFrame
     contrasts: pd.DataFrame
     claims: pd.DataFrame
     comparison: pd.DataFrame

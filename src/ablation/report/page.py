@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from ablation.analysis.contrasts import AS_CLAIMED, NO_INTERVAL, OPEN, OPPOSITE
 from ablation.networks.layertable import LayerRow, difference
 from ablation.networks.layertext import NOTE, TEXT_COLUMNS, cells, change_cells, difference_text, totals_text
+from ablation.report.byclass import class_table
 from ablation.report.figures.table import FIGURES
 from ablation.report.inputs import StudyTables
 from ablation.report.provenance import facts, mixtures, provenance
@@ -189,6 +190,7 @@ def write_report(tables: StudyTables, manifest: Mapping[str, Any], figures: Mapp
         claims=claim_sections(plan, tables.claims),
         comparison=html_table(readable(plan, tables.comparison), text_columns, set(plan.study.architectures)),
         caption=caption(plan, tables.runs),
+        by_class=class_table(plan, tables.classes),
         figures=figure_sections(plan, figures),
         varied=varied(plan),
         parts=own_parts(plan),
