@@ -93,7 +93,7 @@ def test_libraries_stay_in_their_rooms():
 
 
 def test_the_init_file_of_a_room_holds_a_docstring_only():
-    trees = {str(place): parsed(place) for place in MODULES if place.name == "__init__.py"}
+    trees = {str(place): parsed(place) for place in MODULES if place.name == "__init__.py" and place.parent.name}
     assert [place for place, tree in trees.items() if not ast.get_docstring(tree) or len(tree.body) > 1] == []
 
 
