@@ -17,6 +17,7 @@ VERBS = {
     "show": "show what a variant is, layer by layer",
     "check": "check a file of parts of one's own",
     "ui": "look at the runs in the MLflow UI",
+    "prune": "free what no study wants of the stored records",
     "factors": "write the page of architectures and factors",
     "schema": "write the JSON schema of study files",
     "data": "prepare the data of a study",

@@ -28,6 +28,7 @@ FORMAT = 2  # of what is written; raise it when a reader of today would misread 
 RECORD, WEIGHTS, DIAGNOSTICS = "record.json", "weights.safetensors", "diagnostics.json"
 PREDICTIONS, CORRECT = "predictions.safetensors", "correct.npy"  # the second in records of format 1
 CURVES, STATE = "curves.jsonl", "state.pt"
+WRITING, PRUNED = "writing-", "pruned-"  # folders on their way in and out
 # What reading a file raises that is no file of ours; a disk that fails or refuses is no damage of the record.
 UNREADABLE = (
     *(FileNotFoundError, IsADirectoryError, NotADirectoryError),
@@ -108,7 +109,7 @@ class Store:
         """Say what is wrong with a record that is there, as far as a glance shows; empty if nothing is."""
         folder = self.folder(key)
         try:
-            record = self._record(key)
+            record = self.peek(key)
             sealed = (folder / RECORD).stat().st_mtime_ns
             if any((folder / name).stat().st_mtime_ns > sealed for name in record["files"]):
                 self.verify(key)
@@ -140,15 +141,15 @@ class Store:
 
     def verify(self, key: str) -> dict[str, Any]:
         """Recompute all digests of a record; raises DamagedRecordError."""
-        record = self._record(key)
+        record = self.peek(key)
         for name, expected in record["files"].items():
             path = self.folder(key) / name
             if not path.is_file() or file_digest(path) != expected:
                 raise DamagedRecordError(f"record {key}: {name} is missing or damaged")
         return record
 
-    def _record(self, key: str) -> dict[str, Any]:
-        """Return `record.json` without its seal; raises DamagedRecordError and NewerRecordError."""
+    def peek(self, key: str) -> dict[str, Any]:
+        """Return `record.json` alone, whose seal is checked; raises DamagedRecordError and NewerRecordError."""
         path = self.folder(key) / RECORD
         try:
             record = json.loads(path.read_bytes())
@@ -164,9 +165,9 @@ class Store:
                 f"{path}: found format {number}, expected {FORMAT} or less: a newer version of this program wrote it. Use "
                 "that version, or another folder of results; the record stays as it is"
             )
-        files = record.get("files")
+        files, freed = record.get("files"), record.get("freed", [])
         named = isinstance(files, dict) and all(Path(name).name == name and name != RECORD for name in files)
-        if type(number) is not int or number < 1 or not named:
+        if type(number) is not int or number < 1 or not named or not isinstance(freed, list):
             raise DamagedRecordError(f"record {key}: found no format or no list of files in {RECORD}")
         return record
 
@@ -181,7 +182,7 @@ class Store:
         files : mapping of str to bytes
             The other files by name.
         """
-        aside = self.root / aside_name(f"writing-{key}")
+        aside = self.root / aside_name(f"{WRITING}{key}")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
         for name, content in files.items():
@@ -190,8 +191,7 @@ class Store:
         digests = {name: file_digest(aside / name) for name in files}
         content = {**record, "format": FORMAT, "key": key, "files": digests}
         # Last of all, so that any later change of another file shows in its time.
-        with write_whole(aside / RECORD) as file:
-            file.write(json.dumps({**content, "seal": digest(content)}, indent=1).encode())
+        self._seal(aside, content)
         target = self.folder(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -201,6 +201,29 @@ class Store:
             if not target.is_dir():
                 raise
         shutil.rmtree(aside, ignore_errors=True)
+
+    @staticmethod
+    def _seal(folder: Path, content: Mapping[str, Any]) -> None:
+        with write_whole(folder / RECORD) as file:
+            file.write(json.dumps({**content, "seal": digest(content)}, indent=1).encode())
+
+    def free_weights(self, key: str) -> None:
+        """Delete the weights of a record for good; the rest stays whole, and says that they were freed."""
+        record = self.peek(key)
+        files = {name: digits for name, digits in record["files"].items() if name != WEIGHTS}
+        if len(files) < len(record["files"]):
+            self._seal(self.folder(key), {**record, "files": files, "freed": [WEIGHTS]})
+        (self.folder(key) / WEIGHTS).unlink(missing_ok=True)
+
+    def remove(self, key: str) -> None:
+        """Delete a record: it is gone at once, whatever interrupts the rest."""
+        aside = self.root / aside_name(f"{PRUNED}{key}")
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.folder(key), aside)
+        if aside.is_dir() and not aside.is_symlink():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.unlink(missing_ok=True)
 
     def set_aside(self, key: str, why: str) -> Path:
         """Move a damaged record out of the way, keep it for inspection, and return where it lies."""

@@ -16,6 +16,12 @@ def count(value: float) -> str:
     return f"{value:.0f}"
 
 
+def file_size(count_of_bytes: int) -> str:
+    """Write a number of bytes: 12 B, 1.81 GB."""
+    text = count(count_of_bytes)
+    return f"{text}B" if " " in text else f"{text} B"
+
+
 def plural(number: int, noun: str) -> str:
     """Write a number with its noun: 1 claim, 2 claims."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
