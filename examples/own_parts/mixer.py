@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from ablation.data.images import Images
-from ablation.training.evaluation import Part, evaluate
 
 ARCHITECTURES = {
     "mixer": {
@@ -46,7 +45,7 @@ METRICS = {
         "unit": "%",
         "scale": 100,
         "digits": 1,
-        "measure": "worst_class",
+        "compute": "worst_class",
     },
 }
 AUGMENTATIONS = {
@@ -109,11 +108,12 @@ class RootMeanSquare(nn.Module):
         return x * scale * self.gain.view(-1, *[1] * (x.dim() - 2))
 
 
-def worst_class(network, images, labels):
-    """Return the accuracy on the class that the network knows least."""
-    _, correct = evaluate(network, Part(images, labels))
-    labels = labels.cpu().numpy()
-    return min(correct[labels == label].mean() for label in np.unique(labels))
+def worst_class(record, study):
+    """Return the accuracy on the class that the network knows least; None for a run that diverged."""
+    predictions = record["predictions"]
+    if predictions is None:
+        return None
+    return min(predictions.correct[predictions.labels == label].mean() for label in np.unique(predictions.labels))
 
 
 def noise(images, percent, generator):
