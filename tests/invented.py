@@ -52,7 +52,7 @@ def invented_runs(plan: Plan) -> pd.DataFrame:
 
 def invented_curves(runs: pd.DataFrame) -> pd.DataFrame:
     """One row per run and epoch."""
-    names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "lr", "seconds")
+    names = ("train_loss", "objective", "train_accuracy", "validation_loss", "validation_accuracy", "lr", "seconds")
     return pd.DataFrame(
         [
             {"variant": run.variant, "seed": run.seed, "epoch": epoch, **dict.fromkeys(names, 1 / epoch)}

@@ -23,7 +23,14 @@ from ablation.tracking.lease import TAG, Lease
 from ablation.tracking.mirror import Mirror
 
 MANIFEST = {"digest": "d" * 32, "data": {"name": "digits"}, "counts": {"train": 3}}
-ROW = {"train_loss": 1.0, "train_accuracy": 0.4, "validation_loss": 1.1, "validation_accuracy": 0.3, "lr": 0.1}
+ROW = {
+    "train_loss": 1.0,
+    "objective": 1.2,
+    "train_accuracy": 0.4,
+    "validation_loss": 1.1,
+    "validation_accuracy": 0.3,
+    "lr": 0.1,
+}
 SIZES = {"parameters": 10, "multiply_adds": 20}
 CURVES = [*ROW, "seconds"]
 MLFLOWS = ("mlflow.parentRunId", "mlflow.runName", "mlflow.user", "superseded")

@@ -158,9 +158,11 @@ def test_the_split_is_written_down_for_people(digits, tmp_path):
 
 
 def test_the_split_names_files_where_images_have_them(digits):
-    files = [f"{position}.png" for position in range(1797)]
-    rows = csv.DictReader(io.StringIO(split_table(digits[0], digits[1]["classes"], files)))
+    files = tuple(f"{position}.png" for position in range(1797))
+    source = replace(datasets.load(DIGITS), files=files)
+    rows = list(csv.DictReader(io.StringIO(split_table(digits[0], digits[1]["classes"], source))))
     assert all(row["file"] == f"{row['position']}.png" for row in rows)
+    assert {row["identical_to"] for row in rows} == {""}
 
 
 def test_what_is_written_reads_the_same(digits, tmp_path):
@@ -173,7 +175,7 @@ def test_what_is_written_reads_the_same(digits, tmp_path):
 def test_incomplete_data_are_refused(digits, tmp_path):
     datasets.write(tmp_path / "data", *digits)
     (tmp_path / "data" / "test_images.npy").unlink()
-    with pytest.raises(DataError, match="prepare it anew"):
+    with pytest.raises(DataError, match=r"test_images.npy: found no file, expected [0-9]+\); start again to"):
         datasets.read(tmp_path / "data")
 
 
@@ -236,6 +238,18 @@ def test_damaged_data_are_prepared_anew(prepare, tmp_path):
         ({"labels": np.zeros(5, np.int64)}, "labels int64 (5,), expected int64 (6,)"),
         ({"labels": np.zeros(6, np.int32)}, "labels int32 (6,), expected int64 (6,)"),
         ({"images": np.zeros((6, 1, 8, 8))}, "images float64 (6, 1, 8, 8), expected uint8"),
+        ({"images": [[0]]}, "images list, expected uint8"),
+        ({"images": np.zeros((0, 1, 8, 8), np.uint8)}, "images uint8 (0, 1, 8, 8), expected one or more"),
+        ({"images": np.zeros((6, 0, 8, 8), np.uint8)}, "images uint8 (6, 0, 8, 8), expected one or more"),
+        ({"images": np.zeros((6, 1, 8, 7), np.uint8)}, "images uint8 (6, 1, 8, 7), expected 8 or more pixels a side"),
+        ({"labels": [0] * 6}, "labels list, expected int64 (6,)"),
+        ({"labels": np.array([0, 1, 2, 0, 0, 0])}, "labels from 0 to 2, expected them within 2 classes"),
+        ({"labels": np.array([0, 1, -1, 0, 0, 0])}, "labels from -1 to 1, expected them within 2 classes"),
+        ({"classes": ("a",)}, "the classes ('a',), expected two or more"),
+        ({"test": []}, "test list, expected positions"),
+        ({"test": np.zeros(0, np.int64)}, "test int64 (0,), expected positions of images, each once, and one at least"),
+        ({"test": np.array([[0]])}, "test int64 (1, 1), expected positions"),
+        ({"files": ("a.png",)}, "1 files, expected 6"),
     ],
 )
 def test_what_a_reader_returns_is_checked(change, expected):

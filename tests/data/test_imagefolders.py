@@ -161,7 +161,7 @@ def test_a_study_can_have_its_own_folder(tmp_path):
     arrays, manifest = datasets.arrange(images, data)
     assert manifest["counts"] == {"train": 18, "validation": 6, "test": 6}
     assert manifest["shape"] == [3, 12, 12]
-    datasets.write(tmp_path / "prepared", arrays, manifest, images.files)
+    datasets.write(tmp_path / "prepared", arrays, manifest, images)
     assert "0,bee/0.png,bee," in (tmp_path / "prepared/split.csv").read_text()
 
 

@@ -1,18 +1,23 @@
 import math
 from dataclasses import replace
+from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 import pytest
 import torch
-from specs import SUBJECTS, make_spec
+from hypothesis import given
+from hypothesis import strategies as st
+from specs import SMALL, SUBJECTS, make_spec
 
 from ablation.catalogue.architectures import CATALOGUE
 from ablation.catalogue.factors import Level
 from ablation.jobs.checks import check_resume
 from ablation.support.references import resolve
 from ablation.training.evaluation import Part, evaluate
-from ablation.training.optimisation import constant, learning_rate, sgd
-from ablation.training.run import Run, train
+from ablation.training.objective import objective
+from ablation.training.optimisation import constant, learning_rate, sgd, step
+from ablation.training.run import Run, split_order, train
 
 
 def weights(result):
@@ -87,6 +92,106 @@ def test_a_run_at_chance_is_stuck_and_keeps_its_value(parts):
 def test_a_last_batch_of_one_image_does_not_break_batch_norm(parts):
     spec = make_spec("lenet", norm="batch", activation="relu", recipe={"batch_size": 199, "epochs": 15})
     assert train(spec, parts, 10).status == "completed"
+
+
+@given(st.integers(1, 200), st.integers(1, 250))
+def test_no_image_of_an_epoch_is_lost_and_none_stands_alone(count, size):
+    order = torch.randperm(count)
+    batches = split_order(order, size)
+    assert torch.equal(torch.cat(batches), order)
+    assert all(len(batch) == size for batch in batches[:-1])
+    assert len(batches[-1]) <= size + 1
+    if size > 1 and count > 1:
+        assert len(batches[-1]) > 1
+
+
+class Recorder(torch.nn.Module):
+    """Notes how many images of which first pixel each training step sees."""
+
+    def __init__(self):
+        super().__init__()
+        self.head, self.steps = torch.nn.Linear(1, 10), []
+
+    def forward(self, images):
+        if self.training:
+            self.steps.append(images[:, 0, 0, 0].tolist())
+        return self.head(images[:, 0, 0, :1])
+
+
+@pytest.mark.parametrize(("size", "steps"), [(1, 7), (2, 3), (3, 2), (4, 2), (6, 1), (7, 1), (100, 1)])
+def test_every_image_is_seen_once_in_an_epoch_and_the_schedule_fits_its_steps(size, steps):
+    images = torch.arange(7.0)[:, None, None, None].expand(7, 1, 8, 8)
+    part = Part(images, torch.arange(7))
+    run = Run(make_spec(recipe={"batch_size": size, "schedule": "linear", "epochs": 2}), {"train": part}, 10)
+    run.parts = {"train": part, "validation": Part(images[:0], part.labels[:0])}
+    run.network = Recorder()
+    rows = [run.epoch() for _ in range(2)]
+    for begin in (0, steps):
+        seen = run.network.steps[begin : begin + steps]
+        assert sorted(chain.from_iterable(seen)) == list(range(7))
+    assert len(run.network.steps) == 2 * steps
+    assert rows[-1]["lr"] == pytest.approx(run.recipe["lr"] / (2 * steps)), "the last step of all"
+
+
+@pytest.mark.parametrize(
+    ("name", "levels", "recipe"),
+    [
+        ("lenet", {}, {}),
+        ("lenet", {}, {"label_smoothing": 0.2}),
+        ("inception_v3", {"auxiliary": True}, {}),
+        ("inception_v3", {"auxiliary": True}, {"label_smoothing": 0.2}),
+    ],
+)
+def test_the_training_loss_of_a_curve_means_what_the_final_metric_means(name, levels, recipe, parts):
+    """With one step and no learning, both are of the same network: nothing is smoothed, nothing auxiliary is added."""
+    small = {"train": Part(parts["train"].images[:20], parts["train"].labels[:20])}
+    small |= {part: Part(parts[part].images[:5], parts[part].labels[:5]) for part in ("validation", "test")}
+    spec = make_spec(
+        name,
+        recipe={"epochs": 1, "batch_size": 20, "lr": 1e-30, **recipe},
+        **{**SMALL[name], **levels, "norm": "none"} | ({"dropout": 0.0} if name != "lenet" else {}),
+    )
+    run = Run(spec, small, 10)
+    row = run.epoch()
+    assert row["train_loss"] == pytest.approx(run.result().metrics["train_loss"], rel=1e-4)
+    outputs = run.network.train()(small["train"].images)
+    assert row["objective"] == pytest.approx(objective(outputs, small["train"].labels, spec["recipe"]).item(), rel=1e-4)
+    assert (row["objective"] == row["train_loss"]) == (not levels and not recipe)
+
+
+def test_divergence_goes_by_what_is_minimised():
+    rows = {"train_loss": 1.0, "objective": float("nan"), "validation_loss": 1.0}
+    run = Run.__new__(Run)
+    run.curves = [rows]
+    assert run.diverged
+    run.curves = [{**rows, "objective": 1.0}]
+    assert not run.diverged
+
+
+@pytest.mark.parametrize(("share", "exact"), [(1 / 3, (1, 3)), (0.1 * 3, (3, 10)), (0.7, (7, 10)), (2 / 3, (2, 3))])
+@pytest.mark.parametrize("steps", [1, 3, 7, 11, 391])
+@pytest.mark.parametrize("epochs", [1, 3, 10, 30, 90])
+def test_the_rate_falls_at_the_first_step_that_a_milestone_lies_before(share, exact, steps, epochs):
+    recipe = make_spec(recipe={"schedule": "step", "milestones": [share], "epochs": epochs, "lr": 1.0})["recipe"]
+    due = math.ceil(Fraction(*exact) * epochs * steps)
+    for position in range(max(0, due - 2), min(epochs * steps, due + 2)):
+        rate = learning_rate(recipe, step, position, steps)
+        assert rate == pytest.approx(0.1 if position >= due else 1.0)
+
+
+@given(st.integers(1, 10**6), st.data())
+def test_a_milestone_on_a_step_falls_on_it(total, data):
+    due = data.draw(st.integers(1, max(1, total - 1)))
+    recipe = {"milestones": [due / total], "gamma": 0.1, "epochs": 1, "warmup_epochs": 0.0, "lr": 1.0}
+    assert learning_rate(recipe, step, due - 1, total) == 1.0
+    assert learning_rate(recipe, step, due, total) == 0.1
+
+
+@pytest.mark.parametrize(("warmup", "steps", "ends"), [(0.7, 10, 7), (0.1 * 3, 10, 3), (1.1, 10, 11), (0.5, 5, 3)])
+def test_the_warm_up_ends_on_its_step(warmup, steps, ends):
+    recipe = {"warmup_epochs": warmup, "epochs": 3, "lr": 1.0, "gamma": 0.1}
+    rates = [learning_rate(recipe, lambda *_: 5.0, position, steps) for position in range(3 * steps)]
+    assert [rate == 5.0 for rate in rates] == [position >= ends for position in range(3 * steps)]
 
 
 def reference_rates(recipe, steps):

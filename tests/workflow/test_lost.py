@@ -5,8 +5,9 @@ import shutil
 
 import pandas as pd
 import pytest
-from workspace import RUNS
+from workspace import COLLECT, RUNS, Workspace, copy_project
 
+from ablation.data import datasets, manifests
 from ablation.support.locks import hold
 
 
@@ -64,6 +65,53 @@ def test_one_start_repairs_what_was_lost_and_nothing_else_and_the_next_does_noth
     shards = [json.loads(path.read_text())["generation"] for path in results.glob("miniature/shards/*/*.json")]
     assert sorted(shards) == [0, 0, 0, 1, 1]
     assert "Nothing to be done" in workspace.run()
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+def make_older(manifest):
+    """Write it as a program did that knew no formats."""
+    content = json.loads(manifest.read_text())
+    for name in manifests.WRITTEN:
+        del content[name]
+    manifest.write_text(json.dumps({**content, "digest": "d" * 32}))
+
+
+DAMAGES = {
+    "manifest truncated": lambda folder: truncate(folder / "manifest.json"),
+    "array truncated": lambda folder: truncate(folder / "train_images.npy"),
+    "array missing": lambda folder: (folder / "test_labels.npy").unlink(),
+    "older version": lambda folder: make_older(folder / "manifest.json"),
+}
+
+
+def test_damaged_data_are_prepared_anew_by_the_next_start(tmp_path):
+    workspace, until = Workspace(tmp_path / "project"), ("--until", "prepare_data")
+    copy_project(workspace.path)
+    workspace.run(*until)
+    (folder,) = (workspace.path / "results/data").iterdir()
+    before = datasets.read(folder)[1]
+    for name, damage in DAMAGES.items():
+        damage(folder)
+        workspace.run(*until)
+        assert datasets.read(folder)[1] == before, name
+    assert "prepare_data" not in workspace.planned()
+
+
+@pytest.mark.ways
+def test_a_training_says_that_data_are_damaged_and_the_next_start_prepares_them_anew(lossy):
+    workspace, lost = lossy
+    workspace.run("--until", "prepare_data")
+    (folder,) = (workspace.path / "results/data").iterdir()
+    before, path = datasets.read(folder)[1], folder / "train_images.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    output = workspace.run(*COLLECT, ok=False)
+    assert "the prepared data cannot be used (the arrays are not what was written); start again to prepare" in output
+    workspace.run(*COLLECT)
+    assert datasets.read(folder)[1] == before
+    assert lost <= set(workspace.records())
 
 
 @pytest.mark.ways

@@ -29,6 +29,7 @@ sys.path.insert(0, SOURCE)
 from ablation.jobs.devices import count_gpus
 from ablation.support.digests import digest, file_digest
 from ablation.data.folders import fingerprint
+from ablation.data.manifests import stated_digest
 from ablation.jobs.generations import next_generation
 from ablation.jobs.outline import Outline
 from ablation.records.keys import references, sources
@@ -145,12 +146,8 @@ def lost_records(result):
 
 
 def lost_data(receipt):
-    """Name the prepared data of a receipt if they are gone or others."""
-    manifest = Path(modified(f"{RESULTS}/{DATA}/manifest.json"))
-    try:
-        there = json.loads(manifest.read_bytes())["digest"]
-    except (OSError, ValueError, KeyError, TypeError):
-        there = None
+    """Name the prepared data of a receipt if they are gone, damaged as far as sizes show, or others."""
+    there = stated_digest(Path(modified(f"{RESULTS}/{DATA}")))
     return ["data"] if receipt["digest"] != there else []
 
 

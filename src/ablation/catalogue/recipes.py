@@ -59,7 +59,7 @@ SCHEDULES: dict[str, Option] = {
 AUGMENTATIONS: dict[str, Augmentation] = {
     "crop": Augmentation(
         "ablation.training.augmentation:crop",
-        "pad by 4 pixels of the mean colour, crop at random, which shifts it by up to 4",
+        "pad by 4 pixels of the mean colour (black if `standardised` is false), crop at random, which shifts it by up to 4",
         example=4,
     ),
     "translate": Augmentation(
@@ -69,7 +69,11 @@ AUGMENTATIONS: dict[str, Augmentation] = {
         below_side=True,
     ),
     "flip": Augmentation("ablation.training.augmentation:flip", "mirror every other one"),
-    "cutout": Augmentation("ablation.training.augmentation:cutout", "grey out a square of 8 pixels", example=8),
+    "cutout": Augmentation(
+        "ablation.training.augmentation:cutout",
+        "fill a square of 8 pixels with the mean colour (black if `standardised` is false)",
+        example=8,
+    ),
     "colour": Augmentation(
         "ablation.training.augmentation:colour",
         "change brightness, contrast and saturation by up to 20 per cent",

@@ -7,6 +7,8 @@ from typing import Any
 
 from ablation.catalogue.strict import STRICT
 
+LEAST_SIDE = 8  # pixels of the smallest images that networks are for
+
 
 class DataError(Exception):
     """Data that cannot be used; the message names the data set, what was found and what was expected."""

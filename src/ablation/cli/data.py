@@ -8,6 +8,7 @@ from typing import Any
 
 from ablation.catalogue.sources import DataError, Source
 from ablation.data import datasets
+from ablation.data.manifests import describe_identical
 from ablation.support.files import write_whole
 from ablation.support.locks import CannotLockError, hold, tell
 
@@ -34,11 +35,13 @@ def main(arguments: argparse.Namespace) -> None:
             images = datasets.load(data, Source.read(arguments.source), arguments.downloads)
             arrays, manifest = datasets.arrange(images, data)
             manifest["made_with"], made = arguments.made_with, manifest["source"]
-            datasets.write(arguments.folder, arrays, manifest, images.files)
+            datasets.write(arguments.folder, arrays, manifest, images)
     with write_whole(arguments.receipt) as file:
         file.write(json.dumps({**manifest, "generation": arguments.generation}, indent=1).encode())
     counts = ", ".join(f"{count} {part}" for part, count in manifest["counts"].items())
     print(f"{data['name']} ({made}): {counts}; digest {manifest['digest']}")
+    for sentence in describe_identical(manifest):
+        print(f"{data['name']}: {sentence} (all of them in {arguments.folder}/split.csv)")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

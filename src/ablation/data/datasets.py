@@ -1,23 +1,25 @@
 """Data sets: read once, split, and written as arrays with a digest."""
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ablation.catalogue.sources import SOURCES, DataError, Source
+from ablation.data.checks import called, check_images, check_shades, check_test
 from ablation.data.imagefolders import read_folder
 from ablation.data.images import Images, resize
-from ablation.data.splits import PARTS, split, split_table
+from ablation.data.manifests import FORMAT, MANIFEST, discard, read_manifest, unusable, write_manifest
+from ablation.data.room import expect_disk, expect_memory
+from ablation.data.splits import PARTS, count_twins, split, split_table
 from ablation.support.digests import digest
 from ablation.support.files import write_whole
 from ablation.support.references import own_code, resolve
 
 DOWNLOADS = Path("results/downloads")
-SCHEMA = 2  # of the arrays' file; raise it when what is written means something else
 
 
 def read_digits(_: Mapping[str, Any], __: Path) -> Images:
@@ -56,7 +58,7 @@ def load(data: Mapping[str, Any], source: Source | None = None, downloads: Path 
     source = source or SOURCES[data["name"]]
     with own_code(source.reader, f"the data set {data['name']} cannot be read"):
         images = resolve(source.reader)(data, downloads)
-    check_images(images, data["name"])
+    check_images(images, called(data))
     found = (images.images.shape[1:], len(images.classes))
     expected = (source.shape or found[0], source.classes or found[1])
     if found != expected:
@@ -64,35 +66,7 @@ def load(data: Mapping[str, Any], source: Source | None = None, downloads: Path 
             f"{data['name']}: found images of shape {found[0]} in {found[1]} classes, "
             f"expected {expected[0]} in {expected[1]} ({images.source})"
         )
-    if images.labels.min() < 0 or images.labels.max() >= found[1]:
-        raise DataError(f"{data['name']}: found labels beyond the {found[1]} classes ({images.source})")
     return images
-
-
-def check_images(images: Any, name: str) -> None:
-    """Refuse what a reader returned if it is no set of labelled images, as `Images` describes them.
-
-    Raises
-    ------
-    DataError
-        With what was found and what was expected.
-    """
-    if not isinstance(images, Images):
-        raise DataError(f"{name}: found {type(images).__name__}, expected ablation.data.images.Images")
-    pixels, labels, test = images.images, images.labels, images.test
-    problems = []
-    if pixels.dtype != np.uint8 or pixels.ndim != 4:
-        problems.append(f"images {pixels.dtype} {pixels.shape}, expected uint8 (images, channels, height, width)")
-    if labels.dtype != np.int64 or labels.shape != pixels.shape[:1]:
-        problems.append(f"labels {labels.dtype} {labels.shape}, expected int64 ({len(pixels)},)")
-    if test is not None and (
-        not np.issubdtype(test.dtype, np.integer)
-        or len(np.unique(test)) < len(test)
-        or not ((test >= 0) & (test < len(pixels))).all()
-    ):
-        problems.append(f"test {test.dtype} {test.shape}, expected positions of images, each once")
-    if problems:
-        raise DataError(f"{name}: found {'; found '.join(problems)}")
 
 
 def prepare(data: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -116,20 +90,27 @@ def arrange(source: Images, data: Mapping[str, Any]) -> tuple[dict[str, np.ndarr
         ``<part>_labels`` int64 (n,), ``<part>_positions`` int64 (n,) in the source.
     manifest : dict
         Source, shape, classes, counts, the mean and standard deviation of each channel of the training images (in
-        [0, 1]) and the digest of it all.
+        [0, 1]), the images that stand on both sides of the split, and the digest of it all.
 
     Raises
     ------
     DataError
-        If a class has too few images.
+        If a class has too few images, if all test images are for training, too, if a channel cannot be standardised,
+        or if the images do not fit into memory.
     """
-    arrays = {}
-    for part, positions in split(source, data).items():
+    arrays, parts, name = {}, split(source, data), called(data)
+    check_test(source, parts["test"], np.setdiff1d(np.arange(len(source.labels)), parts["test"]), name)
+    if data["side"]:
+        count = sum(map(len, parts.values()))
+        expect_memory(name, (count, source.images.shape[1], data["side"], data["side"]))
+    for part, positions in parts.items():
         images = source.images[positions]
         arrays[f"{part}_images"] = resize(images, data["side"]) if data["side"] else images
         arrays[f"{part}_labels"] = source.labels[positions]
         arrays[f"{part}_positions"] = positions.astype(np.int64)
     mean, std = channel_statistics(arrays["train_images"])
+    if data["standardised"]:
+        check_shades(mean, std, len(arrays["train_labels"]), name)
     manifest = {
         "data": dict(data),
         "source": source.source,
@@ -138,6 +119,7 @@ def arrange(source: Images, data: Mapping[str, Any]) -> tuple[dict[str, np.ndarr
         "counts": {part: len(arrays[f"{part}_labels"]) for part in PARTS},
         "mean": mean.tolist(),
         "std": std.tolist(),
+        "identical": count_twins(source, parts),
     }
     return arrays, {**manifest, "digest": data_digest(arrays, manifest)}
 
@@ -173,9 +155,11 @@ def data_digest(arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -
     The source does not count: the same images are the same data, wherever they were read from.
     """
     content = {name: _array_digest(array) for name, array in sorted(arrays.items())}
-    stated = {key: value for key, value in manifest.items() if key not in ("digest", "source", "made_with")}
+    stated = {
+        key: value for key, value in manifest.items() if key not in ("digest", "source", "made_with", "identical")
+    }
     stated["data"] = {key: value for key, value in manifest["data"].items() if key != "folder"}
-    return digest({"schema": SCHEMA, "manifest": stated, "arrays": content})
+    return digest({"format": FORMAT, "manifest": stated, "arrays": content})
 
 
 def _array_digest(array: np.ndarray) -> str:
@@ -186,30 +170,43 @@ def _array_digest(array: np.ndarray) -> str:
 
 
 def write(
-    folder: Path,
-    arrays: Mapping[str, np.ndarray],
-    manifest: Mapping[str, Any],
-    files: Sequence[str] | None = None,
+    folder: Path, arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any], source: Images | None = None
 ) -> None:
     """Write the arrays, the split for people and, last, the manifest: a folder with a manifest is whole.
 
     Parameters
     ----------
     folder : Path
-        Made if need be.
+        Made if need be. Its older manifest goes first, so that nobody takes old data and new ones for one.
     arrays, manifest
         As `prepare` returns them.
-    files : sequence of str, optional
-        The file of each image of the source, where images have files of their own.
+    source : Images, optional
+        What was arranged: the table of the split names its files.
+
+    Raises
+    ------
+    DataError
+        If they cannot be written, or do not fit onto the disk; nothing is left behind.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with write_whole(folder / "split.csv") as file:
-        file.write(split_table(arrays, manifest["classes"], files).encode())
-    for name, array in arrays.items():
-        with write_whole(folder / f"{name}.npy") as file:
-            np.save(file, array)
-    with write_whole(folder / "manifest.json") as file:
-        file.write(json.dumps(manifest, indent=1).encode())
+    files = {f"{name}.npy": array for name, array in arrays.items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (MANIFEST, *files):
+            (folder / name).unlink(missing_ok=True)
+        expect_disk(folder, sum(array.nbytes for array in files.values()))
+        with write_whole(folder / "split.csv") as file:
+            file.write(split_table(arrays, manifest["classes"], source).encode())
+        for name, array in files.items():
+            with write_whole(folder / name) as file:
+                np.save(file, array)
+        write_manifest(folder, manifest, {name: (folder / name).stat().st_size for name in files})
+    except BaseException as error:
+        for name in files:
+            with suppress(OSError):
+                (folder / name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise DataError(f"{folder}: the prepared data cannot be written ({error.strerror})") from None
+        raise
 
 
 def read(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -218,19 +215,17 @@ def read(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     Raises
     ------
     DataError
-        If the folder is incomplete, or is not what was written.
+        If the folder is incomplete, damaged or of another version; the next start then prepares it anew. Damage that
+        nothing but the content shows takes the manifest away, so that the start sees it.
     """
+    manifest = read_manifest(folder)
+    names = [f"{part}_{what}" for part in PARTS for what in ("images", "labels", "positions")]
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        arrays = {
-            f"{part}_{what}": np.load(folder / f"{part}_{what}.npy", mmap_mode="r")
-            for part in PARTS
-            for what in ("images", "labels", "positions")
-        }
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{folder}: prepared data cannot be read ({error}); delete the folder to prepare it anew"
-        ) from None
-    if data_digest(arrays, manifest) != manifest.get("digest"):
-        raise DataError(f"{folder}: prepared data are not what was written; delete the folder to prepare it anew")
+        arrays = {name: np.lib.format.open_memmap(folder / f"{name}.npy", mode="r") for name in names}
+        whole = data_digest(arrays, manifest) == manifest["digest"]
+    except Exception:  # numpy raises many kinds for a damaged file
+        whole = False
+    if not whole:
+        discard(folder, manifest["digest"])
+        raise unusable(folder, "the arrays are not what was written")
     return arrays, manifest

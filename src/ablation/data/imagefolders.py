@@ -1,5 +1,6 @@
 """Folders of images, one folder per class, read with Pillow."""
 
+import stat
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ablation.catalogue.sources import DataError
-from ablation.data.folders import SUFFIXES, subfolders, walk
+from ablation.catalogue.sources import LEAST_SIDE, DataError
+from ablation.data.folders import SUFFIXES, Identity, identify, leads_nowhere, readable, subfolders, walk
 from ablation.data.images import Images, in_threads
+from ablation.data.room import expect_memory
 
 GREY = ("1", "L", "LA", "La")
+PART_NAMES = {"train", "training", "test", "testing", "val", "valid", "validation"}
 LISTED = 20  # problems that a message lists one by one
 
 
@@ -20,7 +23,9 @@ def refuse(folder: Path, problems: Sequence[str]) -> None:
     if problems:
         more = [f"… and {len(problems) - LISTED} more"] if len(problems) > LISTED else []
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise DataError("\n  ".join([f"{folder}: {count} with this folder of images:", *problems[:LISTED], *more]))
+        raise DataError(
+            "\n  ".join([f"{readable(folder)}: {count} with this folder of images:", *problems[:LISTED], *more])
+        )
 
 
 def list_images(folder: Path) -> tuple[tuple[str, ...], list[Path], list[int], int | None]:
@@ -44,36 +49,72 @@ def list_images(folder: Path) -> tuple[tuple[str, ...], list[Path], list[int], i
     Raises
     ------
     DataError
-        Naming every class that is empty and every image that lies in no class.
+        Naming every class that is empty, every image that lies in no class, and every link that leads nowhere or to
+        what is read already.
+    OSError
+        If a folder cannot be listed.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder of images (working directory: {Path.cwd()})")
+        raise DataError(f"{readable(folder)}: no such folder of images (working directory: {Path.cwd()})")
     names = subfolders(folder)
     official = {"train", "test"} <= set(names)
-    if official and len(names) > 2:
-        extra = ", ".join(name for name in names if name not in ("train", "test"))
+    extra = ", ".join(readable(name) for name in names if name not in ("train", "test"))
+    if official and extra:
         raise DataError(
-            f"{folder}: found {extra} beside train and test, expected these two only, or one folder per class"
+            f"{readable(folder)}: found {extra} beside train and test, expected these two only, or one folder per class"
+        )
+    if names and set(names) <= PART_NAMES and not official:
+        raise DataError(
+            f"{readable(folder)}: found {', '.join(names)}, expected train and test (validation images are drawn from those "
+            "for training), or one folder per class"
         )
     parts = [folder / "train", folder / "test"] if official else [folder]
     classes = sorted({name for part in parts for name in subfolders(part)})
     if len(classes) < 2:
-        found = ", ".join(classes) or "none"
-        raise DataError(f"{folder}: found the classes: {found}, expected two or more folders, one per class")
+        found = ", ".join(map(readable, classes)) or "none"
+        raise DataError(f"{readable(folder)}: found the classes: {found}, expected two or more folders, one per class")
     problems, paths, labels, counts = [], [], [], []
+    seen = {identify(folder)}  # a link back to the folder itself is a circle, too
     for part in parts:
-        before = len(paths)
-        strays = [path for path in part.iterdir() if path.is_file() and path.suffix.lower() in SUFFIXES]
-        problems += [f"{path.relative_to(folder)}: lies in no class" for path in sorted(strays) if path.name[0] != "."]
+        if part != folder and identify(part) in seen:
+            raise DataError(f"{readable(part)}: a link to the other part, expected images of its own")
+        found, more = _sort_by_class(folder, part, seen)
+        problems += more
         for label, name in enumerate(classes):
-            found = [Path(entry.path) for entry in walk(part / name)] if (part / name).is_dir() else []
-            if not found:
-                problems.append(f"{(part / name).relative_to(folder)}: a class without images")
-            paths += found
-            labels += [label] * len(found)
-        counts.append(len(paths) - before)
+            if not found.get(name):
+                problems.append(f"{readable((part / name).relative_to(folder))}: a class without images")
+            paths += found.get(name, [])
+            labels += [label] * len(found.get(name, []))
+        counts.append(sum(map(len, found.values())))
     refuse(folder, problems)
     return tuple(classes), paths, labels, counts[0] if official else None
+
+
+def _sort_by_class(folder: Path, part: Path, seen: set[Identity]) -> tuple[dict[str, list[Path]], list[str]]:
+    """Sort the images of a folder, or of its part for training or the test, by their class; and say what else lies there."""
+    found, problems = {}, []
+    for entry in walk(part, seen):
+        place, name = Path(entry.path).relative_to(part), readable(Path(entry.path).relative_to(folder))
+        if leads_nowhere(entry) and not entry.name.lower().endswith(SUFFIXES):  # it might have been a class
+            problems.append(f"{name}: a link that leads nowhere or in a circle")
+        elif not leads_nowhere(entry) and entry.is_dir():
+            problems.append(f"{name}: a link to a folder of these images that is read already")
+        elif len(place.parts) == 1:
+            problems.append(f"{name}: lies in no class")
+        elif not _is_utf8(str(place)):
+            problems.append(f"{name}: a name that is not UTF-8, expected one that is")
+        else:
+            found.setdefault(place.parts[0], []).append(Path(entry.path))
+    return found, problems
+
+
+def _is_utf8(name: str) -> bool:
+    """Say whether a name can be written down: Python stands for bytes that are no text by halves of characters."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Head(NamedTuple):
@@ -88,11 +129,16 @@ def read_head(path: Path) -> Head | str:
     from PIL import Image
 
     try:
-        if path.stat().st_size == 0:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):  # a pipe would be waited for
+            return "no regular file"
+        if state.st_size == 0:
             return "an empty file"
         with Image.open(path) as image:
             if image.mode.startswith(("I", "F")):
                 return f"found pixels of mode {image.mode}, expected 8 bits per channel"
+            if min(image.size) < LEAST_SIDE:
+                return f"found {image.size[0]}x{image.size[1]} pixels, expected {LEAST_SIDE} or more a side"
             return Head(image.mode, image.size)
     except Exception as error:  # Pillow's decoders raise many kinds for a damaged file
         return _unreadable(error)
@@ -175,12 +221,16 @@ def read_folder(folder: Path, side: int | None = None) -> Images:
     Raises
     ------
     DataError
-        Naming every file that is empty, damaged or of another size, every class that is empty, and every image that
-        lies in no class.
+        Naming every file that is empty, damaged or of another size, every class that is empty, every image that lies in
+        no class, and every link that leads nowhere or round; or if the images cannot fit into memory.
     """
     import PIL
 
-    classes, paths, labels, train = list_images(folder)
+    try:
+        classes, paths, labels, train = list_images(folder)
+    except OSError as error:
+        place = readable(error.filename or folder)
+        raise DataError(f"{place}: cannot be listed as a folder of images ({error.strerror})") from None
     found = dict(enumerate(in_threads(read_head, paths)))
     problems = {position: head for position, head in found.items() if isinstance(head, str)}
     heads = {position: head for position, head in found.items() if position not in problems}
@@ -189,15 +239,17 @@ def read_folder(folder: Path, side: int | None = None) -> Images:
         problems |= _find_other_sizes(heads, square)
     mode = "L" if all(head.mode in GREY for head in heads.values()) else "RGB"
     # Where no image has the right size, none will be kept, but each is still decoded to find what is damaged.
-    images = np.empty((len(paths), len(mode), square or 1, square or 1), np.uint8)
+    shape = (len(paths), len(mode), square or 1, square or 1)
+    expect_memory(readable(folder), shape)
+    images = np.empty(shape, np.uint8)
     problems |= _decode(paths, list(heads), mode, images)
     files = tuple(path.relative_to(folder).as_posix() for path in paths)
-    refuse(folder, [f"{files[position]}: {problems[position]}" for position in sorted(problems)])
+    refuse(folder, [f"{readable(files[position])}: {problems[position]}" for position in sorted(problems)])
     return Images(
         images,
         np.array(labels, np.int64),
         None if train is None else np.arange(train, len(paths)),
         classes,
-        f"images in {folder}, read by Pillow {PIL.__version__}",
+        f"images in {readable(folder)}, read by Pillow {PIL.__version__}",
         files,
     )

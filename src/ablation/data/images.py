@@ -1,12 +1,16 @@
 """Labelled images in memory."""
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from ablation.data.folders import readable
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,21 @@ class Images:
     classes: tuple[str, ...]
     source: str
     files: tuple[str, ...] | None = None
+
+    @cached_property
+    def identity(self) -> np.ndarray:
+        """The position of the first image with the same pixels, for each: int64 (n,)."""
+        first: dict[bytes, int] = {}
+        digests = in_threads(_digest_pixels, self.images)
+        return np.array([first.setdefault(found, position) for position, found in enumerate(digests)], np.int64)
+
+    def name(self, position: int) -> str:
+        """Return what people call the image at a position: its file if it has one."""
+        return readable(self.files[position]) if self.files else f"image {position}"
+
+
+def _digest_pixels(image: np.ndarray) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(image), digest_size=16).digest()
 
 
 def in_threads(work: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:

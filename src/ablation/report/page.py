@@ -134,7 +134,7 @@ def failures(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[
     rows = []
     for _, run in runs[runs["status"] != "completed"].iterrows():
         own_rows = curves[(curves["variant"] == run["variant"]) & (curves["seed"] == run["seed"])]
-        loss = own_rows["train_loss"].iloc[-1]
+        loss = own_rows["objective"].iloc[-1]
         accuracy = plan.metrics["train_accuracy"]
         rows.append(
             {

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from ablation.data.manifests import describe_identical
 from ablation.report.inputs import StudyTables
 from ablation.study.plan import Plan
 from ablation.support.formatting import count
@@ -51,6 +52,7 @@ def provenance(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[s
             "images",
             f"{counts['train']} for training, {counts['validation']} for validation, {counts['test']} for the test",
         ),
+        *_identical_images(manifest),
         ("test set", "read once per run, after its last epoch; nothing was chosen by it"),
         (
             "training and evaluation",
@@ -63,6 +65,13 @@ def provenance(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[s
         ("device", f"{_listed(runs['device'])} ({_listed(runs['processor'])}), threads: {_listed(runs['threads'])}"),
         ("smallest effect of interest", f"{study.smallest_effect:g} ({tables.plan.metrics[study.metrics[0]].label})"),
     ]
+
+
+def _identical_images(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say which images stand on both sides of the split; nothing where an older manifest does not know."""
+    if "identical" not in manifest:
+        return []
+    return [("identical images", "; ".join(describe_identical(manifest)) or "none on both sides of the split")]
 
 
 def mixtures(runs: pd.DataFrame) -> list[str]:

@@ -68,7 +68,11 @@ class Data(Strict):
         None, ge=8, description="Resize every image to a square of so many pixels (bilinear). Without it, none is."
     )
     fraction: Number = Field(
-        1.0, gt=0, le=1, description="Share of the training images, class by class, that the study uses."
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the training images, class by class, that the study uses. Of a smaller share, no validation "
+        "image is a training image of a larger one, nor the other way round.",
     )
     per_class: Whole | None = Field(
         None, ge=1, description="Instead of a fraction: how many training images of each class the study uses."
@@ -88,7 +92,8 @@ class Data(Strict):
     standardised: bool = Field(
         True,
         description="Whether pixels are standardised by each channel's mean and deviation over the training images; if "
-        "not, the network sees shades from 0 to 1.",
+        "not, the network sees shades from 0 to 1, and what crop, cutout and shifted_accuracy fill in is black instead of "
+        "the mean colour.",
     )
     split_seed: Whole = Field(0, ge=0, description="Names the draw of the split; the same for every seed of the study.")
 
@@ -118,7 +123,11 @@ class Recipe(Strict):
     """How every variant is trained, unless one of these entries is a factor."""
 
     epochs: Whole = Field(gt=0, description="Passes over the training images.")
-    batch_size: Whole = Field(gt=0, description="Images a step; the last step of an epoch may have fewer.")
+    batch_size: Whole = Field(
+        gt=0,
+        description="Images a step; the last step of an epoch may have fewer. A single image left over joins the step "
+        "before it, for one image has no batch statistics.",
+    )
     optimizer: Literal[*OPTIMIZERS] = Field("sgd", description="The optimiser.")
     lr: Number = Field(gt=0, description="Learning rate at its highest.")
     momentum: Number = Field(0.0, ge=0, lt=1, description="Momentum of SGD.")
@@ -132,7 +141,9 @@ class Recipe(Strict):
         "constant", description="How the learning rate falls, step by step, after the warm-up."
     )
     milestones: Annotated[tuple[Number, ...], BeforeValidator(_as_tuple)] = Field(
-        (0.5, 0.75), description="Schedule `step`: where the rate falls, as shares of all epochs."
+        (0.5, 0.75),
+        description="Schedule `step`: where the rate falls, as shares of all epochs: from the first step on before which so "
+        "much is done.",
     )
     gamma: Number = Field(0.1, gt=0, lt=1, description="Schedule `step`: what the rate is multiplied with there.")
     warm_start: str = Field(

@@ -16,7 +16,15 @@ from ablation.statistics.estimates import summarise
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
 
-CURVE_METRICS = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "lr", "seconds")
+CURVE_METRICS = (
+    "train_loss",
+    "objective",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "lr",
+    "seconds",
+)
 LAST_OF_ROW = "seconds"  # every row has it, so that its steps tell which rows were sent
 
 

@@ -10,7 +10,10 @@ from ablation.support.references import resolve
 
 
 def crop(images: torch.Tensor, pixels: int, generator: torch.Generator) -> torch.Tensor:
-    """Pad each image by `pixels` on every side with the mean colour and crop it back at random (He et al. 2015, 4.2)."""
+    """Pad each image by `pixels` on every side with zeros and crop it back at random (He et al. 2015, 4.2).
+
+    Zero is the mean colour of standardised images; of others, black.
+    """
     return _cut(functional.pad(images, (pixels,) * 4), images.shape, pixels, generator)
 
 
@@ -42,7 +45,7 @@ def flip(images: torch.Tensor, _: int, generator: torch.Generator) -> torch.Tens
 
 
 def cutout(images: torch.Tensor, pixels: int, generator: torch.Generator) -> torch.Tensor:
-    """Set a square of `pixels` a side, centred anywhere, to the mean colour (DeVries and Taylor 2017)."""
+    """Set a square of `pixels` a side, centred anywhere, to zero, as `crop` pads (DeVries and Taylor 2017)."""
     count, _, height, width = images.shape
     centre = torch.rand(2, count, 1, generator=generator, device=images.device)
 
@@ -86,8 +89,8 @@ def make_augmentation(steps: Sequence[Sequence[Any]]) -> Callable[[torch.Tensor,
     Returns
     -------
     callable
-        Maps normalised images (batch, channels, height, width), of which zero is the mean colour, and a generator on
-        their device to images of the same shape; every image has its own draw.
+        Maps images (batch, channels, height, width), as the network takes them, and a generator on their device to
+        images of the same shape; every image has its own draw.
     """
     made = [(resolve(reference), amount) for reference, amount in steps]
 

@@ -1,4 +1,4 @@
-"""The loss that training minimises."""
+"""The loss that training minimises, and the one that its curves show."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +9,10 @@ from torch.nn import functional
 AUXILIARY = 0.3  # weight of auxiliary losses: Szegedy et al. 2015, section 5
 
 
-def objective(
+def losses(
     outputs: torch.Tensor | tuple[torch.Tensor, ...], labels: torch.Tensor, recipe: Mapping[str, Any]
-) -> torch.Tensor:
-    """Return the loss that training minimises.
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss that training minimises, and the cross-entropy of the main logits alone.
 
     Parameters
     ----------
@@ -25,12 +25,23 @@ def objective(
 
     Returns
     -------
-    torch.Tensor
-        Mean cross-entropy in nats, plus `AUXILIARY` times that of each auxiliary classifier.
+    objective : torch.Tensor
+        Mean cross-entropy in nats against the smoothed labels, plus `AUXILIARY` times that of each auxiliary classifier.
+    cross_entropy : torch.Tensor
+        Mean cross-entropy in nats of the main logits against the labels themselves, which is what evaluation calls the
+        loss. Where nothing is added to it, it is the objective itself, the same tensor.
     """
     main, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
     smoothing = recipe["label_smoothing"]
     loss = functional.cross_entropy(main, labels, label_smoothing=smoothing)
+    plain = functional.cross_entropy(main.detach(), labels) if smoothing else loss
     for logits in auxiliary:
         loss = loss + AUXILIARY * functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-    return loss
+    return loss, plain
+
+
+def objective(
+    outputs: torch.Tensor | tuple[torch.Tensor, ...], labels: torch.Tensor, recipe: Mapping[str, Any]
+) -> torch.Tensor:
+    """Return the loss that training minimises alone, as `losses` does."""
+    return losses(outputs, labels, recipe)[0]

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 Parameters = Iterable[torch.nn.Parameter]
+SLACK = 1e-9  # of all epochs: 0.1 * 3 is a little more than 0.3, and 0.666666667 than two thirds
 
 
 def sgd(parameters: Parameters, recipe: Mapping[str, Any]) -> torch.optim.Optimizer:
@@ -34,8 +35,8 @@ def constant(recipe: Mapping[str, Any], done: float, fallen: float) -> float:
 
 
 def step(recipe: Mapping[str, Any], done: float, fallen: float) -> float:
-    """Multiply by ``gamma`` at each milestone, a share of all epochs."""
-    return recipe["gamma"] ** sum(done >= milestone for milestone in recipe["milestones"])
+    """Multiply by ``gamma`` from the first step on before which a milestone, a share of all epochs, is done."""
+    return recipe["gamma"] ** sum(done >= milestone - SLACK for milestone in recipe["milestones"])
 
 
 def cosine(recipe: Mapping[str, Any], done: float, fallen: float) -> float:
@@ -69,6 +70,7 @@ def learning_rate(
         It rises linearly to ``lr`` over the warm-up, then falls by the schedule.
     """
     total, warmup = recipe["epochs"] * steps_per_epoch, recipe["warmup_epochs"] * steps_per_epoch
-    if position < warmup:
+    if position < warmup - SLACK * total:
         return recipe["lr"] * (position + 1) / (warmup + 1)
-    return recipe["lr"] * schedule(recipe, position / total, (position - warmup) / max(1, total - warmup))
+    fallen = max(0.0, position - warmup) / max(1, total - warmup)
+    return recipe["lr"] * schedule(recipe, position / total, fallen)

@@ -20,7 +20,7 @@ from ablation.support.randomness import stream_seed
 from ablation.support.references import resolve
 from ablation.training.augmentation import make_augmentation
 from ablation.training.evaluation import Part, accuracy, evaluate, number, predict, without_numbers
-from ablation.training.objective import objective
+from ablation.training.objective import losses, objective
 from ablation.training.optimisation import learning_rate
 
 PROBE = 256  # images to diagnose at most: enough for a share of a percent, few enough to leave it on
@@ -34,10 +34,12 @@ class Result:
     ----------
     status : str
         ``completed``; ``stuck`` if the training accuracy ended no better than naming the commonest class; ``diverged``
-        if the loss became infinite or no number.
+        if the objective or the validation loss became infinite or no number.
     curves : list of dict
-        One row per epoch: epoch (from 1), train and validation loss (nats) and accuracy (share; None without validation
-        images), learning rate of the epoch's last step, seconds, and the time of its end (seconds since 1970).
+        One row per epoch: epoch (from 1), train and validation loss (mean cross-entropy in nats) and accuracy (share;
+        None without validation images), the objective (what was minimised: with label smoothing and auxiliary losses),
+        learning rate of the epoch's last step, seconds, and the time of its end (seconds since 1970). Of training, they
+        are means over the epoch's steps, each before its update, with augmentation and dropout.
     metrics : dict of str to float or None
         The final metrics, but for those of the test images, which follow from the predictions; None where a diverged run
         has none, and for a part without images.
@@ -58,6 +60,17 @@ class Result:
     weights: dict[str, torch.Tensor]
     timings: dict[str, float]
     diagnostics: list[dict[str, Any]]
+
+
+def split_order(order: torch.Tensor, size: int) -> list[torch.Tensor]:
+    """Split the order of an epoch (images,) into batches; none is lost.
+
+    A single image that is left over joins the batch before it: one image has no batch statistics.
+    """
+    batches = list(order.split(size))
+    if size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
 
 
 def be_deterministic() -> None:
@@ -125,7 +138,7 @@ class Run:
     def diverged(self) -> bool:
         """Whether the last epoch's losses are not finite."""
         return bool(self.curves) and not all(
-            self.curves[-1][loss] == number(self.curves[-1][loss]) for loss in ("train_loss", "validation_loss")
+            self.curves[-1][loss] == number(self.curves[-1][loss]) for loss in ("objective", "validation_loss")
         )
 
     def state(self) -> dict[str, Any]:
@@ -157,7 +170,7 @@ class Run:
             with self._diagnosing():
                 self.probe.remember()
         start = time.perf_counter()
-        train_loss, train_accuracy, rate = self._pass(epoch, train)
+        trained_row = self._pass(epoch, train)
         trained = time.perf_counter()
         validation_loss, correct = evaluate(self.network, self.parts["validation"])
         done = time.perf_counter()
@@ -165,11 +178,9 @@ class Run:
         self.seconds["evaluate"] += done - trained
         row = {
             "epoch": epoch + 1,
-            "train_loss": train_loss,
-            "train_accuracy": train_accuracy,
+            **trained_row,
             "validation_loss": validation_loss,
             "validation_accuracy": accuracy(correct),
-            "lr": rate,
             "seconds": done - start,
             "time": time.time(),
         }
@@ -190,16 +201,14 @@ class Run:
         yield
         self.seconds["diagnostics"] += time.perf_counter() - start
 
-    def _pass(self, epoch: int, train: Part) -> tuple[float, float, float]:
-        """Take the steps of an epoch; the host waits for the device once, at the end."""
-        count, size, device = len(train.labels), self.recipe["batch_size"], train.labels.device
+    def _pass(self, epoch: int, train: Part) -> dict[str, float]:
+        """Take the steps of an epoch and return their part of the curves; the host waits for the device once, at the end."""
+        count, device = len(train.labels), train.labels.device
         order = torch.randperm(count, generator=stream(self.seed, "order", epoch)).to(device)
         augmentation = stream(self.seed, "augmentation", epoch, device=device)
-        batches = order.split(size)
-        if len(batches) > 1 and len(batches[-1]) == 1:
-            batches = batches[:-1]  # one image has no batch statistics
+        batches = split_order(order, self.recipe["batch_size"])
         self.network.train()
-        loss_sum = torch.zeros((), device=device)
+        loss_sum, added_sum = torch.zeros(2, device=device)
         hits = torch.zeros((), dtype=torch.long, device=device)
         rate = 0.0
         for position, batch in enumerate(batches):
@@ -213,13 +222,20 @@ class Run:
             self.optimizer.zero_grad()
             outputs = self.network(images)
             logits = outputs[0] if isinstance(outputs, tuple) else outputs
-            loss = objective(outputs, labels, self.recipe)
+            loss, cross_entropy = losses(outputs, labels, self.recipe)
             loss.backward()
             self.optimizer.step()
-            loss_sum += loss.detach() * len(batch)
+            loss_sum += cross_entropy.detach() * len(batch)
+            if cross_entropy is not loss:
+                added_sum += (loss - cross_entropy).detach() * len(batch)
             hits += (logits.detach().argmax(1) == labels).sum()
-        seen = sum(len(batch) for batch in batches)
-        return loss_sum.item() / seen, hits.item() / seen, rate
+        train_loss, added = loss_sum.item() / count, added_sum.item() / count
+        return {
+            "train_loss": train_loss,
+            "objective": train_loss + added,
+            "train_accuracy": hits.item() / count,
+            "lr": rate,
+        }
 
     def result(self, keep_logits: bool = False) -> Result:
         """Evaluate the trained network on all parts: the only time that the test images are read."""

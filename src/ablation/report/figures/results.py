@@ -47,7 +47,7 @@ def curves(tables: StudyTables) -> Figure:
 
 
 def run_curves(title: str, rows: list[dict]) -> Figure:
-    """Draw the curves of one run: loss and accuracy of training and validation."""
+    """Draw the curves of one run: loss and accuracy of training and validation, and what was minimised if that is more."""
     figure = Figure(figsize=(6, 2.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in rows]
@@ -57,6 +57,10 @@ def run_curves(title: str, rows: list[dict]) -> Figure:
         losses = [row[f"{part}_loss"] if row[f"{part}_loss"] is not None else math.nan for row in rows]
         left.plot(epochs, losses, color=colour, label=part)
         right.plot(epochs, [100 * row[f"{part}_accuracy"] for row in rows], color=colour, label=part)
+    if any(row["objective"] != row["train_loss"] for row in rows):
+        minimised = [row["objective"] if row["objective"] is not None else math.nan for row in rows]
+        left.plot(epochs, minimised, color="#0173b2", ls=":", label="objective (smoothed, with auxiliary losses)")
+        left.legend(frameon=False, fontsize="small")
     left.set(xlabel="epoch", ylabel="loss (nats)")
     right.set(xlabel="epoch", ylabel="accuracy (%)")
     right.legend(frameon=False)

@@ -71,7 +71,8 @@ FIGURES: dict[str, Figure] = {
     ),
     "curves": Figure(
         draw="ablation.report.figures.results:curves",
-        caption="Training loss and {accuracy} by epoch: the mean over seeds, and the range from lowest to highest.",
+        caption="Training loss (the mean cross-entropy over an epoch's steps, without label smoothing and auxiliary losses) "
+        "and {accuracy} by epoch: the mean over seeds, and the range from lowest to highest.",
     ),
     "runs": Figure(
         draw="ablation.report.figures.results:final_runs",
