@@ -172,7 +172,7 @@ class Random(Wrapper):
 
 
 def biased(input_shape, classes, layers, *, width):
-    return sound(input_shape, classes, replace(layers, keep_bias=True), width=width)
+    return sound(input_shape, classes, replace(layers, bias=True), width=width)
 
 
 class Unbiased(Wrapper):

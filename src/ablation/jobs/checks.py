@@ -122,6 +122,8 @@ def check_biases(subject: Subject) -> Iterator[str]:
     levels = subject.levels_beside("norm")
     if "norm_placement" in levels:
         levels["norm_placement"] = "before"  # after the activation, a norm makes no bias redundant
+    if "bias" in levels:
+        levels["bias"] = "by_norm"  # the other level is there to keep what is redundant
     forms = {"the small form": levels}
     if "norm" in subject.entry.layers:
         forms = {f"norm.{norm}": {**levels, "norm": norm} for norm in subject.levels_of("norm")}

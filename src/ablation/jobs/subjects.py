@@ -13,6 +13,7 @@ SIDE = 16  # pixels: at 8, some networks end in maps of one pixel, on which diff
 # Levels under which a factor counts that another one makes ineffective.
 REVEALING = {
     "norm_placement": {"norm": "batch"},
+    "bias": {"norm": "batch", "norm_placement": "before"},
     "dropped": {"dropout": 0.5},
     "dense_layer": {"head": "dense"},
     "hidden": {"head": "dense"},

@@ -29,7 +29,8 @@ FAMILY = Family(
 
     The paper states inputs of 224 pixels, and its shapes follow from 227. Its convolutions 2, 4 and 5 see only the half
     of the channels that lies on their own GPU, here as two groups. torchvision's network is that of "One weird trick for
-    parallelizing convolutional neural networks" (Krizhevsky 2014), without groups and with a padded first convolution.
+    parallelizing convolutional neural networks" (Krizhevsky 2014), without groups, with a padded first convolution and with
+    dropout before the two hidden dense layers, where the paper has it after them.
     """,
     {
         "alexnet": Architecture(

@@ -18,6 +18,7 @@ from ablation.catalogue.entry import (
 LAYERS = {
     "activation": "relu",
     "norm": "batch",
+    "bias": "by_norm",
     "pooling": "average",
     "overlap": "separate",
     "head": "gap",
@@ -30,7 +31,11 @@ LACKS = {
     **NO_HIDDEN,
 }
 BOTTLENECK = "Whether a 1x1 convolution precedes each 3x3 one."
-DROPOUT = Argument(0.0, "Share of the activations dropped after each convolution in training.")
+DROPOUT = Argument(
+    0.0,
+    "Share of the activations dropped in training after every convolution but the stem: the 1x1 ones of bottlenecks and "
+    "transitions, too (section 3, as the authors' code has it; published: 0.2 without augmentation).",
+)
 DENSE_CONNECTIONS = Argument(
     True, "Whether a layer sees all earlier ones of its block; if not, the one before it alone."
 )

@@ -3,11 +3,15 @@
 `ablation.networks.families.inception` builds them.
 """
 
+from dataclasses import replace
+
 from ablation.catalogue.entry import (
     COMMON,
     CONCATENATING,
     DROPOUT_SHARE,
     FIXED_POOLS,
+    INEFFECTIVE,
+    NO_BIAS_AFTER,
     NO_HIDDEN,
     Architecture,
     Argument,
@@ -81,7 +85,17 @@ INCEPTION_RESNET = Architecture(
         "stem": stem("strides, unpadded convolutions and a pooling", small="the same ones, each keeping the side"),
     },
     {"placement": "its branches end in a projection without norm or activation", **FIXED_POOLS, **NO_HIDDEN},
-    excluded={"residual.zero_padded": SAME_AS_IDENTITY, "residual.projection": SAME_AS_IDENTITY},
+    excluded={
+        "residual.zero_padded": SAME_AS_IDENTITY,
+        "residual.projection": SAME_AS_IDENTITY,
+        "residual.bare_projection": SAME_AS_IDENTITY,
+    },
+    # Its projections have a norm and no activation beside them: placed after or before, the norm is the same.
+    common=tuple(row for row in INEFFECTIVE if row is not NO_BIAS_AFTER),
+    no_effect=tuple(
+        replace(NO_BIAS_AFTER, when={**NO_BIAS_AFTER.when, "residual": residual})
+        for residual in ("identity", "scaled", "none", "shortcut_only")
+    ),
     rules=(
         Rule("`blocks` names the blocks of three stages, such as 2-5-2.", refuse_unreadable("blocks", parse_blocks)),
         DROPOUT_SHARE,

@@ -60,7 +60,7 @@ def refuse_tied(levels: Levels) -> str | None:
     return None
 
 
-LAYERS = {**DENSE_HEAD, "dropped": "units"}
+LAYERS = {**DENSE_HEAD, "bias": "kept", "dropped": "units"}
 ARGUMENTS = {
     "hidden": Argument(4096, "Units of the two dense layers (published: 4096)."),
     "dropout": Argument(0.5, "Share of the dense units dropped in training (published: 0.5)."),
