@@ -37,8 +37,6 @@ class Subject:
         By factor, levels of other factors that must hold beside it for its levels to make sense.
     untrained : mapping
         By (factor, level), parts of the names of those parameters that this level keeps from learning on purpose.
-    biased : bool
-        Whether its source keeps the biases that a norm makes redundant.
     catalogue : Catalogue
         Whose levels it can have.
     """
@@ -49,7 +47,6 @@ class Subject:
     others: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     untrained: Mapping[tuple[str, Any], tuple[str, ...]] = field(default_factory=dict)
-    biased: bool = False
     catalogue: Catalogue = OURS
 
     @property

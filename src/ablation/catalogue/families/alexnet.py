@@ -47,8 +47,9 @@ FAMILY = Family(
                     "Channels of the first convolution if it were the paper's (96); all others scale along. The half of "
                     "the network that lies on one GPU, which the notes (001) print, has 48, a hidden width of 2048 and "
                     "one group.",
+                    scales=True,
                 ),
-                "hidden": Argument(4096, "Units of the two hidden dense layers (published: 4096)."),
+                "hidden": Argument(4096, "Units of the two hidden dense layers (published: 4096).", scales=True),
                 "dropout": Argument(0.5, "Share of the dense units dropped in training (published: 0.5)."),
                 "normalised": Argument(
                     2,

@@ -76,8 +76,8 @@ FAMILY = Family(
                     "Layers a block: 6-12-24-16 (DenseNet-121), 6-12-32-32 (169), 6-12-48-32 (201); 4-4-4-4 without "
                     "bottleneck is the form of the study notes (002).",
                 ),
-                "growth_rate": Argument(32, "New feature maps a layer (published: 32)."),
-                "channels": Argument(64, "Of the stem (published: 64, twice the growth rate)."),
+                "growth_rate": Argument(32, "New feature maps a layer (published: 32).", scales=True),
+                "channels": Argument(64, "Of the stem (published: 64, twice the growth rate).", scales=True),
                 "compression": Argument(0.5, "Share of the feature maps that a transition keeps (published: 0.5)."),
                 "bottleneck": Argument(True, BOTTLENECK),
                 "dropout": DROPOUT,
@@ -100,7 +100,7 @@ FAMILY = Family(
             LAYERS,
             {
                 "depth": Argument(40, "Weighted layers: 3n + 4, with bottleneck 6n + 4 (published: 40 and 100)."),
-                "growth_rate": Argument(12, "New feature maps a layer (published: 12, 24, 40)."),
+                "growth_rate": Argument(12, "New feature maps a layer (published: 12, 24, 40).", scales=True),
                 "compression": Argument(
                     1.0, "Share of the feature maps that a transition keeps (published: 1 and 0.5)."
                 ),

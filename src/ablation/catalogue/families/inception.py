@@ -42,7 +42,9 @@ INCEPTION_BN = Architecture(
     "An Inception-BN (Ioffe and Szegedy 2015, figure 5): normalised, two 3x3 convolutions in place of each 5x5.",
     LAYERS,
     {
-        "width": Argument(64, "Channels of the first convolution (published: 64); all others scale along."),
+        "width": Argument(
+            64, "Channels of the first convolution (published: 64); all others scale along.", scales=True
+        ),
         "dropout": Argument(
             0.0, "Share of the features dropped before the classifier in training (published: 0, section 4.2.1)."
         ),
@@ -57,7 +59,9 @@ INCEPTION_V3 = Architecture(
     'An Inception-v3 (Szegedy et al. 2016, "Rethinking the Inception architecture", table 1), as torchvision does.',
     LAYERS,
     {
-        "width": Argument(32, "Channels of the first convolution (published: 32); all others scale along."),
+        "width": Argument(
+            32, "Channels of the first convolution (published: 32); all others scale along.", scales=True
+        ),
         "factorised": Argument(
             True, "Whether 7x7 convolutions are 1x7 and 7x1 ones, one after the other (section 3.2)."
         ),
@@ -76,7 +80,9 @@ INCEPTION_RESNET = Architecture(
     'An Inception-ResNet-v1 (Szegedy, Ioffe, Vanhoucke and Alemi 2017, "Inception-v4, …", section 3.2).',
     {**LAYERS, "residual": "identity"},
     {
-        "width": Argument(32, "Channels of the first convolution (published: 32); all others scale along."),
+        "width": Argument(
+            32, "Channels of the first convolution (published: 32); all others scale along.", scales=True
+        ),
         "blocks": Argument("5-10-5", "Residual blocks of each kind (published: 5-10-5)."),
         "branch_scale": Argument(
             0.2, "What the branches are multiplied with before they are added (section 3.3: between 0.1 and 0.3)."

@@ -18,10 +18,12 @@ FAMILY = Family(
             {**DENSE_HEAD, "activation": "sigmoid", "pooling": "average"},
             {
                 "width": Argument(
-                    6, "Channels of the first convolution (published: 6); the second has 8/3 as many (16)."
+                    6, "Channels of the first convolution (published: 6); the second has 8/3 as many (16).", scales=True
                 ),
                 "hidden": Argument(
-                    120, "Units of the first dense layer (published: 120); the second has 7/10 as many (84)."
+                    120,
+                    "Units of the first dense layer (published: 120); the second has 7/10 as many (84).",
+                    scales=True,
                 ),
                 "convolution_activation": Argument(
                     True, "Whether the convolutions have activations; in the study notes (002) they have none."

@@ -71,7 +71,7 @@ FAMILY = Family(
             {**LAYERS, "residual": "projection"},
             {
                 "depth": Argument(18, "Weighted layers: 18, 34, 50, 101 or 152.", choices=(18, 34, 50, 101, 152)),
-                "width": Argument(64, "Channels of the first stage (published: 64)."),
+                "width": Argument(64, "Channels of the first stage (published: 64).", scales=True),
                 "stem": stem("a 7x7 convolution of stride 2 and a pooling"),
             },
             LACKS,
@@ -88,7 +88,7 @@ FAMILY = Family(
                     "Weighted layers, 6n + 2 (published: 20, 32, 44, 56, 110); 9n + 2 with bottlenecks (He et al. 2016: "
                     "164).",
                 ),
-                "width": Argument(16, "Channels of the first stage (published: 16)."),
+                "width": Argument(16, "Channels of the first stage (published: 16).", scales=True),
                 "bottleneck": Argument(False, "Whether the blocks are bottlenecks, which give four times the width."),
                 "dilation": Argument(1, "Pixels between the taps of the blocks' 3x3 kernels (published: 1)."),
             },
