@@ -55,6 +55,10 @@ class Exploding(Wrapper):
         return 1e20 * self.body(x)
 
 
+def narrow(input_shape, classes, layers, *, width):
+    return sound(input_shape, classes, layers, width=2)
+
+
 def deaf(input_shape, classes, layers, *, width):
     return sound(input_shape, classes, replace(layers, activation=nn.ReLU), width=width)
 
@@ -172,7 +176,7 @@ class Random(Wrapper):
 
 
 def biased(input_shape, classes, layers, *, width):
-    return sound(input_shape, classes, replace(layers, keep_bias=True), width=width)
+    return sound(input_shape, classes, replace(layers, bias=True), width=width)
 
 
 class Unbiased(Wrapper):

@@ -106,9 +106,7 @@ smallest_effect: 0.01
 # What the mistakes of the notes keep from learning, which is just what is wrong with them.
 UNTRAINED = {("residual", "shortcut_only"): (".branch", ".projection."), ("dense_layer", "detached"): ("head.dense",)}
 
-# VGG keeps its biases beside a norm, as torchvision's form with batch norm does.
-BIASED = ("vgg", "vgg_plan")
 SUBJECTS = {
-    name: Subject(name, entry, SMALL.get(name, {}), OTHER.get(name, {}), GIVEN.get(name, {}), UNTRAINED, name in BIASED)
+    name: Subject(name, entry, SMALL.get(name, {}), OTHER.get(name, {}), GIVEN.get(name, {}), UNTRAINED)
     for name, entry in CATALOGUE.items()
 }

@@ -19,7 +19,7 @@ ARCHITECTURES = {
         "layers": {"activation": "gelu", "norm": "layer", "output": "logits", "initialisation": "default"},
         "arguments": {
             "patch": {"reference": 2, "text": "Side of a patch in pixels; what no whole patch covers is left out."},
-            "width": {"reference": 32, "text": "Channels of a patch (table 1: C); even."},
+            "width": {"reference": 32, "text": "Channels of a patch (table 1: C); even.", "scales": True},
             "depth": {"reference": 2, "text": "Number of blocks."},
             "mixing": {
                 "reference": "both",

@@ -28,9 +28,11 @@ ENTRY = Architecture("broken:sound", "A toy.", LAYERS, {"width": Argument(4, "Ch
 def toy(builder="sound", **options):
     """A subject with a builder of `broken`; `options` are of `Subject` or of its entry."""
     own = {key: options.pop(key) for key in list(options) if key in Subject.__dataclass_fields__}
-    choices = options.pop("choices", {})
+    choices, scales = options.pop("choices", {}), options.pop("scales", ())
     arguments = options.pop("arguments", {"width": 4})
-    options["arguments"] = {name: Argument(value, "It.", choices.get(name, ())) for name, value in arguments.items()}
+    options["arguments"] = {
+        name: Argument(value, "It.", choices.get(name, ()), name in scales) for name, value in arguments.items()
+    }
     if "refuse" in options:
         options["rules"] = (Rule("A rule.", options.pop("refuse")),)
     return Subject("toy", replace(ENTRY, builder=f"broken:{builder}", **options), **own)
@@ -224,7 +226,25 @@ ARCHITECTURES = [
             for norm in ("batch", "layer", "group")
         ],
     ),
-    (checks.check_biases, toy("biased", biased=True), []),
+    (
+        checks.check_biases,
+        toy("sound", layers={**LAYERS, "bias": "kept"}),
+        [],
+    ),
+    (checks.check_scales, toy(scales=("width",)), []),
+    (checks.check_scales, toy("narrow"), []),
+    (
+        checks.check_scales,
+        toy("narrow", scales=("width",)),
+        [
+            "width: found 52 parameters, and 52 at twice the width, expected more: it is said to scale the network",
+        ],
+    ),
+    (
+        checks.check_scales,
+        toy(choices={"width": (4, 8)}, scales=("width",)),
+        ["width: found an argument that scales, expected a whole number without choices"],
+    ),
     (
         checks.check_biases,
         toy("Unbiased"),

@@ -222,6 +222,7 @@ def test_an_auxiliary_classifier_joins_in_training_alone():
         ("alexnet", {"width": 9}, "a multiple of groups"),
         ("googlenet", {"blocks": "3-5-2"}, "at most 2-5-2"),
         ("inception_resnet", {"blocks": "5-5"}, "three stages"),
+        ("resnet", {"residual": "bare_projection", "placement": "pre"}, "the same as projection with placement pre"),
     ],
 )
 def test_what_cannot_be_built_is_refused_with_the_reason(name, levels, reason):
@@ -238,7 +239,11 @@ def test_what_cannot_be_built_is_refused_with_the_reason(name, levels, reason):
         ("vgg", {"head": "gap", "dense_layer": "detached"}, "dense_layer"),
         ("alexnet", {"norm": "none", "normalised": 5}, "normalised"),
         ("resnet_cifar", {"residual": "none", "placement": "norm_after_join"}, "placement"),
-        ("resnet_cifar", {"residual": "shortcut_only", "placement": "pre"}, "placement"),
+        ("resnet", {"norm": "none", "bias": "kept"}, "bias"),
+        ("densenet", {"norm": "lrn", "bias": "kept"}, "bias"),
+        ("vgg", {"norm": "batch", "norm_placement": "after", "bias": "by_norm"}, "bias"),
+        ("inception_resnet", {"norm_placement": "after", "bias": "kept"}, "bias"),
+        ("lenet", {"padding": "none"}, "padding"),
         ("googlenet", {"reductions": False, "reduction_activation": False}, "reduction_activation"),
         ("googlenet", {"without": "5x5", "five_by_five": "3x3"}, "five_by_five"),
         ("googlenet", {"first_block": "inception_v3", "first_reduction": 18}, "first_reduction"),

@@ -1,6 +1,7 @@
 """Controls of equal size, claims about architectures, and warm starts: what they make of a study."""
 
 import math
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -11,8 +12,9 @@ import torch
 from specs import make_spec
 
 from ablation.analysis.contrasts import claim_table, contrast_table
+from ablation.catalogue.architectures import CATALOGUE
 from ablation.catalogue.metrics import METRICS, epochs_to_threshold
-from ablation.jobs.controls import answer, match
+from ablation.jobs.controls import answer, match, sizes_reached
 from ablation.jobs.measuring import measure as measure_network
 from ablation.networks.build import build
 from ablation.networks.initialisation import inherit
@@ -20,6 +22,7 @@ from ablation.networks.sizes import measure
 from ablation.records.keys import run_key
 from ablation.report.figures.style import variant_label
 from ablation.report.figures.table import figures_of
+from ablation.report.page import matched_text
 from ablation.study.controls import settle
 from ablation.study.studyfile import StudyFileError, read_frozen, read_study
 from ablation.training.evaluation import Part, shift
@@ -109,6 +112,53 @@ def test_a_block_gives_its_variants_controls_of_equal_size(read):
     assert abs(math.log(here / sizes(plan, "resnet")["parameters"])) > 0.5
 
 
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_architecture_can_be_scaled(name):
+    assert any(argument.scales for argument in CATALOGUE[name].arguments.values())
+
+
+def test_a_control_is_not_scaled_by_what_has_no_effect(read):
+    block = "[vgg13]\n    factors: {depth: [16]}\n    match: parameters\n    by: hidden"
+    text = STUDY.replace("{depth: 13, width: 4, hidden: 16}", "{depth: 13, width: 4, head: gap}")
+    with pytest.raises(StudyFileError, match="by: found 'hidden', which would change nothing: head is gap"):
+        read(text.replace("[vgg13]\n    factors: {warm_start: [vgg11]}", block))
+
+
+def test_a_control_is_not_scaled_by_what_the_claim_gives(read):
+    text = STUDY.replace("warm_start: [vgg11]", "width: [8]").replace("    level: densenet", "    level: vgg13")
+    with pytest.raises(
+        StudyFileError, match=r"given\.width: found 'width', which is scaled: expected only levels of other"
+    ):
+        read(
+            text.replace(
+                "    match: parameters\n    metric", "    match: parameters\n    given: {width: 8}\n    metric"
+            )
+        )
+
+
+def test_a_size_that_no_value_reaches_is_said_with_how_far_off_it_is(read):
+    """However few hidden units a VGG has, its convolutions alone are more than a small network's all."""
+    by_hidden = "    against: vgg11\n    match: parameters\n    by: hidden\n"
+    plan = settle_all(read(STUDY.replace("    against: resnet\n    match: parameters\n", by_hidden)))
+    (near, far) = sorted(sizes_reached(plan, (1, 8, 8), 10), key=lambda text: "not reached" in text)
+    wanted, least = (sizes(plan, name)["parameters"] for name in ("densenet", "vgg11-hidden.parameters_of_densenet"))
+    assert plan.variants["vgg11-hidden.parameters_of_densenet"].levels["hidden"] == 1
+    assert f"densenet has {wanted:,} parameters; its control" in far
+    assert f"{least:,}: the size was not reached ({100 * (least / wanted - 1):+.1f} %)" in far
+    assert near.startswith("resnet-depth.20 has ")
+    row = pd.Series({"matched": "parameters", "size_ratio": least / wanted})
+    assert matched_text(row) == f"unequal parameters, × {least / wanted:.2f}"
+    assert matched_text(row.replace(least / wanted, 1.049)) == "equal parameters, × 1.05"
+
+
+def test_where_a_norm_would_say_nothing_a_network_is_not_searched():
+    small = make_spec("lenet", width=1, hidden=1, norm="none")["architecture"]
+    assert (
+        match(small, make_spec("lenet", width=1, norm="layer")["architecture"], "parameters", "hidden", (1, 28, 28), 10)
+        > 1
+    )
+
+
 def test_a_claim_compares_architectures_of_equal_size(read):
     claims = dict(read().claims)
     contrast = claims["dense-efficient"]
@@ -129,6 +179,10 @@ def test_a_plan_is_the_same_before_and_after_its_controls_are_found(read):
     for variant in plan.variants:
         assert settle(plan.spec(variant, 0), settled.answers) == settled.spec(variant, 0)
     controls = [variant for variant in settled.variants.values() if variant.control]
+    assert [one.reference for one in plan.matched] == [
+        "resnet-width.parameters_of_depth.20",
+        "resnet-width.parameters_of_densenet",
+    ]
     assert [type(variant.levels["width"]) for variant in controls] == [int, int]
     assert plan.spec(controls[0].id, 0) != settled.spec(controls[0].id, 0)
 
@@ -192,7 +246,26 @@ def test_counted_metrics_are_sure(read):
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("match: parameters\n", "match: parameters\n    by: wdth\n", "found 'wdth', expected an argument of 'resnet'"),
+        (
+            "match: parameters\n",
+            "match: parameters\n    by: wdth\n",
+            "by: found 'wdth', expected an argument in which 'resnet' (resnet_cifar) grows: width; did you mean 'width'?",
+        ),
+        (
+            "match: parameters\n",
+            "match: parameters\n    by: depth\n",
+            "by: found 'depth', expected an argument in which",
+        ),
+        (
+            "match: parameters\n",
+            "match: parameters\n    by: dilation\n",
+            "by: found 'dilation', expected an argument in",
+        ),
+        (
+            "    match: parameters\n    metric",
+            "    match: parameters\n    by: lr\n    metric",
+            "claims.dense-efficient.by: found 'lr', expected an argument in which 'resnet' (resnet_cifar) grows: width",
+        ),
         ("level: densenet\n", "level: desnet\n", "did you mean 'densenet'?"),
         ("against: resnet, metric", "against: densenet, metric", "expected two architectures"),
         ("warm_start: [vgg11]", "warm_start: [vgg12]", "found warm_start 'vgg12', expected a variant of this study"),
@@ -202,7 +275,7 @@ def test_counted_metrics_are_sure(read):
 )
 def test_mistakes_are_named(read, old, new, expected):
     assert old in STUDY
-    with pytest.raises(StudyFileError, match=expected.replace("[", r"\[").replace("?", r"\?")):
+    with pytest.raises(StudyFileError, match=re.escape(expected)):
         read(STUDY.replace(old, new))
 
 

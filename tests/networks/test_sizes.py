@@ -9,6 +9,7 @@ from ablation.networks.sizes import measure
 
 PAPER, BATCH = (3, 224, 224), {"norm": "batch"}
 TORCHVISION_GOOGLENET = {"five_by_five": "3x3", **BATCH}
+PRE_164 = {"depth": 164, "bottleneck": True, "residual": "projection", "placement": "pre"}
 
 PUBLISHED = [
     # architecture, levels, input, classes, parameters, multiply-adds
@@ -46,6 +47,10 @@ PUBLISHED = [
     ("resnet_cifar", {"depth": 20, "residual": "none"}, (3, 32, 32), 10, 269_722, 40.55e6),
     ("resnet_cifar", {"depth": 20, "residual": "projection"}, (3, 32, 32), 10, 272_474, 40.81e6),
     ("resnet_cifar", {"depth": 56, "residual": "projection"}, (3, 32, 32), 10, 855_770, 125.75e6),
+    # He et al. 2016 (the authors' code): 1,703,258 by hand, for 1.7 M in the paper. PreAct-18 for small images has the
+    # paper's last norm; the 11,171,146 parameters of a well-known reproduction are those without its 2 x 512.
+    ("resnet_cifar", PRE_164, (3, 32, 32), 10, 1_703_258, 247_646_720),
+    ("resnet", {"depth": 18, "placement": "pre"}, (3, 32, 32), 10, 11_171_146 + 2 * 512, 555_422_720),
     ("densenet_cifar", {"depth": 40, "growth_rate": 12}, (3, 32, 32), 10, 1_019_722, 0.265e9),
     ("densenet_cifar", {"depth": 100, "growth_rate": 12}, (3, 32, 32), 10, 6_979_642, 1.770e9),
     ("densenet_cifar", {"depth": 100, "growth_rate": 24}, (3, 32, 32), 10, 27_249_082, 6.889e9),

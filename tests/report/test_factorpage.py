@@ -63,7 +63,7 @@ def test_what_is_refused_is_written_down(page, name):
     section = page.partition(f"#### {name}\n")[2].partition("\n#")[0]
     for rule in entry.rules:
         assert f"\n- {rule.text}\n" in section + "\n"
-        assert rule.text.split("`")[1] in entry.arguments
+        assert rule.text.split("`")[1] in entry.references
     for share in {"dropout", "compression"} & set(entry.arguments):
         assert f"- `{share}` is " in section
         assert entry.refuse({**entry.references, share: 1.1})

@@ -12,6 +12,10 @@ Levels = Mapping[str, Any]
 SMALL_SIDE = 80  # pixels: below, the stems made for 224 would leave nothing to see
 
 
+class NetworkError(ValueError):
+    """A network that cannot be built, or would say nothing: what was found and what was expected."""
+
+
 @dataclass(frozen=True)
 class Argument:
     """A scalar factor of an architecture: an argument of its builder.
@@ -24,11 +28,14 @@ class Argument:
         What it is, for the page of factors.
     choices : tuple
         The allowed values, where only some are; empty if the type alone decides.
+    scales : bool
+        Whether the network grows with it from number to number, so that it can be scaled to an equal size (`match`).
     """
 
     reference: Scalar
     text: str
     choices: tuple[Scalar, ...] = ()
+    scales: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,9 @@ class Ineffective:
 
 # The factors without effect that many architectures have in common.
 NO_PLACE = "there is nothing to place without both a norm and an activation"
+NO_BIAS_AFTER = Ineffective(
+    "bias", {"norm_placement": "after"}, "norm_placement is after, where a norm makes no bias redundant"
+)
 INEFFECTIVE = (
     Ineffective(
         "stem", {"stem": "small"}, f"it is small, as fit is for inputs below {SMALL_SIDE} pixels", (0, SMALL_SIDE)
@@ -89,6 +99,9 @@ INEFFECTIVE = (
     ),
     Ineffective("norm_placement", {"norm": "none"}, NO_PLACE),
     Ineffective("norm_placement", {"activation": "none"}, NO_PLACE),
+    Ineffective("bias", {"norm": "none"}, "norm is none, and without a norm biases stay"),
+    Ineffective("bias", {"norm": "lrn"}, "norm is lrn, which shifts nothing, and biases stay"),
+    NO_BIAS_AFTER,
     Ineffective("dense_layer", {"head": "gap"}, "head is gap, which has no dense layers"),
     Ineffective("hidden", {"head": "gap"}, "head is gap, which has no hidden layers"),
     Ineffective("dropped", {"dropout": 0}, "dropout is 0"),
@@ -245,6 +258,7 @@ COMMON = {
     "activation": "relu",
     "norm": "none",
     "norm_placement": "before",
+    "bias": "by_norm",
     "output": "logits",
     "initialisation": "default",
 }

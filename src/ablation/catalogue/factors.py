@@ -115,7 +115,8 @@ NORM = Factor(
         ),
         "group": Level(
             "ablation.networks.norms:group_norm",
-            "Normalise each image within groups of channels (Wu and He 2018): eight groups, or as many as divide evenly.",
+            "Normalise each image within eight groups of channels (Wu and He 2018): four groups, two or one where eight "
+            "would not be equal, or smaller than four channels. One group is layer norm.",
         ),
         "lrn": Level(
             "ablation.networks.norms:local_response_norm",
@@ -142,6 +143,19 @@ NORM_PLACEMENT = Factor(
         ),
     },
 )
+BIAS = Factor(
+    "Whether convolutions and hidden dense layers beside a norm have a bias, which a norm with a shift makes redundant.",
+    {
+        "by_norm": Level(
+            "ablation.networks.norms:by_norm",
+            "Only where no norm shifts what comes out (Ioffe and Szegedy 2015, section 3.2).",
+        ),
+        "kept": Level(
+            "ablation.networks.norms:kept",
+            "Always, as in torchvision's VGG and in the networks of Dive into Deep Learning.",
+        ),
+    },
+)
 RESIDUAL = Factor(
     "How a block joins its branch with its input.",
     {
@@ -160,6 +174,10 @@ RESIDUAL = Factor(
         "projection_always": Level(
             f"{SHORTCUTS}:ProjectionAlways",
             "Add the input to the branch, projected by a 1x1 convolution in every block (He et al. 2015, option C).",
+        ),
+        "bare_projection": Level(
+            f"{SHORTCUTS}:BareProjection",
+            "Project where shapes differ, with a bias and without a norm (Dive into Deep Learning, section 8.6).",
         ),
         "scaled": Level(
             f"{SHORTCUTS}:Scaled",
@@ -190,10 +208,14 @@ PLACEMENT = Factor(
             f"{SHORTCUTS}:ACTIVATION_BEFORE_JOIN", "The same with the last activation before the join (figure 4c)."
         ),
         "activation_first": Level(
-            f"{SHORTCUTS}:ACTIVATION_FIRST", "An activation before each convolution, a norm after it (figure 4d)."
+            f"{SHORTCUTS}:ACTIVATION_FIRST",
+            "An activation before each convolution, a norm after it (figure 4d). Where a block changes the shape, its "
+            "shortcut starts from the activation, too, and a projection has no norm.",
         ),
         "pre": Level(
-            f"{SHORTCUTS}:PRE", "Norm and activation before each convolution (figure 4e, full pre-activation)."
+            f"{SHORTCUTS}:PRE",
+            "Norm and activation before each convolution (figure 4e, full pre-activation). Where a block changes the shape, "
+            "its shortcut starts from the first norm and activation, too, and a projection has no norm (authors' code).",
         ),
     },
 )
@@ -309,6 +331,7 @@ FACTORS: dict[str, Factor] = {
     "activation": ACTIVATION,
     "norm": NORM,
     "norm_placement": NORM_PLACEMENT,
+    "bias": BIAS,
     "residual": RESIDUAL,
     "placement": PLACEMENT,
     "pooling": POOLING,

@@ -11,17 +11,18 @@ from ablation.support.formatting import plural
 
 def main(arguments: argparse.Namespace) -> None:
     """Search the sizes, then write them by themselves and within the study."""
-    from ablation.jobs.controls import answer
+    from ablation.jobs.controls import answer, sizes_reached
 
     plan = read_frozen(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
-    answers = answer(plan.questions, tuple(manifest["shape"]), len(manifest["classes"]), arguments.kept)
+    input = (tuple(manifest["shape"]), len(manifest["classes"]))
+    answers = answer(plan.questions, *input, arguments.kept)
     settled = plan.settled(answers)
     with write_whole(arguments.answers) as file:
         file.write(json.dumps(answers, indent=1).encode())
     with write_whole(arguments.settled) as file:
         file.write(settled.frozen().encode())
-    print(f"{plan.name}: {plural(len(answers), 'control')} of equal size")
+    print(f"{plan.name}: {plural(len(answers), 'control')} of equal size", *sizes_reached(settled, *input), sep="\n")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

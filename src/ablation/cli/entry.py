@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from ablation.catalogue.entry import NetworkError
 from ablation.catalogue.sources import DataError
 from ablation.records.store import NewerRecordError
 from ablation.study.parts import PartsError
@@ -63,5 +64,5 @@ def run(words: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     try:
         arguments.main(arguments)
-    except (StudyFileError, StudyError, PartsError, DataError, OwnCodeError, NewerRecordError) as error:
+    except (StudyFileError, StudyError, PartsError, DataError, OwnCodeError, NetworkError, NewerRecordError) as error:
         sys.exit(str(error))

@@ -33,16 +33,17 @@ def main(arguments: argparse.Namespace) -> None:
             }
         )
     table = pd.DataFrame(rows)
+    if plan.matched:
+        # Beside the size of a control, what it is to be as large as, and how large it is against that.
+        sizes, of = table.set_index("variant"), {contrast.reference: contrast for contrast in plan.matched}
+        table["control_of"] = [of[name].variant if name in of else None for name in table["variant"]]
+        table["size_ratio"] = [
+            sizes.at[name, of[name].matched] / sizes.at[of[name].variant, of[name].matched] if name in of else None
+            for name in table["variant"]
+        ]
     table.to_csv(arguments.variants, index=False)
     work = table["training_multiply_adds"].sum()
     grid = f"{plural(len(table), 'variant')} x {plural(len(plan.study.seeds), 'seed')} = {plural(plan.runs, 'run')}"
-    for contrast in plan.contrasts:
-        if contrast.matched:
-            sides = table.set_index("variant").loc[[contrast.variant, contrast.reference], contrast.matched]
-            name = contrast.matched.replace("_", "-")
-            print(
-                f"{contrast.variant} has {sides.iloc[0]:,} {name}; its control {contrast.reference}, {sides.iloc[1]:,}"
-            )
     print(f"{plan.name}: {grid}, about {count(work)} multiply-adds")
 
 

@@ -229,7 +229,8 @@ def made_for(factor: str, subject: Subject, levels: Mapping[str, Any]) -> set[st
 def shifting_norm(spec: Mapping[str, Any]) -> type[nn.Module] | None:
     """Return the kind of the norm that the kit of a spec makes, if it shifts by its own word: it may be anybody's."""
     layers = Layers.choose(spec["layers"])
-    return type(layers.norm(4, layers.epsilon)) if layers.norm_shifts else None
+    shifts = "norm" in spec["layers"] and spec["layers"]["norm"]["shifts"]
+    return type(layers.norm(4, layers.epsilon)) if shifts else None
 
 
 def normalised_by(network: nn.Module, images: torch.Tensor, own: type[nn.Module] | None = None) -> dict[str, str]:

@@ -30,7 +30,7 @@ from ablation.jobs.behaviour import (
     shared,
     shifting_norm,
 )
-from ablation.jobs.entrychecks import check_entry, check_inputs
+from ablation.jobs.entrychecks import check_entry, check_inputs, check_scales
 from ablation.jobs.sentences import check, listed
 from ablation.jobs.subjects import Subject
 from ablation.networks.layertable import totals
@@ -122,6 +122,8 @@ def check_biases(subject: Subject) -> Iterator[str]:
     levels = subject.levels_beside("norm")
     if "norm_placement" in levels:
         levels["norm_placement"] = "before"  # after the activation, a norm makes no bias redundant
+    if "bias" in levels:
+        levels["bias"] = "by_norm"  # the other level is there to keep what is redundant
     forms = {"the small form": levels}
     if "norm" in subject.entry.layers:
         forms = {f"norm.{norm}": {**levels, "norm": norm} for norm in subject.levels_of("norm")}
@@ -135,7 +137,7 @@ def check_biases(subject: Subject) -> Iterator[str]:
     sometimes = {name for found in norm_after.values() for name in found}
     for form in forms:
         redundant = [name for name in norm_after[form] if biases[form][name]]
-        if redundant and not subject.biased:
+        if redundant:
             yield f"found {listed(redundant, 'layer')} with a bias at {form}, expected none: the norm after has a shift"
         bare = [name for name, bias in biases[form].items() if name in sometimes - norm_after[form].keys() and not bias]
         if bare:
@@ -229,6 +231,7 @@ WHOLE = (
     check_biases,
     check_modes,
     check_state,
+    check_scales,
     check_resume,
     check_table,
 )

@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ablation.networks.matching import match
+from ablation.networks.matching import match, size_of
 from ablation.records.keys import keyed_architecture, sources
-from ablation.study.controls import Question
+from ablation.study.controls import Question, compare_sizes
+from ablation.study.plan import Plan
 from ablation.support.digests import digest
 from ablation.support.files import write_whole
 
@@ -47,6 +48,22 @@ def answer(
                     file.write(json.dumps(_read(kept) | known).encode())
         answers[key] = known[asked]
     return answers
+
+
+def sizes_reached(plan: Plan, input_shape: tuple[int, int, int], classes: int) -> list[str]:
+    """Say of each control of a settled plan how large it is and how far from the size that was wanted."""
+    return [
+        compare_sizes(
+            contrast.variant,
+            contrast.reference,
+            contrast.matched,
+            *(
+                size_of(plan.variants[name].architecture_spec(), contrast.matched, input_shape, classes)
+                for name in (contrast.variant, contrast.reference)
+            ),
+        )
+        for contrast in plan.matched
+    ]
 
 
 def _read(kept: Path | None) -> dict[str, int]:

@@ -109,3 +109,23 @@ def check_inputs(subject: Subject, inputs: Inputs | None = None) -> Iterator[str
                     answer(network, torch.zeros(2, *shape), training, classes)
         except Broken as broken:
             yield in_words(broken, subject)
+
+
+@check
+def check_scales(subject: Subject) -> Iterator[str]:
+    """Check that a network grows with the arguments that are said to scale it: controls of equal size rely on it."""
+    shape = (1, subject.side, subject.side)
+    for name, argument in subject.entry.arguments.items():
+        if not argument.scales:
+            continue
+        if type(argument.reference) is not int or argument.choices:
+            yield f"{name}: found an argument that scales, expected a whole number without choices"
+            continue
+        levels, sizes = subject.levels_beside(name), []
+        for value in (levels[name], 2 * levels[name]):
+            with at(f"{name}.{value}"), torch.device("meta"):
+                network = construct(subject.spec({**levels, name: value}), shape)
+            sizes.append(sum(parameter.numel() for parameter in network.parameters()))
+        if sizes[1] <= sizes[0]:
+            found = f"{sizes[0]} parameters, and {sizes[1]} at twice the {name}"
+            yield f"{name}: found {found}, expected more: it is said to scale the network"

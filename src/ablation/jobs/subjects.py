@@ -13,6 +13,7 @@ SIDE = 16  # pixels: at 8, some networks end in maps of one pixel, on which diff
 # Levels under which a factor counts that another one makes ineffective.
 REVEALING = {
     "norm_placement": {"norm": "batch"},
+    "bias": {"norm": "batch", "norm_placement": "before"},
     "dropped": {"dropout": 0.5},
     "dense_layer": {"head": "dense"},
     "hidden": {"head": "dense"},
@@ -36,8 +37,6 @@ class Subject:
         By factor, levels of other factors that must hold beside it for its levels to make sense.
     untrained : mapping
         By (factor, level), parts of the names of those parameters that this level keeps from learning on purpose.
-    biased : bool
-        Whether its source keeps the biases that a norm makes redundant.
     catalogue : Catalogue
         Whose levels it can have.
     """
@@ -48,7 +47,6 @@ class Subject:
     others: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     untrained: Mapping[tuple[str, Any], tuple[str, ...]] = field(default_factory=dict)
-    biased: bool = False
     catalogue: Catalogue = OURS
 
     @property

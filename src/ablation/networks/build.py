@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ablation.catalogue.entry import NetworkError
 from ablation.networks.kit import Layers
 from ablation.support.references import is_own, own_code, resolve
 
@@ -32,11 +33,17 @@ def build(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], cl
     ------
     OwnCodeError
         If a builder of the author's own fails, or returns something else.
+    NetworkError
+        If the network would say nothing.
     """
     reference = architecture["builder"]
     builder, layers = resolve(reference), Layers.choose(architecture["layers"])
     with own_code(reference, f"{reference.rpartition(':')[2]} cannot build a network"):
-        network = builder(input_shape, classes, layers, **architecture["arguments"])
+        try:
+            network = builder(input_shape, classes, layers, **architecture["arguments"])
+        except NetworkError as error:
+            stated = ", ".join(f"{name} {value}" for name, value in architecture["arguments"].items())
+            raise NetworkError(f"{architecture['name']} ({stated}): {error}") from None
         if is_own(reference):
             check_logits(network, input_shape, classes)
     return network

@@ -42,7 +42,7 @@ def gap(
 def dense(
     shape: tuple[int, int, int], classes: int, layers: LayerKit, hidden: Sequence[int] = (), dropout: float = 0.0
 ) -> nn.Module:
-    """Flatten the maps and pass them through dense layers, each with its dropout.
+    """Flatten the maps and pass them through dense layers, each with its dropout (`Layers.dropout_first` says where).
 
     Parameters
     ----------
@@ -62,8 +62,8 @@ def dense(
     if not hidden:
         head["dropout"] = layers.dropout(dropout)
     for position, units in enumerate(hidden, 1):
-        head[f"dense{position}"] = layers.dense(features, units)
-        head[f"dropout{position}"] = layers.dropout(dropout)
+        pair = {f"dense{position}": layers.dense(features, units), f"dropout{position}": layers.dropout(dropout)}
+        head.update(reversed(pair.items()) if layers.dropout_first else pair)
         features = units
     return nn.Sequential(head | OrderedDict(classifier=nn.Linear(features, classes), output=layers.output()))
 

@@ -15,6 +15,15 @@ from ablation.networks.randomness import stream
 Affine = nn.Conv2d | nn.Linear
 
 
+def parts(layer: Affine) -> tuple[torch.Tensor, ...]:
+    """Return the weights of each group of a convolution, as views; those of any other layer in one.
+
+    Groups are convolutions side by side, each on its own channels (Krizhevsky, Sutskever and Hinton 2012, section 3.5): an
+    input reaches the outputs of its group alone, so that fan-out and orthogonality are those of a group.
+    """
+    return layer.weight.chunk(layer.groups if isinstance(layer, nn.Conv2d) else 1)
+
+
 def fill_bias(layer: Affine, generator: torch.Generator) -> None:
     """Draw the bias uniformly within one over the root of the fan-in, as torch does."""
     if layer.bias is not None:
@@ -36,7 +45,8 @@ def default(layer: Affine, weight_stream: torch.Generator, bias_stream: torch.Ge
 
 def xavier(layer: Affine, weight_stream: torch.Generator, bias_stream: torch.Generator) -> None:
     """Glorot and Bengio 2010, equation 16: uniform weights; the bias stays torch's, as in the d2l protocol."""
-    nn.init.xavier_uniform_(layer.weight, generator=weight_stream)
+    for weight in parts(layer):
+        nn.init.xavier_uniform_(weight, generator=weight_stream)
     fill_bias(layer, bias_stream)
 
 
@@ -47,8 +57,9 @@ def kaiming(layer: Affine, weight_stream: torch.Generator, bias_stream: torch.Ge
 
 
 def orthogonal(layer: Affine, weight_stream: torch.Generator, bias_stream: torch.Generator) -> None:
-    """Saxe, McClelland and Ganguli 2014, section 3: orthonormal rows (or columns) over the flattened kernel, no bias."""
-    nn.init.orthogonal_(layer.weight, generator=weight_stream)
+    """Saxe, McClelland and Ganguli 2014, section 3: orthonormal rows (or columns) of the flattened kernel, no bias."""
+    for weight in parts(layer):
+        nn.init.orthogonal_(weight, generator=weight_stream)
     clear_bias(layer)
 
 
@@ -57,7 +68,8 @@ def kaiming_out(layer: Affine, weight_stream: torch.Generator, bias_stream: torc
     if isinstance(layer, nn.Linear):
         nn.init.normal_(layer.weight, std=0.01, generator=weight_stream)
     else:
-        nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu", generator=weight_stream)
+        for weight in parts(layer):
+            nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu", generator=weight_stream)
     clear_bias(layer)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from ablation.networks.norms import after, before, no_norm
+from ablation.networks.norms import after, before, by_norm, no_norm
 from ablation.networks.pooling import Geometry, Pooling
 from ablation.networks.shortcuts import Placement
 from ablation.support.references import resolve
@@ -52,12 +52,12 @@ class Layers:
         ``dense_layer(fin, fout, bias=)``.
     dropped : callable
         ``dropped(share)``, the dropout of dense layers.
+    bias : bool
+        Whether convolutions and dense layers beside a norm have a bias.
     epsilon : float
         What norms add to the variance.
-    keep_bias : bool
-        Whether convolutions have a bias even where a norm makes it redundant.
-    norm_shifts : bool
-        Whether the norm adds a shift of its own, which makes a bias before it redundant.
+    dropout_first : bool
+        Whether the dropout of hidden dense layers comes before them instead of after their activations.
     """
 
     activation: Callable[[], nn.Module] = nn.ReLU
@@ -71,9 +71,9 @@ class Layers:
     output: Callable[[], nn.Module] = nn.Identity
     dense_layer: Callable[..., nn.Linear] = nn.Linear
     dropped: Callable[[float], nn.Module] = nn.Dropout
+    bias: bool = True
     epsilon: float = 1e-5
-    keep_bias: bool = False
-    norm_shifts: bool = False
+    dropout_first: bool = False
 
     @classmethod
     def choose(cls, levels: Mapping[str, Mapping[str, Any]]) -> "Layers":
@@ -82,12 +82,9 @@ class Layers:
         Factors that are no field of the kit concern the whole network, such as its initialisation.
         """
         chosen = {f.name: make_level(levels[f.name]) for f in fields(cls) if f.name in levels}
-        return cls(**chosen, norm_shifts="norm" in levels and levels["norm"]["shifts"])
-
-    @property
-    def bias(self) -> bool:
-        """Whether an affine layer before a norm carries a bias: `norm: none` must not ablate the bias too."""
-        return self.keep_bias or not self.norm_shifts
+        # A bias is what the level of that factor makes of the norm: `norm: none` must not ablate the bias too.
+        has_bias = chosen.pop("bias", by_norm)
+        return cls(**chosen, bias=has_bias("norm" in levels and levels["norm"]["shifts"]))
 
     @property
     def bias_beside_activation(self) -> bool:
@@ -96,7 +93,7 @@ class Layers:
 
     def without_norm(self) -> "Layers":
         """Return the same kit with nothing in the place of the norm."""
-        return replace(self, norm=no_norm, norm_shifts=False)
+        return replace(self, norm=no_norm, bias=True)
 
     def without_activation(self) -> "Layers":
         """Return the same kit with nothing in the place of the activation."""
@@ -124,6 +121,15 @@ class Layers:
         """Make a convolution and its norm; `options` are those of `conv2d`."""
         conv = self.conv2d(cin, cout, kernel, stride, bias=self.bias, **options)
         return nn.Sequential(OrderedDict(conv=conv, norm=self.norm(cout, self.epsilon)))
+
+    def projection(self, cin: int, cout: int) -> nn.Module:
+        """Make the 1x1 convolution of a shortcut, and its norm.
+
+        In a network of pre-activated units it has no norm: it gets what is activated already (He et al. 2016, appendix).
+        """
+        conv = self.conv2d(cin, cout, 1, bias=self.bias)
+        norm = "" if self.placement and self.placement.before else "n"
+        return nn.Sequential(OrderedDict(conv=conv) | self.norms_and_activations(norm, cout))
 
     def conv_norm_activation(
         self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **options: Any

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ablation.catalogue.entry import NetworkError
 from ablation.networks.build import build
 from ablation.networks.sizes import measure
 
@@ -30,7 +31,7 @@ def match(
     quantity : str
         ``parameters`` or ``multiply_adds`` (one image, forward).
     by : str
-        A whole-numbered argument of the reference in which its size grows.
+        An argument of the reference in which its size grows (`ablation.catalogue.entry.Argument`: ``scales``).
     input_shape : tuple of int
         Channels, height and width in pixels.
     classes : int
@@ -38,27 +39,38 @@ def match(
     Returns
     -------
     int
-        The value at which the sizes are nearest by their ratio; a multiple of the reference's groups, if it has any.
+        The value at which the sizes are nearest by their ratio; a multiple of the reference's groups, if it has any. How
+        near they are is for the caller to say: no value may give the size.
+
+    Raises
+    ------
+    NetworkError
+        If the variant cannot be built.
     """
     step = reference["arguments"].get("groups", 1)
 
     @cache
     def size(value: int) -> int:
         spec = {**reference, "arguments": {**reference["arguments"], by: value * step}}
-        return _size(spec, quantity, input_shape, classes)
+        try:
+            return size_of(spec, quantity, input_shape, classes)
+        except NetworkError:  # too small for its norm to say anything
+            return 0
 
-    target = _size(variant, quantity, input_shape, classes)
-    high = 1
+    target = size_of(variant, quantity, input_shape, classes)
+    low = high = max(1, reference["arguments"][by] // step)
+    while size(low) > target and low > 1:
+        low, high = low // 2, low
     while size(high) < target and high < LARGEST:
-        high *= 2
-    low = max(1, high // 2)
+        low, high = high, high * 2
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if size(middle) < target else (low, middle)
-    return step * min((low, high), key=lambda value: abs(math.log(size(value) / target)))
+    return step * min((low, high), key=lambda value: abs(math.log(size(value) / target)) if size(value) else math.inf)
 
 
-def _size(spec: Mapping[str, Any], quantity: str, input_shape: tuple[int, int, int], classes: int) -> int:
+def size_of(spec: Mapping[str, Any], quantity: str, input_shape: tuple[int, int, int], classes: int) -> int:
+    """Return the ``parameters`` or ``multiply_adds`` of the network of a spec."""
     if quantity == "parameters":  # known without tracing a pass through the network
         with torch.device("meta"):
             return sum(parameter.numel() for parameter in build(spec, input_shape, classes).parameters())

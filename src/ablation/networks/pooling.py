@@ -27,15 +27,16 @@ class Geometry(NamedTuple):
 
 
 class Fitted(nn.Module):
-    """Pool with windows of another size so that the output keeps the side that `geometry` gives it.
+    """Put something else, or windows of another size, in the place of a pooling: each window stays where it is.
 
-    Where the windows need more pixels than there are, the edge is padded (the first side one more); where they need
-    fewer, the last pixels are left out.
+    Windows of another size have the centres of those that they replace; where sizes differ by an odd number and no pixel
+    is in the middle, the centres lie half a pixel before. What a window needs beyond the edge is padded; pixels that none
+    needs are left out.
 
     Parameters
     ----------
     window : torch.nn.Module
-        Reduces windows of `kernel` pixels, without padding of its own.
+        Reduces windows of `kernel` pixels, `geometry.stride` apart, without padding of its own.
     kernel : int
     geometry : Geometry
         Of the pooling that is replaced.
@@ -48,11 +49,12 @@ class Fitted(nn.Module):
         self.window, self.kernel, self.geometry, self.fill = window, kernel, geometry, fill
 
     def fit(self, x: torch.Tensor) -> torch.Tensor:
-        """Pad or crop the images so that the windows give the wanted side."""
-        edges = []
+        """Pad or crop the images so that the first window starts where it should, and the last one ends."""
+        geometry, edges = self.geometry, []
+        before = geometry.padding - (geometry.kernel - self.kernel) // 2
         for side in (x.shape[-1], x.shape[-2]):
-            missing = (self.geometry.output(side) - 1) * self.geometry.stride + self.kernel - side
-            edges += [missing - missing // 2, missing // 2] if missing > 0 else [0, missing]
+            span = (geometry.output(side) - 1) * geometry.stride + self.kernel
+            edges += [before, span - before - side]
         return functional.pad(x, edges, value=self.fill) if any(edges) else x
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -76,9 +78,9 @@ def maximum(channels: int, geometry: Geometry, kernel: int, layers: LayerKit) ->
 
 
 def average(channels: int, geometry: Geometry, kernel: int, layers: LayerKit) -> nn.Module:
-    """Take the mean of each window."""
-    if kernel == geometry.kernel and not geometry.padding and not geometry.ceil:
-        return nn.AvgPool2d(kernel, geometry.stride)
+    """Take the mean of the pixels of each window."""
+    if kernel == geometry.kernel:
+        return nn.AvgPool2d(kernel, geometry.stride, geometry.padding, geometry.ceil, count_include_pad=False)
     return FittedMean(nn.AvgPool2d(kernel, geometry.stride), kernel, geometry, 0.0)
 
 

@@ -10,6 +10,7 @@ class LayerKit(Protocol):
     """The part of the kit that shortcuts, poolings and heads use."""
 
     output: Callable[[], nn.Module]
+    dropout_first: bool
 
     def conv_norm(
         self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **options: Any
@@ -20,6 +21,12 @@ class LayerKit(Protocol):
         self, cin: int, cout: int, kernel: int | tuple[int, int] = 3, stride: int = 1, **options: Any
     ) -> nn.Module:
         """Make a convolution, its norm and its activation."""
+
+    def projection(self, cin: int, cout: int) -> nn.Module:
+        """Make the 1x1 convolution of a shortcut, with its norm where it has one."""
+
+    def without_norm(self) -> "LayerKit":
+        """Return the same kit with nothing in the place of the norm."""
 
     def dense(self, fin: int, fout: int) -> nn.Module:
         """Make a dense layer, its norm and its activation."""

@@ -55,7 +55,7 @@ class Projection(nn.Module):
         # corrupts memory on the CPU in its backward pass at four to six input channels laid out channels last.
         self.stride = stride
         same = cin == cout and stride == 1
-        self.projection = nn.Identity() if same else layers.conv_norm(cin, cout, kernel=1)
+        self.projection = nn.Identity() if same else layers.projection(cin, cout)
 
     def forward(self, branch: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Return branch + shortcut, both (batch, cout, height / stride, width / stride)."""
@@ -68,7 +68,14 @@ class ProjectionAlways(Projection):
     def __init__(self, cin: int, cout: int, stride: int, layers: LayerKit):
         nn.Module.__init__(self)
         self.stride = stride
-        self.projection = layers.conv_norm(cin, cout, kernel=1)
+        self.projection = layers.projection(cin, cout)
+
+
+class BareProjection(Projection):
+    """Project as `Projection` does, with a bias and without a norm (Zhang et al., Dive into Deep Learning, section 8.6)."""
+
+    def __init__(self, cin: int, cout: int, stride: int, layers: LayerKit):
+        super().__init__(cin, cout, stride, layers.without_norm())
 
 
 class Plain(nn.Module):
@@ -96,7 +103,7 @@ class Placement(NamedTuple):
     stem : str
         After the first convolution of the network.
     before : str
-        Before the first convolution of a block.
+        Before the first convolution of a block and, if the block changes the shape, before its shortcut.
     between : str
         Between its convolutions.
     last : str

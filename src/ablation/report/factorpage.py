@@ -32,8 +32,8 @@ ARGUMENTS = f"""\
 The reference values are those of a published form. Every architecture takes squares from 8x8 pixels, any number of
 channels and any number of classes. Networks for large images have an argument `stem`: `fit` builds the published stem
 for inputs of {SMALL_SIDE} pixels or more and a small one below; `published` and `small` build theirs, and an input that the
-published stem would leave nothing of is refused. A
-study that varies `stem` names the one that `fit` does not choose.
+published stem would leave nothing of is refused. A study
+that varies `stem` names the one that `fit` does not choose.
 """
 NO_EFFECT = """\
 ## What would change nothing
@@ -113,7 +113,8 @@ def levels_section(factor: str) -> str:
 def argument_row(name: str, argument: Argument) -> list[str]:
     """Write an argument as a row of its architecture's table."""
     allowed = ", ".join(map(code, argument.choices)) or TYPES[type(argument.reference)]
-    return [f"`{name}`", code(argument.reference), allowed, argument.text]
+    text = f"{argument.text} `match` can scale it." if argument.scales else argument.text
+    return [f"`{name}`", code(argument.reference), allowed, text]
 
 
 def architecture_section(name: str, entry: Architecture) -> str:

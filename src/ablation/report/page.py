@@ -18,6 +18,7 @@ from ablation.report.inputs import StudyTables
 from ablation.report.provenance import facts, mixtures, provenance
 from ablation.report.tables import caption, effect_text, number_text, readable
 from ablation.report.varied import own_parts, varied
+from ablation.study.controls import CLOSE, reached
 from ablation.study.plan import Plan
 from ablation.support.formatting import plural
 
@@ -42,7 +43,8 @@ def html_table(table: pd.DataFrame, text_columns: set[str], baselines: set[str] 
 
 def matched_text(row: pd.Series) -> str:
     """Write the quantity in which a variant and its control agree, and the ratio of the two."""
-    return f"equal {row['matched'].replace('_', '-')}, × {row['size_ratio']:.2f}"
+    quantity = row["matched"].replace("_", "-")
+    return f"{'equal' if reached(row['size_ratio']) else 'unequal'} {quantity}, × {row['size_ratio']:.2f}"
 
 
 def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
@@ -199,6 +201,7 @@ def write_report(tables: StudyTables, manifest: Mapping[str, Any], figures: Mapp
         failures=failures(tables.plan, tables.runs, tables.curves),
         contrasts=html_table(readable_contrasts(tables.plan, tables.contrasts), text_columns),
         contrast_count=len(tables.contrasts),
+        close=f"{CLOSE:.0%}".replace("%", " %"),
         warnings=mixtures(tables.runs),
         provenance=provenance(tables, manifest),
         recipe=[(name.replace("_", " "), value) for name, value in plan.study.recipe.model_dump().items()],

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ablation.study.resolution import Resolver, Variant
-from ablation.study.schema import Problem
+from ablation.study.schema import Problem, nearest
 from ablation.support.digests import digest
 
 MARK = "matched"  # the only key of a level that is not known yet
+CLOSE = 0.05  # sizes that differ by more, as a share of the size that was wanted, are not called equal
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,18 @@ class Question:
     def key(self) -> str:
         """What the answer is kept under."""
         return digest(asdict(self))
+
+
+def reached(ratio: float) -> bool:
+    """Say whether a control of this size, relative to its variant's, is as good as equal."""
+    return abs(ratio - 1) <= CLOSE
+
+
+def compare_sizes(variant: str, control: str, quantity: str, wanted: int, found: int) -> str:
+    """Say in a sentence how large a control is and how far from its variant's size."""
+    text = f"{variant} has {wanted:,} {quantity.replace('_', '-')}; its control {control}, {found:,}"
+    off = f"{100 * (found / wanted - 1):+.1f} %"
+    return f"{text} ({off})" if reached(found / wanted) else f"{text}: the size was not reached ({off})"
 
 
 def settle(content: Any, answers: Mapping[str, int]) -> Any:
@@ -85,13 +98,10 @@ class Controls:
         Raises
         ------
         Problem
-            If there is nothing of that name to scale.
+            If there is nothing of that name whose size can be scaled.
         """
         scaled = self.resolver.variant(architecture, changes)
-        arguments = self.resolver.catalogue.architectures[scaled.builder].arguments
-        numbers = [name for name, argument in arguments.items() if type(argument.reference) is int]
-        if by not in numbers:
-            raise Problem((*key, "by"), f"found {by!r}, expected an argument of {architecture!r}: {', '.join(numbers)}")
+        self._check_scales(key, scaled, changes, by)
         question = Question(variant.architecture_spec(), scaled.architecture_spec(), quantity, by)
         self.questions[question.key] = question
         value = self.answers.get(question.key, {MARK: question.key})
@@ -101,3 +111,19 @@ class Controls:
         if question.key in self.answers:
             self.resolver.check_sense(key, architecture, control.levels, {})
         return control
+
+    def _check_scales(self, key: tuple, scaled: Variant, changes: Mapping[str, Any], by: str) -> None:
+        """Raise the Problem that an argument does not scale the size of a network."""
+        entry = self.resolver.catalogue.architectures[scaled.builder]
+        scaling = [name for name, argument in entry.arguments.items() if argument.scales]
+        if by not in scaling:
+            wanted = f"an argument in which {scaled.architecture!r} ({scaled.builder}) grows: {', '.join(scaling)}"
+            if not scaling:
+                wanted = (
+                    f"another architecture: {scaled.architecture!r} ({scaled.builder}) has no argument that scales it"
+                )
+            raise Problem((*key, "by"), f"found {by!r}, expected {wanted}{nearest(by, scaling)}")
+        if why := entry.ineffective(scaled.levels).get(by):
+            raise Problem((*key, "by"), f"found {by!r}, which would change nothing: {why}")
+        if by in changes:
+            raise Problem((*key, "given", by), f"found {by!r}, which is scaled: expected only levels of other factors")

@@ -194,6 +194,9 @@ def _senseless(entry: Any) -> Iterator[tuple[Place, str]]:
         if not name.isidentifier() or name in taken:
             expected = "another name: this is a layer factor, an entry of the recipe, a metric or a column of tables"
             yield ("arguments", name), f"found {name!r}, expected {expected}"
+        if argument.scales and (type(argument.reference) is not int or argument.choices):
+            found = f"scales, with the reference {argument.reference!r}" + " and choices" * bool(argument.choices)
+            yield ("arguments", name, "scales"), f"found {found}, expected it only of whole numbers without choices"
         if argument.choices and argument.reference not in argument.choices:
             choices = ", ".join(map(repr, argument.choices))
             yield ("arguments", name, "reference"), f"found {argument.reference!r}, expected one of {choices}"
@@ -303,7 +306,7 @@ def _architecture(entry: OwnArchitecture, factors: Mapping[str, Any]) -> Archite
         builder=entry.builder,
         text=entry.text,
         layers=entry.layers,
-        arguments={name: Argument(a.reference, a.text, a.choices) for name, a in entry.arguments.items()},
+        arguments={name: Argument(a.reference, a.text, a.choices, a.scales) for name, a in entry.arguments.items()},
         lacks=lacks,
         excluded=entry.excluded,
         smallest_side=entry.smallest_side,

@@ -20,6 +20,7 @@ class OwnArgument:
     reference: Scalar
     text: str
     choices: tuple[Scalar, ...] = ()
+    scales: bool = False
 
 
 @dataclass(frozen=True)

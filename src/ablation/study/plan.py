@@ -8,7 +8,7 @@ from typing import Any
 from ablation.catalogue.catalogue import OURS, Catalogue
 from ablation.catalogue.metrics import Metric
 from ablation.catalogue.sources import Source
-from ablation.study.contrasts import Contrasts, contrasts_of_variants
+from ablation.study.contrasts import Contrast, Contrasts, contrasts_of_variants
 from ablation.study.controls import Controls
 from ablation.study.expansion import expand
 from ablation.study.resolution import Resolver
@@ -137,6 +137,13 @@ class Plan:
     def settled(self, answers: Mapping[str, int]) -> "Plan":
         """Return the same plan with the values of its controls."""
         return Plan(self.study, self.name, answers, self.catalogue)
+
+    @property
+    def matched(self) -> list[Contrast]:
+        """The contrasts with a control of equal size, of the grid and of claims, each once."""
+        contrasts = [*self.contrasts, *(contrast for _, contrast in self.claims)]
+        found = {(one.variant, one.reference): one for one in contrasts if one.matched}
+        return list(found.values())
 
     @property
     def factors(self) -> list[str]:

@@ -214,7 +214,9 @@ class Block(Strict):
         None,
         description="Give each variant a control of equal size: its baseline, with `by` scaled until they agree.",
     )
-    by: str = Field("width", description="The argument that is scaled for `match`.")
+    by: str = Field(
+        "width", description="The argument that is scaled for `match`: one in which the network grows, such as width."
+    )
 
     @model_validator(mode="after")
     def ask_for_something(self) -> "Block":
@@ -242,7 +244,9 @@ class Claim(Strict):
     match: Literal["parameters", "multiply_adds"] | None = Field(
         None, description="Scale the side `against` until it is as large as that of `level`."
     )
-    by: str = Field("width", description="The argument that is scaled for `match`.")
+    by: str = Field(
+        "width", description="The argument that is scaled for `match`: one in which the network grows, such as width."
+    )
     direction: Literal["greater", "less"] = Field(description="Which way, for `level` minus `against`.")
 
 

@@ -29,7 +29,8 @@ FAMILY = Family(
 
     The paper states inputs of 224 pixels, and its shapes follow from 227. Its convolutions 2, 4 and 5 see only the half
     of the channels that lies on their own GPU, here as two groups. torchvision's network is that of "One weird trick for
-    parallelizing convolutional neural networks" (Krizhevsky 2014), without groups and with a padded first convolution.
+    parallelizing convolutional neural networks" (Krizhevsky 2014), without groups, with a padded first convolution and with
+    dropout before the two hidden dense layers, where the paper has it after them.
     """,
     {
         "alexnet": Architecture(
@@ -46,8 +47,9 @@ FAMILY = Family(
                     "Channels of the first convolution if it were the paper's (96); all others scale along. The half of "
                     "the network that lies on one GPU, which the notes (001) print, has 48, a hidden width of 2048 and "
                     "one group.",
+                    scales=True,
                 ),
-                "hidden": Argument(4096, "Units of the two hidden dense layers (published: 4096)."),
+                "hidden": Argument(4096, "Units of the two hidden dense layers (published: 4096).", scales=True),
                 "dropout": Argument(0.5, "Share of the dense units dropped in training (published: 0.5)."),
                 "normalised": Argument(
                     2,

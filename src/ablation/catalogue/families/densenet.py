@@ -18,6 +18,7 @@ from ablation.catalogue.entry import (
 LAYERS = {
     "activation": "relu",
     "norm": "batch",
+    "bias": "by_norm",
     "pooling": "average",
     "overlap": "separate",
     "head": "gap",
@@ -30,7 +31,11 @@ LACKS = {
     **NO_HIDDEN,
 }
 BOTTLENECK = "Whether a 1x1 convolution precedes each 3x3 one."
-DROPOUT = Argument(0.0, "Share of the activations dropped after each convolution in training.")
+DROPOUT = Argument(
+    0.0,
+    "Share of the activations dropped in training after every convolution but the stem: the 1x1 ones of bottlenecks and "
+    "transitions, too (section 3, as the authors' code has it; published: 0.2 without augmentation).",
+)
 DENSE_CONNECTIONS = Argument(
     True, "Whether a layer sees all earlier ones of its block; if not, the one before it alone."
 )
@@ -71,8 +76,8 @@ FAMILY = Family(
                     "Layers a block: 6-12-24-16 (DenseNet-121), 6-12-32-32 (169), 6-12-48-32 (201); 4-4-4-4 without "
                     "bottleneck is the form of the study notes (002).",
                 ),
-                "growth_rate": Argument(32, "New feature maps a layer (published: 32)."),
-                "channels": Argument(64, "Of the stem (published: 64, twice the growth rate)."),
+                "growth_rate": Argument(32, "New feature maps a layer (published: 32).", scales=True),
+                "channels": Argument(64, "Of the stem (published: 64, twice the growth rate).", scales=True),
                 "compression": Argument(0.5, "Share of the feature maps that a transition keeps (published: 0.5)."),
                 "bottleneck": Argument(True, BOTTLENECK),
                 "dropout": DROPOUT,
@@ -95,7 +100,7 @@ FAMILY = Family(
             LAYERS,
             {
                 "depth": Argument(40, "Weighted layers: 3n + 4, with bottleneck 6n + 4 (published: 40 and 100)."),
-                "growth_rate": Argument(12, "New feature maps a layer (published: 12, 24, 40)."),
+                "growth_rate": Argument(12, "New feature maps a layer (published: 12, 24, 40).", scales=True),
                 "compression": Argument(
                     1.0, "Share of the feature maps that a transition keeps (published: 1 and 0.5)."
                 ),

@@ -33,7 +33,7 @@ def parse_blocks(blocks: str) -> tuple[int, ...]:
 
 
 ARGUMENTS = {
-    "width": Argument(64, "Channels of the first convolution (published: 64); all others scale along."),
+    "width": Argument(64, "Channels of the first convolution (published: 64); all others scale along.", scales=True),
     "blocks": Argument("2-5-2", "Blocks of each stage, from the first row of each (published: 2-5-2)."),
     "without": Argument(
         "none",

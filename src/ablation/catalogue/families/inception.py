@@ -3,11 +3,15 @@
 `ablation.networks.families.inception` builds them.
 """
 
+from dataclasses import replace
+
 from ablation.catalogue.entry import (
     COMMON,
     CONCATENATING,
     DROPOUT_SHARE,
     FIXED_POOLS,
+    INEFFECTIVE,
+    NO_BIAS_AFTER,
     NO_HIDDEN,
     Architecture,
     Argument,
@@ -38,7 +42,9 @@ INCEPTION_BN = Architecture(
     "An Inception-BN (Ioffe and Szegedy 2015, figure 5): normalised, two 3x3 convolutions in place of each 5x5.",
     LAYERS,
     {
-        "width": Argument(64, "Channels of the first convolution (published: 64); all others scale along."),
+        "width": Argument(
+            64, "Channels of the first convolution (published: 64); all others scale along.", scales=True
+        ),
         "dropout": Argument(
             0.0, "Share of the features dropped before the classifier in training (published: 0, section 4.2.1)."
         ),
@@ -53,7 +59,9 @@ INCEPTION_V3 = Architecture(
     'An Inception-v3 (Szegedy et al. 2016, "Rethinking the Inception architecture", table 1), as torchvision does.',
     LAYERS,
     {
-        "width": Argument(32, "Channels of the first convolution (published: 32); all others scale along."),
+        "width": Argument(
+            32, "Channels of the first convolution (published: 32); all others scale along.", scales=True
+        ),
         "factorised": Argument(
             True, "Whether 7x7 convolutions are 1x7 and 7x1 ones, one after the other (section 3.2)."
         ),
@@ -72,7 +80,9 @@ INCEPTION_RESNET = Architecture(
     'An Inception-ResNet-v1 (Szegedy, Ioffe, Vanhoucke and Alemi 2017, "Inception-v4, …", section 3.2).',
     {**LAYERS, "residual": "identity"},
     {
-        "width": Argument(32, "Channels of the first convolution (published: 32); all others scale along."),
+        "width": Argument(
+            32, "Channels of the first convolution (published: 32); all others scale along.", scales=True
+        ),
         "blocks": Argument("5-10-5", "Residual blocks of each kind (published: 5-10-5)."),
         "branch_scale": Argument(
             0.2, "What the branches are multiplied with before they are added (section 3.3: between 0.1 and 0.3)."
@@ -81,7 +91,17 @@ INCEPTION_RESNET = Architecture(
         "stem": stem("strides, unpadded convolutions and a pooling", small="the same ones, each keeping the side"),
     },
     {"placement": "its branches end in a projection without norm or activation", **FIXED_POOLS, **NO_HIDDEN},
-    excluded={"residual.zero_padded": SAME_AS_IDENTITY, "residual.projection": SAME_AS_IDENTITY},
+    excluded={
+        "residual.zero_padded": SAME_AS_IDENTITY,
+        "residual.projection": SAME_AS_IDENTITY,
+        "residual.bare_projection": SAME_AS_IDENTITY,
+    },
+    # Its projections have a norm and no activation beside them: placed after or before, the norm is the same.
+    common=tuple(row for row in INEFFECTIVE if row is not NO_BIAS_AFTER),
+    no_effect=tuple(
+        replace(NO_BIAS_AFTER, when={**NO_BIAS_AFTER.when, "residual": residual})
+        for residual in ("identity", "scaled", "none", "shortcut_only")
+    ),
     rules=(
         Rule("`blocks` names the blocks of three stages, such as 2-5-2.", refuse_unreadable("blocks", parse_blocks)),
         DROPOUT_SHARE,

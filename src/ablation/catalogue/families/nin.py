@@ -24,7 +24,9 @@ FAMILY = Family(
             "The network of the study notes (002) and of Dive into Deep Learning, section 8.3: AlexNet's kernels.",
             AVERAGING,
             {
-                "width": Argument(96, "Channels of the first block (published: 96); the others scale along."),
+                "width": Argument(
+                    96, "Channels of the first block (published: 96); the others scale along.", scales=True
+                ),
                 "mlpconv_layers": MLPCONV_LAYERS,
                 "dropout": Argument(
                     0.5, "Share of the activations dropped in training before the last block (published: 0.5)."
@@ -42,7 +44,9 @@ FAMILY = Family(
             "The authors' network for CIFAR-10: three blocks, poolings that let a last window hang over the edge.",
             AVERAGING,
             {
-                "width": Argument(192, "Channels of the first convolution (published: 192); the others scale along."),
+                "width": Argument(
+                    192, "Channels of the first convolution (published: 192); the others scale along.", scales=True
+                ),
                 "mlpconv_layers": MLPCONV_LAYERS,
                 "dropout": Argument(
                     0.5, "Share of the activations dropped in training after each pooling (published: 0.5)."

@@ -15,6 +15,7 @@ from ablation.catalogue.entry import (
 LAYERS = {
     "activation": "relu",
     "norm": "batch",
+    "bias": "by_norm",
     "residual": "zero_padded",
     "placement": "post",
     "head": "gap",
@@ -30,7 +31,20 @@ NO_JOIN = "residual is none: there is no join for the norm to stand before or af
 NO_EFFECT = (
     Ineffective("placement", {"residual": "none", "placement": "post"}, NO_JOIN),
     Ineffective("placement", {"residual": "none", "placement": "norm_after_join"}, NO_JOIN),
-    Ineffective("placement", {"residual": "shortcut_only"}, "residual is shortcut_only: the branch does not count"),
+)
+
+
+def refuse_bare_projection(levels: Levels) -> str | None:
+    """Refuse a projection without norm where none has one."""
+    if levels["residual"] == "bare_projection" and levels["placement"] in ("pre", "activation_first"):
+        where = f"with placement {levels['placement']}"
+        return f"residual bare_projection is the same as projection {where}, where no projection has a norm"
+    return None
+
+
+BARE_PROJECTION = Rule(
+    "`residual` is not `bare_projection` where `placement` is `pre` or `activation_first`: there no projection has a norm.",
+    refuse_bare_projection,
 )
 
 
@@ -57,10 +71,11 @@ FAMILY = Family(
             {**LAYERS, "residual": "projection"},
             {
                 "depth": Argument(18, "Weighted layers: 18, 34, 50, 101 or 152.", choices=(18, 34, 50, 101, 152)),
-                "width": Argument(64, "Channels of the first stage (published: 64)."),
+                "width": Argument(64, "Channels of the first stage (published: 64).", scales=True),
                 "stem": stem("a 7x7 convolution of stride 2 and a pooling"),
             },
             LACKS,
+            rules=(BARE_PROJECTION,),
             no_effect=NO_EFFECT,
         ),
         "resnet_cifar": Architecture(
@@ -73,12 +88,15 @@ FAMILY = Family(
                     "Weighted layers, 6n + 2 (published: 20, 32, 44, 56, 110); 9n + 2 with bottlenecks (He et al. 2016: "
                     "164).",
                 ),
-                "width": Argument(16, "Channels of the first stage (published: 16)."),
+                "width": Argument(16, "Channels of the first stage (published: 16).", scales=True),
                 "bottleneck": Argument(False, "Whether the blocks are bottlenecks, which give four times the width."),
                 "dilation": Argument(1, "Pixels between the taps of the blocks' 3x3 kernels (published: 1)."),
             },
             LACKS,
-            rules=(Rule("`depth` is 6n + 2, with `bottleneck` 9n + 2, and n is 1 or more.", refuse_depth),),
+            rules=(
+                Rule("`depth` is 6n + 2, with `bottleneck` 9n + 2, and n is 1 or more.", refuse_depth),
+                BARE_PROJECTION,
+            ),
             no_effect=NO_EFFECT,
             published=(3, 32, 32),
         ),

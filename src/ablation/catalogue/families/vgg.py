@@ -60,9 +60,9 @@ def refuse_tied(levels: Levels) -> str | None:
     return None
 
 
-LAYERS = {**DENSE_HEAD, "dropped": "units"}
+LAYERS = {**DENSE_HEAD, "bias": "kept", "dropped": "units"}
 ARGUMENTS = {
-    "hidden": Argument(4096, "Units of the two dense layers (published: 4096)."),
+    "hidden": Argument(4096, "Units of the two dense layers (published: 4096).", scales=True),
     "dropout": Argument(0.5, "Share of the dense units dropped in training (published: 0.5)."),
     "kernel": Argument(
         3, "3 as published; 5 or 7 in place of stacks of 3x3 with the same receptive field.", choices=(3, 5, 7)
@@ -102,7 +102,7 @@ FAMILY = Family(
             LAYERS,
             {
                 "depth": Argument(11, "Weighted layers: 11, 13, 16 or 19.", tuple(COLUMNS)),
-                "width": Argument(64, "Channels of the first stage (published: 64)."),
+                "width": Argument(64, "Channels of the first stage (published: 64).", scales=True),
                 **ARGUMENTS,
             },
             CONVOLUTIONAL,
@@ -117,7 +117,7 @@ FAMILY = Family(
                     COLUMNS[11],
                     "For each stage its convolutions x the multiple of the width: `1x1 1x2 2x4 2x8 2x8` is VGG-11.",
                 ),
-                "width": Argument(64, "Channels of a stage of multiple 1 (published: 64)."),
+                "width": Argument(64, "Channels of a stage of multiple 1 (published: 64).", scales=True),
                 **ARGUMENTS,
             },
             CONVOLUTIONAL,

@@ -30,14 +30,12 @@ class DenseLayer(nn.Module):
         super().__init__()
         self.sources, cin = sources, sum(sources)
         inner = BOTTLENECK * growth_rate if bottleneck else cin
-        reduce = layers.norm_activation_conv(cin, inner, kernel=1) if bottleneck else nn.Identity()
-        self.branch = nn.Sequential(
-            OrderedDict(
-                reduce=reduce,
-                expand=layers.norm_activation_conv(inner, growth_rate),
-                dropout=nn.Dropout(dropout),
-            )
-        )
+        reduction = OrderedDict()
+        if bottleneck:
+            reduction["reduce"] = layers.norm_activation_conv(cin, inner, kernel=1)
+            reduction["reduce_dropout"] = nn.Dropout(dropout)
+        expansion = OrderedDict(expand=layers.norm_activation_conv(inner, growth_rate), dropout=nn.Dropout(dropout))
+        self.branch = nn.Sequential(reduction | expansion)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (batch, cin, side, side) to (batch, cin + growth_rate, side, side)."""
@@ -55,14 +53,15 @@ class ChainLayer(DenseLayer):
 class Transition(nn.Module):
     """Between two blocks: keep a share of the channels and halve the side (section 3, "Pooling layers")."""
 
-    def __init__(self, sources: tuple[int, ...], cout: int, pool: nn.Module, layers: Layers):
+    def __init__(self, sources: tuple[int, ...], cout: int, pool: nn.Module, dropout: float, layers: Layers):
         super().__init__()
         self.sources = sources
-        self.unit, self.pool = layers.norm_activation_conv(sum(sources), cout, kernel=1), pool
+        self.unit = layers.norm_activation_conv(sum(sources), cout, kernel=1)
+        self.dropout, self.pool = nn.Dropout(dropout), pool
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (batch, cin, side, side) to (batch, cout, side / 2, side / 2)."""
-        return self.pool(self.unit(x))
+        return self.pool(self.dropout(self.unit(x)))
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Blocks:
             if block < len(counts):
                 kept = max(1, int(body.channels * self.compression))
                 pool = self.layers.pool(kept) if body.side > 1 else nn.Identity()
-                body.add(f"transition{block}", Transition(sources, kept, pool, self.layers))
+                body.add(f"transition{block}", Transition(sources, kept, pool, self.dropout, self.layers))
         body.add("close", nn.Sequential(self.layers.norms_and_activations("na", body.channels)))
 
 

@@ -35,26 +35,34 @@ def bottleneck_block(cin: int, width: int, stride: int) -> list[tuple[int, int, 
 
 
 class ResidualBlock(nn.Module):
-    """Convolutions and the join with the input; norm and activation stand where `Layers.placement` says."""
+    """Convolutions and the join with the input; norm and activation stand where `Layers.placement` says.
+
+    Where a block changes the shape, branch and shortcut share what comes before the first convolution (He et al. 2016,
+    in the authors' code): the input as it is goes on only where shapes agree.
+    """
 
     def __init__(self, convolutions: Sequence[tuple[int, int, int, int]], dilation: int, layers: Layers):
         super().__init__()
         place, branch = layers.placement, OrderedDict()
         cin, cout = convolutions[0][0], convolutions[-1][1]
-        branch["before"] = nn.Sequential(layers.norms_and_activations(place.before, cin))
-        for position, (fan_in, fan_out, kernel, stride) in enumerate(convolutions, 1):
+        stride = max(stride for *_, stride in convolutions)
+        before, nothing = nn.Sequential(layers.norms_and_activations(place.before, cin)), nn.Sequential()
+        changes_shape = cin != cout or stride > 1
+        self.shared, branch["before"] = (before, nothing) if changes_shape else (nothing, before)
+        for position, (fan_in, fan_out, kernel, step) in enumerate(convolutions, 1):
             spread = dilation if kernel > 1 else 1
-            conv = layers.conv2d(fan_in, fan_out, kernel, stride, dilation=spread, bias=layers.bias)
+            conv = layers.conv2d(fan_in, fan_out, kernel, step, dilation=spread, bias=layers.bias)
             signs = place.last if position == len(convolutions) else place.between
             branch[f"unit{position}"] = nn.Sequential(
                 OrderedDict(conv=conv) | layers.norms_and_activations(signs, fan_out)
             )
         self.branch = nn.Sequential(branch)
-        self.join = layers.residual(cin, cout, max(stride for *_, stride in convolutions), layers)
+        self.join = layers.residual(cin, cout, stride, layers)
         self.joined = nn.Sequential(layers.norms_and_activations(place.joined, cout))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (batch, cin, side, side) to (batch, cout, side / stride, side / stride)."""
+        x = self.shared(x)
         return self.joined(self.join(self.branch(x), x))
 
 

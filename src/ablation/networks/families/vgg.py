@@ -1,6 +1,5 @@
 """The builders of VGG; `ablation.catalogue.families.vgg` says source, deviations and arguments."""
 
-from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -40,7 +39,6 @@ def vgg_plan(
     tied: bool,
 ) -> nn.Module:
     """Build a VGG of any plan; on small inputs the last stages keep the side of one pixel."""
-    layers = replace(layers, keep_bias=True)
     body, shared = Stack(input_shape), {}
     for stage, (count, multiple) in enumerate(parse_plan(plan), 1):
         for position, side in enumerate(replaced_stack(count, kernel), 1):
