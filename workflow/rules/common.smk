@@ -31,6 +31,7 @@ from ablation.support.digests import digest, file_digest
 from ablation.data.folders import fingerprint
 from ablation.jobs.generations import next_generation
 from ablation.jobs.outline import Outline
+from ablation.jobs.results import outdated
 from ablation.records.keys import references, sources
 from ablation.report.figures.table import FIGURES, figures_of
 from ablation.records.store import Store
@@ -80,6 +81,8 @@ RECEIPT = f"{STUDY}/data.json"
 MIRRORED = f"{STUDY}/mlflow.json"
 DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
 DATA = f"data/{OUTLINE.data_folder}"
+
+RETRY_FAILED = str(config["retry_failed"]).lower() == "true"
 
 # A cluster's profile says what its jobs get; else the GPUs of this machine count.
 GPUS = config["gpus_per_job"] if "gpus_per_job" in config else count_gpus()
@@ -134,11 +137,8 @@ def generation(path, find_lost):
 
 
 def lost_records(result):
-    """List the records of a shard's result that are missing or damaged."""
-    from ablation.jobs.shards import record_keys
-
-    store = Store(Path(modified(f"{RESULTS}/store")))
-    return [key for key in record_keys(result) if not store.is_whole(key)]
+    """List the records of a shard's result that are missing, damaged, no longer failed, or failed and to be tried again."""
+    return outdated(result, Store(Path(modified(f"{RESULTS}/store"))), RETRY_FAILED)
 
 
 def lost_data(receipt):

@@ -8,6 +8,11 @@ GIVES: results/<study>/shards/<variant>/<shard>.json, which names the records; t
 """
 
 
+def retry_option(wildcards, output):
+    """Return the option that has failed runs trained again; going by the output, it makes nothing stale."""
+    return "--retry-failed" if RETRY_FAILED else ""
+
+
 rule train_shard:
     """Train the runs of a shard that the store does not have yet."""
     input:
@@ -33,6 +38,7 @@ rule train_shard:
         code=training_code,
         data=shared(DATA),
         store=shared("store"),
+        retry=retry_option,
         src=source_folder,
     # A scheduler warns all processes of a job of its end: the training alone answers, once it has saved its state.
     shell:
@@ -44,7 +50,7 @@ rule train_shard:
             --data {params.data:q} \
             --receipt {input.receipt:q} \
             --store {params.store:q} \
-            --threads {threads} \
+            --threads {threads} {params.retry} \
             --gpus {resources.gpu} \
             --gres "{resources.gres}" \
             --result {output.result:q} 2>&1 | tee {log:q} >&2

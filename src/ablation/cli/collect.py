@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ablation.analysis.collection import collect, read_sizes
-from ablation.jobs.shards import record_keys
+from ablation.jobs.results import record_keys
 from ablation.records.store import DamagedRecordError, Store
 from ablation.study.studyfile import read_frozen
 from ablation.support.files import write_whole

@@ -1,7 +1,7 @@
-"""What a training job is given and what it gives back: a shard's frozen spec, and its small result file."""
+"""What a training job is given: a shard's frozen spec."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,17 +34,3 @@ def shard_spec(plan: Plan, variant: str, seeds: Sequence[int], generation: int =
     """Write the frozen spec of a shard as one line of JSON, with the generation that its result is to have."""
     specs = [plan.spec(variant, seed) for seed in seeds]
     return json.dumps({"variant": variant, "runs": specs, "generation": generation}, sort_keys=True)
-
-
-def record_keys(result: Mapping[str, Any]) -> list[str]:
-    """List the keys of the records that a shard's result speaks of."""
-    return [run["key"] for run in result["runs"]]
-
-
-def shard_result(shard: Mapping[str, Any], keys: Sequence[str], records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what the result of a shard says of its runs, given their keys and records."""
-    runs = [
-        {"seed": spec["seed"], "key": key, "status": record["status"]}
-        for spec, key, record in zip(shard["runs"], keys, records, strict=True)
-    ]
-    return {"variant": shard["variant"], "generation": shard.get("generation", 0), "runs": runs}

@@ -2,8 +2,9 @@
 
 A record is a folder ``<root>/<first two digits of key>/<key>`` with `record.json` (spec, status, curves, metrics, timings,
 environment and the digests of the other files), `correct.npy`, `weights.safetensors` and, where the study asked
-for it, `diagnostics.json` (by column). Under ``.running`` lie the runs in training: their curves as they grow, and the
-state to go on from; under ``.damaged`` what was set aside.
+for it, `diagnostics.json` (by column). That of a run that failed by itself is `record.json` alone, with its error. Under
+``.running`` lie the runs in training: their curves as they grow, and the state to go on from; under ``.damaged`` what was
+set aside.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ from ablation.support.locks import CannotLockError, hold, tell
 
 ROOT = Path("results/store")
 RECORD, CORRECT, WEIGHTS, DIAGNOSTICS = "record.json", "correct.npy", "weights.safetensors", "diagnostics.json"
+FAILED = "failed"  # status of a run that ended in an error of its own
 CURVES, STATE = "curves.jsonl", "state.pt"
 # Seconds that a record of another machine may be listed late: so long NFS remembers by default that a name was missing.
 LATE = 60.0
@@ -122,6 +124,13 @@ class Store:
             raise KeyError(key)
         return self.verify(key)
 
+    def has_failed(self, key: str) -> bool:
+        """Say whether a record is that of a run that failed by itself; not if there is none that can be read."""
+        try:
+            return self._record(key)["status"] == FAILED
+        except DamagedRecordError:
+            return False
+
     def verify(self, key: str) -> dict[str, Any]:
         """Recompute all digests of a record; raises DamagedRecordError."""
         record = self._record(key)
@@ -181,6 +190,13 @@ class Store:
             os.rename(self.folder(key), target)
             (target / "why.txt").write_text(why + "\n")
         return target
+
+    def discard(self, key: str) -> None:
+        """Delete the record of a failed run that is about to be tried again; a try that is cut off goes on as any other."""
+        aside = self.root / aside_name(f"discarded-{key}")
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.folder(key), aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
     @contextlib.contextmanager
     def lock(self, key: str) -> Iterator[Running]:

@@ -14,6 +14,8 @@ from typing import Any
 
 from ablation.support.digests import digest
 
+FOLDERS: set[Path] = set()  # of the files of one's own that were imported
+
 
 class OwnCodeError(Exception):
     """A file of one's own that cannot be used; the message names the file, the line where it is known, and the reason."""
@@ -70,6 +72,7 @@ def import_file(path: Path) -> ModuleType:
     OwnCodeError
         If it cannot be imported.
     """
+    FOLDERS.add(path.parent)
     # After everything else: a file beside the parts must not take the place of an installed module.
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
@@ -115,3 +118,21 @@ def explain(error: BaseException, path: Path, what: str) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
     where = f"{path}, line {frames[-1].lineno}" if frames else str(path)
     return f"{where}: {what}: {type(error).__name__}: {error}"
+
+
+def own_place(error: BaseException) -> str:
+    """Return file and line of the last call in files of one's own that an error went through; empty if there was none.
+
+    Modules count that lie beside a file of parts.
+    """
+    chain = [error]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    for each in reversed(chain):
+        if isinstance(each, SyntaxError) and each.filename and Path(each.filename).parent in FOLDERS:
+            return f"{each.filename}, line {each.lineno}"
+        frames = traceback.extract_tb(each.__traceback__)
+        own = [frame for frame in frames if Path(frame.filename).parent in FOLDERS]
+        if own:
+            return f"{own[-1].filename}, line {own[-1].lineno}"
+    return ""
