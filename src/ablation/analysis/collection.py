@@ -9,12 +9,19 @@ import numpy as np
 import pandas as pd
 
 from ablation.catalogue.catalogue import OURS
-from ablation.records.store import CORRECT, DIAGNOSTICS, LATE, DamagedRecordError, Store
+from ablation.records.store import CORRECT, DIAGNOSTICS, FAILED, LATE, DamagedRecordError, Store
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
+from ablation.support.failures import in_one_line
 from ablation.support.references import own_code, resolve
 
+SIZES = ("parameters", "multiply_adds")
+
 # Columns of `diagnostics.parquet`, which a study without diagnostics has, too.
+CURVE_COLUMNS = (
+    *("variant", "seed", "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "lr"),
+    *("seconds", "time"),
+)
 DIAGNOSTIC_COLUMNS = {
     "variant": str,
     "seed": "int64",
@@ -30,8 +37,14 @@ DIAGNOSTIC_COLUMNS = {
 def final_metrics(plan: Plan, record: Mapping[str, Any]) -> dict[str, float | None]:
     """Return the metrics of a run: those that its record states, and those that are computed from it.
 
-    Of the author's own, those are computed that the study asks for.
+    Of the author's own, those are computed that the study asks for. A run that failed has none.
     """
+    if record["status"] == FAILED:
+        return dict.fromkeys(
+            name
+            for name, metric in plan.metrics.items()
+            if not metric.exact and (name in plan.asked or (name in OURS.metrics and not metric.measure))
+        )
     found = dict(record["metrics"])
     for name, metric in plan.metrics.items():
         if metric.compute and (name in OURS.metrics or name in plan.asked):
@@ -41,7 +54,7 @@ def final_metrics(plan: Plan, record: Mapping[str, Any]) -> dict[str, float | No
 
 
 def run_row(
-    plan: Plan, variant_id: str, key: str, record: Mapping[str, Any], sizes: Mapping[str, int]
+    plan: Plan, variant_id: str, key: str, record: Mapping[str, Any], sizes: Mapping[str, int | None]
 ) -> dict[str, Any]:
     """Flatten a record, with the sizes of its network, into a row of `runs.parquet`."""
     variant = plan.variants[variant_id]
@@ -64,6 +77,8 @@ def run_row(
         "diagnostics_seconds": record["timings"]["diagnostics_seconds"],
         "images_per_second": record["timings"]["images_per_second"],
         **{name: record["environment"][name] for name in ("device", "processor", "threads", "torch", "python", "git")},
+        "error": in_one_line(record["error"]) if record["status"] == FAILED else None,
+        "traceback": record["error"]["traceback"] if record["status"] == FAILED else None,
     }
 
 
@@ -74,17 +89,17 @@ def diagnostic_rows(variant: str, folder: Path, record: dict[str, Any]) -> pd.Da
     return rows.assign(variant=variant, seed=record["seed"]).astype(DIAGNOSTIC_COLUMNS)
 
 
-def read_sizes(path: Path) -> dict[str, dict[str, int]]:
-    """Read the sizes of each variant's network from `plan/variants.csv`.
+def read_sizes(path: Path) -> dict[str, dict[str, int | None]]:
+    """Read the sizes of each variant's network from `plan/variants.csv`; None for one that could not be measured.
 
     They stand in no record: what counts them may be mended without training anything again.
     """
-    table = pd.read_csv(path).set_index("variant")[["parameters", "multiply_adds"]]
-    return table.to_dict("index")
+    table = pd.read_csv(path, dtype=dict.fromkeys(SIZES, "Int64")).set_index("variant")[list(SIZES)].astype(object)
+    return table.where(table.notna(), None).to_dict("index")
 
 
 def collect(
-    plan: Plan, store: Store, record_keys: Sequence[tuple[str, str]], sizes: Mapping[str, Mapping[str, int]]
+    plan: Plan, store: Store, record_keys: Sequence[tuple[str, str]], sizes: Mapping[str, Mapping[str, int | None]]
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray, pd.DataFrame]:
     """Gather records.
 
@@ -104,7 +119,8 @@ def collect(
     curves : pandas.DataFrame
         One row per run and epoch.
     examples : numpy.ndarray
-        bool (runs, test images): whether the run classified that image correctly; rows as in `runs`.
+        bool (runs, test images): whether the run classified that image correctly; rows as in `runs`, without those of
+        failed runs, which have classified nothing.
     diagnostics : pandas.DataFrame
         One row per run, epoch, layer and quantity, ordered as `runs`; empty if the study has no diagnostics.
 
@@ -126,7 +142,7 @@ def collect(
             continue
         rows.append(run_row(plan, variant, key, record, sizes[variant]))
         curves += [{"variant": variant, "seed": record["seed"], **row} for row in record["curves"]]
-        examples.append(np.load(store.folder(key) / CORRECT))
+        examples.append(None if record["status"] == FAILED else np.load(store.folder(key) / CORRECT))
         diagnostics.append(diagnostic_rows(variant, store.folder(key), record))
     if broken:
         raise DamagedRecordError("\n".join([*broken, "start again: only these runs will be trained anew"]))
@@ -134,9 +150,13 @@ def collect(
     runs = pd.DataFrame([rows[i] for i in position])
     # A column of which every value is missing would have no type.
     metrics = [name for name, metric in plan.metrics.items() if name in runs and not metric.exact]
-    runs[metrics] = runs[metrics].astype(float)
-    curve_rows = pd.DataFrame(curves).sort_values(["variant", "seed", "epoch"], ignore_index=True)
+    unknown = [name for name in (*SIZES, "images_per_second") if runs[name].isna().any()]
+    runs[metrics + unknown] = runs[metrics + unknown].astype(float)
+    runs[["error", "traceback"]] = runs[["error", "traceback"]].astype("string")
+    curve_rows = pd.DataFrame(curves, columns=None if curves else list(CURVE_COLUMNS))
+    curve_rows = curve_rows.sort_values(["variant", "seed", "epoch"], ignore_index=True)
     numbers = curve_rows.columns.difference(["variant", "seed", "epoch"])
     curve_rows[numbers] = curve_rows[numbers].astype(float)
     diagnosed = pd.concat([diagnostics[i] for i in position], ignore_index=True)
-    return runs, curve_rows, np.stack([examples[i] for i in position]), diagnosed
+    classified = [examples[i] for i in position if examples[i] is not None]
+    return runs, curve_rows, np.stack(classified) if classified else np.zeros((0, 0), bool), diagnosed

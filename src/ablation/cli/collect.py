@@ -3,13 +3,16 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ablation.analysis.collection import collect, read_sizes
-from ablation.jobs.results import record_keys
-from ablation.records.store import DamagedRecordError, Store
+from ablation.jobs.results import record_keys, training_log
+from ablation.records.store import FAILED, DamagedRecordError, Store
 from ablation.study.studyfile import read_frozen
 from ablation.support.files import write_whole
 
@@ -25,12 +28,24 @@ def main(arguments: argparse.Namespace) -> None:
         )
     except DamagedRecordError as error:
         sys.exit(str(error))
+    runs["log"] = failure_logs(runs, dict(zip(arguments.shards, shards, strict=True)))
     runs.to_parquet(arguments.runs, index=False)
     curves.to_parquet(arguments.curves, index=False)
     diagnostics.to_parquet(arguments.diagnostics, index=False)
     with write_whole(arguments.examples) as file:
         np.save(file, examples)
     print(f"{len(runs)} runs, {len(curves)} epochs, {examples.shape[1]} test images")
+
+
+def failure_logs(runs: pd.DataFrame, results: Mapping[Path, Mapping[str, Any]]) -> pd.Series:
+    """Return where the log of each failed run lies, given the results of shards by file; nothing for the other runs."""
+    logs = {
+        (shard["variant"], run["seed"]): str(training_log(path))
+        for path, shard in results.items()
+        for run in shard["runs"]
+    }
+    found = [logs[row.variant, row.seed] if row.status == FAILED else None for row in runs.itertuples()]
+    return pd.Series(found, index=runs.index, dtype="string")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

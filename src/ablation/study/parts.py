@@ -31,7 +31,7 @@ UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # what pydantic ca
 COLUMNS = (
     *("variant", "architecture", "baseline", "seed", "key", "status", "epochs", "training_seconds"),
     *("evaluate_seconds", "diagnostics_seconds", "images_per_second", "device", "processor", "threads", "torch"),
-    *("python", "git"),
+    *("python", "git", "error", "traceback", "log"),
 )
 BELOW = {"saturation": Saturation, "arguments": OwnArgument}  # by the key of an entry: what is stated below it
 # What an entry of each table is called.
