@@ -57,10 +57,10 @@ case $verb in
     study)
         study=digits
         case ${1:-} in '' | -*) ;; *) study=$1; shift ;; esac
-        retry=false
+        retry=
         for word in "$@"; do # each goes back to the end, but for the option that is ours
             shift
-            case $word in --retry-failed) retry=true ;; *) set -- "$@" "$word" ;; esac
+            case $word in --retry-failed) retry=yes ;; *) set -- "$@" "$word" ;; esac
         done
         # Snakemake heeds the last --config alone: one that is given takes ours in.
         given=false
@@ -68,10 +68,10 @@ case $verb in
             shift
             set -- "$@" "$word"
             case $word in
-                --config | -C) given=true; set -- "$@" "study=$study" "retry_failed=$retry" ;;
+                --config | -C) given=true; set -- "$@" "study=$study" ${retry:+retry_failed=true} ;;
             esac
         done
-        $given || set -- "$@" --config "study=$study" "retry_failed=$retry"
+        $given || set -- "$@" --config "study=$study" ${retry:+retry_failed=true}
         exec snakemake --cores all "$@"
         ;;
     show) exec python -m ablation show "$@" ;;

@@ -98,6 +98,25 @@ def read_sizes(path: Path) -> dict[str, dict[str, int | None]]:
     return table.where(table.notna(), None).to_dict("index")
 
 
+def _typed_runs(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Make the table of runs; a column of which every value is missing would have no type by itself."""
+    runs = pd.DataFrame(rows)
+    numbers = [name for name, metric in plan.metrics.items() if name in runs and not metric.exact]
+    numbers += [name for name in (*SIZES, "images_per_second") if runs[name].isna().any()]
+    runs[numbers] = runs[numbers].astype(float)
+    runs[["error", "traceback"]] = runs[["error", "traceback"]].astype("string")
+    return runs
+
+
+def _typed_curves(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Make the table of epochs, likewise; there may be none if every run failed."""
+    curves = pd.DataFrame(rows, columns=None if rows else list(CURVE_COLUMNS))
+    curves = curves.sort_values(["variant", "seed", "epoch"], ignore_index=True)
+    numbers = curves.columns.difference(["variant", "seed", "epoch"])
+    curves[numbers] = curves[numbers].astype(float)
+    return curves
+
+
 def collect(
     plan: Plan, store: Store, record_keys: Sequence[tuple[str, str]], sizes: Mapping[str, Mapping[str, int | None]]
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray, pd.DataFrame]:
@@ -147,16 +166,8 @@ def collect(
     if broken:
         raise DamagedRecordError("\n".join([*broken, "start again: only these runs will be trained anew"]))
     position = sorted(range(len(rows)), key=lambda i: (order[rows[i]["variant"]], rows[i]["seed"]))
-    runs = pd.DataFrame([rows[i] for i in position])
-    # A column of which every value is missing would have no type.
-    metrics = [name for name, metric in plan.metrics.items() if name in runs and not metric.exact]
-    unknown = [name for name in (*SIZES, "images_per_second") if runs[name].isna().any()]
-    runs[metrics + unknown] = runs[metrics + unknown].astype(float)
-    runs[["error", "traceback"]] = runs[["error", "traceback"]].astype("string")
-    curve_rows = pd.DataFrame(curves, columns=None if curves else list(CURVE_COLUMNS))
-    curve_rows = curve_rows.sort_values(["variant", "seed", "epoch"], ignore_index=True)
-    numbers = curve_rows.columns.difference(["variant", "seed", "epoch"])
-    curve_rows[numbers] = curve_rows[numbers].astype(float)
+    runs = _typed_runs(plan, [rows[i] for i in position])
+    curve_rows = _typed_curves(curves)
     diagnosed = pd.concat([diagnostics[i] for i in position], ignore_index=True)
     classified = [examples[i] for i in position if examples[i] is not None]
     return runs, curve_rows, np.stack(classified) if classified else np.zeros((0, 0), bool), diagnosed
