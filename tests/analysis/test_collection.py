@@ -102,7 +102,7 @@ def write_failed(store, key, seed):
 def test_a_failed_run_has_a_row_with_its_error_and_no_values(store, tmp_path):
     write_failed(store, "cc" * 16, 2)
     keys = [("lenet", key * 16) for key in ("aa", "bb", "cc")]
-    runs, curves, examples, diagnostics = collect(read_study(STUDY), store, keys, SIZES)
+    runs, curves, examples, _ = collect(read_study(STUDY), store, keys, SIZES)
     assert runs["status"].tolist() == ["completed", "completed", "failed"]
     assert runs["error"].isna().tolist() == [True, True, False]
     assert (runs["error"][2], runs["traceback"][2]) == ("ValueError: no good", "Traceback\n")

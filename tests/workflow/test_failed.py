@@ -109,3 +109,24 @@ def test_failed_runs_end_in_a_report_and_are_tried_again_when_asked(fragile):
     assert found["run", "lenet-norm.late", "0"].info.status == "FINISHED"
     assert found["run", "vgg-batch_size.1", "0"].info.status == "FAILED"
     assert "Nothing to be done" in fragile.run(study="fragile")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("from pathlib import Path\n", "import beside\n", r"beside\.py, line 2: cannot be read: "),
+        (
+            '"make": "Late"',
+            '"make": "ablation.nonexistent:thing"',
+            r"line \d+.*ablation\.nonexistent:thing: found no module",
+        ),
+    ],
+    ids=["a module beside the parts", "a reference"],
+)
+def test_code_that_cannot_be_read_is_refused_in_a_sentence(fragile, old, new, said):
+    (fragile.path / "config/studies/beside.py").write_text("x = 1\ndef (:\n")
+    fragile.edit("config/studies/parts.py", old, new)
+    fragile.edit("config/studies/parts.py", "float(", "float(beside.x or ")
+    output = fragile.run("--dry-run", study="fragile", ok=False)
+    assert re.search(said, output)
+    assert "Traceback" not in output

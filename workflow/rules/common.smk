@@ -35,6 +35,7 @@ from ablation.jobs.results import outdated
 from ablation.records.keys import references, sources
 from ablation.report.figures.table import FIGURES, figures_of
 from ablation.records.store import Store
+from ablation.support.references import OwnCodeError
 from ablation.tracking.address import receipt_is_stale
 
 # It knows the prefix of a module; when a parameter is computed, the workflow has the modifier of the main Snakefile.
@@ -45,7 +46,8 @@ STARTED = f"{RESULTS}/{Path(config['study']).stem}/start"  # the study as it was
 
 
 def read_plan():
-    """Read, validate and expand the study; what is wrong with it is said in its own words."""
+    """Read, validate and expand the study; what is wrong with it, or with code that it names, is said in its own words."""
+    from ablation.jobs.shards import check_code
     from ablation.study.studyfile import (
         STUDIES,
         StudyFileError,
@@ -55,8 +57,10 @@ def read_plan():
 
     folders = dict.fromkeys([STUDIES, CHECKOUT / STUDIES])
     try:
-        return read_study(locate_study(config["study"], list(folders)))
-    except StudyFileError as error:
+        plan = read_study(locate_study(config["study"], list(folders)))
+        check_code(plan)
+        return plan
+    except (StudyFileError, OwnCodeError) as error:
         raise WorkflowError(str(error)) from None
 
 

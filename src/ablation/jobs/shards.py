@@ -14,6 +14,12 @@ def shard_code(plan: Plan, variant: str) -> str:
     return sources().digest(references(plan.spec(variant, plan.study.seeds[0])))
 
 
+def check_code(plan: Plan) -> None:
+    """Raise OwnCodeError if some of the code that a study's runs go through cannot be found, or read as Python."""
+    for variant in plan.variants:
+        shard_code(plan, variant)
+
+
 @dataclass(frozen=True)
 class PlannedRun:
     """A run that a study wants: its variant, seed and key, and its spec."""

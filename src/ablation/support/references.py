@@ -18,7 +18,7 @@ FOLDERS: set[Path] = set()  # of the files of one's own that were imported
 
 
 class OwnCodeError(Exception):
-    """A file of one's own that cannot be used; the message names the file, the line where it is known, and the reason."""
+    """Code that a reference names and that cannot be used; the message says where, with the line if it is known, and why."""
 
 
 def resolve(reference: str) -> Any:
