@@ -60,7 +60,9 @@ def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
                 + "".join(f", {factor} {level}" for factor, level in claim.given.items())
                 + (f", at {matched_text(row)}" if claim.match else ""),
                 "metric": metric.label,
-                "effect": effect_text(row["effect"], row["low"], row["high"], metric)
+                "effect": "–"
+                if row["not_testable"]
+                else effect_text(row["effect"], row["low"], row["high"], metric)
                 + f" {'points' if metric.unit == '%' else metric.unit}",
                 "n": f"{row['n_variant']} + {row['n_reference']}",
                 "observed": row["observed"],

@@ -1,6 +1,7 @@
 """References to code in plain data: ``module:name``, or ``path/to/file.py:name`` for a file of one's own."""
 
 import ast
+import os
 import pkgutil
 import sys
 import traceback
@@ -130,9 +131,14 @@ def own_place(error: BaseException) -> str:
         chain.append(chain[-1].__cause__)
     for each in reversed(chain):
         if isinstance(each, SyntaxError) and each.filename and Path(each.filename).parent in FOLDERS:
-            return f"{each.filename}, line {each.lineno}"
+            return f"{_shown(each.filename)}, line {each.lineno}"
         frames = traceback.extract_tb(each.__traceback__)
         own = [frame for frame in frames if Path(frame.filename).parent in FOLDERS]
         if own:
-            return f"{own[-1].filename}, line {own[-1].lineno}"
+            return f"{_shown(own[-1].filename)}, line {own[-1].lineno}"
     return ""
+
+
+def _shown(file: str) -> str:
+    """Return a path relative to the working directory if it lies below."""
+    return os.path.relpath(file) if Path(file).is_relative_to(Path.cwd()) else file

@@ -36,7 +36,8 @@ STATUS_TEXTS = {
 def without_failed(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Leave out the rows of runs that failed: what they reached until then would bend the means of the others."""
     failed = set(runs.loc[runs["status"] == FAILED, ["variant", "seed"]].itertuples(index=False, name=None))
-    return rows[[run not in failed for run in zip(rows["variant"], rows["seed"], strict=True)]]
+    kept = [run not in failed for run in zip(rows["variant"], rows["seed"], strict=True)]
+    return rows[np.array(kept, dtype=bool)]
 
 
 def curves(tables: StudyTables) -> Figure:
