@@ -86,8 +86,6 @@ MIRRORED = f"{STUDY}/mlflow.json"
 DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
 DATA = f"data/{OUTLINE.data_folder}"
 
-RETRY_FAILED = str(config["retry_failed"]).lower() == "true"
-
 # A cluster's profile says what its jobs get; else the GPUs of this machine count.
 GPUS = config["gpus_per_job"] if "gpus_per_job" in config else count_gpus()
 

@@ -16,12 +16,9 @@ import sys
 from snakemake.settings.types import DeploymentMethod
 
 from ablation.jobs.cluster import ClusterError, check_cluster
-from ablation.jobs.results import failed_runs
-from ablation.support.formatting import plural
 from ablation.support.locks import CannotLockError, LockHeldError, hold
 from ablation.tracking.address import Address
 
-AT_HOME = Path.cwd() == CHECKOUT and RESULTS == "results"
 HELD = contextlib.ExitStack()  # for as long as this process lives
 
 
@@ -38,23 +35,6 @@ def tell_what_is_lost():
                     f"{modified(path)}: {what}: {', '.join(keys)}; it will be trained again",
                     file=sys.stderr,
                 )
-
-
-def tell_what_failed():
-    """Say how many runs of the study are recorded as failed, and how to have them tried again; nothing if none is."""
-    failed = failed_runs(Path(modified(path)) for path in shard_results(None))
-    if failed:
-        option = (
-            "./do study NAME --retry-failed"
-            if AT_HOME
-            else "--config retry_failed=true"
-        )
-        again = option.replace("NAME", shlex.quote(str(config["study"])))
-        print(
-            f"{plural(failed, 'run')} of {OUTLINE.runs} failed by an error of their own, which the report shows. "
-            f"To try again: {again}",
-            file=sys.stderr,
-        )
 
 
 if workflow.is_main_process:

@@ -9,19 +9,6 @@ GIVES: results/<study>/data.json, the receipt of arrays that lie in results/data
        results/<study>/specs/<variant>/<shard>.json
 """
 
-UNMEASURED = f"{STUDY}/plan/unmeasured.json"
-
-
-def unmeasured_variants(stated):
-    """List the variants that could not be measured, if what failed is to be tried again."""
-    return stated["variants"] if RETRY_FAILED else []
-
-
-@planned
-def measuring_generation(wildcards):
-    """Return how often such variants were to be tried again: if they are now, this is another number than before."""
-    return generation(UNMEASURED, unmeasured_variants).number
-
 
 rule prepare_data:
     """Read the data set once, split it, and write it as arrays with a digest, unless another study has done so."""

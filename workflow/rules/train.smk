@@ -8,11 +8,6 @@ GIVES: results/<study>/shards/<variant>/<shard>.json, which names the records; t
 """
 
 
-def retry_option(wildcards, output):
-    """Return the option that has failed runs trained again; going by the output, it makes nothing stale."""
-    return "--retry-failed" if RETRY_FAILED else ""
-
-
 rule train_shard:
     """Train the runs of a shard that the store does not have yet."""
     input:
