@@ -14,6 +14,7 @@ validate(config, "workflow/schemas/config.schema.yaml")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/failed.smk"
 include: "workflow/rules/hooks.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/train.smk"

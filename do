@@ -6,6 +6,7 @@ cd "$(dirname "$0")"
 usage() {
     cat <<'TEXT'
 ./do study [NAME|FILE] [SNAKEMAKE OPTIONS]  run a study (config/studies/digits.yaml if none is named)
+./do study NAME --retry-failed              and train those runs again that are recorded as failed
 ./do show ARCHITECTURE | STUDY VARIANT      what a variant is, layer by layer (./do show --help)
 ./do ablation VERB ...                      any command of the package, such as: ./do ablation check my_parts.py
 ./do test [PYTEST OPTIONS]                  pass the tests
@@ -56,7 +57,22 @@ case $verb in
     study)
         study=digits
         case ${1:-} in '' | -*) ;; *) study=$1; shift ;; esac
-        exec snakemake --cores all --config "study=$study" "$@"
+        retry=
+        for word in "$@"; do # each goes back to the end, but for the option that is ours
+            shift
+            case $word in --retry-failed) retry=yes ;; *) set -- "$@" "$word" ;; esac
+        done
+        # Snakemake heeds the last --config alone: one that is given takes ours in.
+        given=false
+        for word in "$@"; do
+            shift
+            set -- "$@" "$word"
+            case $word in
+                --config | -C) given=true; set -- "$@" "study=$study" ${retry:+retry_failed=true} ;;
+            esac
+        done
+        $given || set -- "$@" --config "study=$study" ${retry:+retry_failed=true}
+        exec snakemake --cores all "$@"
         ;;
     show) exec python -m ablation show "$@" ;;
     ablation) exec python -m ablation "$@" ;;

@@ -50,6 +50,21 @@ def invented_runs(plan: Plan) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def failing(runs: pd.DataFrame, variants, seeds=(0, 1, 2), measured=True) -> pd.DataFrame:
+    """The same runs, of which those of some variants and seeds failed; their networks may be too wrong to be measured."""
+    runs, failed = runs.copy(), runs["variant"].isin(list(variants)) & runs["seed"].isin(seeds)
+    runs[["error", "traceback", "log"]] = pd.Series([None] * 3, dtype="string")
+    values = ["test_accuracy", "test_loss", "train_accuracy", "train_seconds"]
+    runs.loc[failed, values] = math.nan
+    runs.loc[failed, ["status", "epochs"]] = ["failed", 1]
+    error = ["ValueError: <one> & \\two_ (own.py, line 7)", "Traceback\n  raise ValueError\n", "results/x/logs/0.log"]
+    runs.loc[failed, ["error", "traceback", "log"]] = error
+    if not measured:
+        runs[["parameters", "multiply_adds"]] = runs[["parameters", "multiply_adds"]].astype(float)
+        runs.loc[failed, ["parameters", "multiply_adds"]] = math.nan
+    return runs
+
+
 def invented_curves(runs: pd.DataFrame) -> pd.DataFrame:
     """One row per run and epoch."""
     names = ("train_loss", "objective", "train_accuracy", "validation_loss", "validation_accuracy", "lr", "seconds")

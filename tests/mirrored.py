@@ -41,6 +41,8 @@ def curves(epochs, begin=1.7e9):
 
 
 def record(planned, status="completed", rows=None):
+    if status == "failed":
+        return failed_record(planned, rows)
     value = None if status == "diverged" else 0.5
     metrics = {"train_loss": value, "train_seconds": 1.5}
     environment = dict.fromkeys(("device", "processor", "threads", "torch", "python", "git"), "x")
@@ -59,6 +61,21 @@ def record(planned, status="completed", rows=None):
         "environment": environment,
         "curves": rows or curves(3),
     }
+
+
+def failed_record(planned, rows):
+    """The record of a run that failed a second after its last epoch, or before its first."""
+    content = record(planned, rows=rows or curves(1))
+    time = rows[-1]["time"] + 1 if rows else 1.7e9
+    error = {
+        "type": "ValueError",
+        "message": "no good",
+        "where": "own.py, line 3",
+        "traceback": "Traceback",
+        "time": time,
+    }
+    timings = {**dict.fromkeys(content["timings"], 0.0), "images_per_second": None}
+    return {**content, "status": "failed", "error": error, "metrics": {}, "timings": timings, "curves": rows or []}
 
 
 class Synthetic:
@@ -105,7 +122,7 @@ class Synthetic:
 
     def finish(self, planned, rows=None, status="completed"):
         content = record(planned, status, rows)
-        self.store.write(planned.key, content, predicted.files(True, False))
+        self.store.write(planned.key, content, {} if status == "failed" else predicted.files(True, False))
 
     def finish_all(self, begin=1.7e9, epochs=3):
         for position, planned in enumerate(self.runs):

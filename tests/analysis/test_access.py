@@ -14,7 +14,7 @@ import ablation
 from ablation.analysis.access import NotThereError
 from ablation.analysis.collection import collect
 from ablation.data import datasets
-from ablation.jobs.shards import shard_result
+from ablation.jobs.results import shard_result
 from ablation.jobs.trained import NoWeightsError
 from ablation.jobs.training import write_record
 from ablation.records.keys import run_key
@@ -25,6 +25,9 @@ from ablation.training.run import Run
 
 ROOT = Path(__file__).parents[2]
 VARIANT = "vgg-norm.none"
+
+
+ERROR = {"type": "ValueError", "message": "no good", "where": "", "traceback": "", "time": 1.7e9}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def finished(tmp_path_factory, digits, parts):
     write_record(store, keys[0], VARIANT, spec, manifest, run.result(keep_logits=True), torch.device("cpu"))
     record = store.read(keys[0])
     failed = {name: record[name] for name in ("variant", "spec", "data", "timings", "environment")}
-    store.write(keys[1], {**failed, "seed": 1, "status": "failed", "metrics": {}, "curves": []}, {})
+    store.write(keys[1], {**failed, "seed": 1, "status": "failed", "error": ERROR, "metrics": {}, "curves": []}, {})
     datasets.write(results / "data/digits-0", arrays, manifest)
     study = results / "digits"
     (study / f"shards/{VARIANT}").mkdir(parents=True)

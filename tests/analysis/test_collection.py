@@ -8,7 +8,7 @@ from pathlib import Path
 import predicted
 import pytest
 
-from ablation.analysis.collection import CLASS_COLUMNS, DIAGNOSTIC_COLUMNS, collect
+from ablation.analysis.collection import CLASS_COLUMNS, DIAGNOSTIC_COLUMNS, collect, read_sizes
 from ablation.catalogue.metrics import generalisation_gap
 from ablation.records.store import DIAGNOSTICS, DamagedRecordError, Store
 from ablation.study.studyfile import read_study
@@ -94,25 +94,11 @@ def test_metrics_of_the_test_images_are_computed_from_the_predictions(store):
     assert row["calibration_error"] == pytest.approx(confidence - 0.5)
 
 
-@pytest.mark.parametrize("status", ["diverged", "failed"])
-def test_a_run_without_a_result_has_no_value_of_any_metric_and_no_row_of_classes(store, status):
-    write(store, "cc" * 16, 2, {}, status=status, metrics={}, curves=[])
+def test_a_diverged_run_has_no_value_of_any_metric_and_no_row_of_classes(store):
+    write(store, "cc" * 16, 2, {}, status="diverged", metrics={}, curves=[])
     found = gather(store, "aa" * 16, "cc" * 16)
     assert found.runs.loc[1, ["test_accuracy", "test_loss", "macro_f1", "train_accuracy"]].isna().all(axis=None)
     assert found.classes["seed"].unique().tolist() == [1]
-
-
-def test_a_failed_run_needs_no_predictions_and_counts_no_image_as_right(store):
-    record = {
-        "seed": 3,
-        "status": "failed",
-        **{name: {} for name in ("metrics", "timings", "environment")},
-        "curves": [],
-    }
-    store.write("dd" * 16, record, {})
-    assert gather(store, "aa" * 16, "dd" * 16).examples.tolist() == [[True, False], [False, False]]
-    alone = gather(store, "dd" * 16)
-    assert (len(alone.runs), len(alone.curves), alone.examples.shape) == (1, 0, (1, 0))
 
 
 def test_classes_have_a_row_per_run_and_class(store):
@@ -158,3 +144,55 @@ def test_metrics_of_ones_own_get_the_predictions_and_what_was_measured_joins(sto
     assert runs["confident"].tolist()[0] == 1.0
     assert runs["shades"].tolist()[0] == 0.25
     assert runs[["confident", "shades"]].isna().all(axis=1).tolist() == [False, True]
+
+
+def write_failed(store, key, seed):
+    environment = ("device", "processor", "threads", "torch", "python", "git")
+    timings = ("train_seconds", "evaluate_seconds", "diagnostics_seconds")
+    record = {
+        "seed": seed,
+        "status": "failed",
+        "error": {"type": "ValueError", "message": "no\ngood", "where": "", "traceback": "Traceback\n", "time": 1.0},
+        "metrics": {},
+        "curves": [],
+        "timings": {**dict.fromkeys(timings, 0.0), "images_per_second": None},
+        "environment": dict.fromkeys(environment, "x"),
+    }
+    store.write(key, record, {})
+
+
+def test_a_failed_run_has_a_row_with_its_error_and_no_values(store, tmp_path):
+    write_failed(store, "cc" * 16, 2)
+    found = gather(store, "aa" * 16, "bb" * 16, "cc" * 16)
+    runs = found.runs
+    assert runs["status"].tolist() == ["completed", "completed", "failed"]
+    assert runs["error"].isna().tolist() == [True, True, False]
+    assert (runs["error"][2], runs["traceback"][2]) == ("ValueError: no good", "Traceback\n")
+    assert runs["test_accuracy"].isna().tolist() == [False, False, True]
+    assert found.examples.shape == (2, 2), "those of the runs that did not fail, in their order"
+    assert set(found.curves["seed"]) == {0, 1}
+    assert set(found.classes["seed"]) == {0, 1}
+    runs.to_parquet(tmp_path / "runs.parquet")
+
+
+def test_a_study_of_which_every_run_failed_has_tables_with_all_columns(store, tmp_path):
+    plan = read_study(STUDY)
+    write_failed(store, "cc" * 16, 2)
+    nowhere = {"lenet": {"parameters": None, "multiply_adds": None}}
+    found = collect(plan, store, [("lenet", "cc" * 16)], nowhere, ["a", "b"])
+    whole = gather(store, "bb" * 16)
+    assert set(found.runs) >= {"test_accuracy", "test_loss", "generalisation_gap", "parameters"}
+    assert found.runs[["test_accuracy", "parameters"]].dtypes.tolist() == [float, float]
+    assert set(found.curves) >= set(whole.curves)
+    assert found.examples.shape == (0, 0)
+    assert found.diagnostics.empty
+    assert found.classes.empty
+    found.runs.to_parquet(tmp_path / "runs.parquet")
+
+
+def test_sizes_that_are_not_known_are_none_and_the_others_stay_whole(tmp_path):
+    (tmp_path / "variants.csv").write_text("variant,parameters,multiply_adds\na,10,20\nb,,\n")
+    assert read_sizes(tmp_path / "variants.csv") == {
+        "a": {"parameters": 10, "multiply_adds": 20},
+        "b": {"parameters": None, "multiply_adds": None},
+    }

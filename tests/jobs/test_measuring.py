@@ -9,7 +9,7 @@ from specs import make_spec
 from ablation.cli.entry import run as ablation
 from ablation.data import datasets
 from ablation.jobs.measuring import measure, measure_shard
-from ablation.jobs.shards import shard_result
+from ablation.jobs.results import shard_result
 from ablation.jobs.trained import NoWeightsError, read_weights, trained_network
 from ablation.jobs.training import write_record
 from ablation.records.store import WEIGHTS, Store

@@ -7,9 +7,10 @@ import pytest
 from specs import GOOD
 
 from ablation.catalogue.catalogue import OURS
-from ablation.jobs.shards import shard_spec
+from ablation.jobs.shards import check_code, shard_spec
 from ablation.study.parts import COLUMNS, PartsError, read_parts, with_parts
 from ablation.study.studyfile import StudyFileError, read_frozen, read_study
+from ablation.support.references import OwnCodeError
 
 PARTS = '''\
 """Parts that are right."""
@@ -333,3 +334,17 @@ def test_editing_a_table_makes_the_frozen_study_another_one(tmp_path):
     assert read_study(study).frozen() == before
     parts.write_text(parts.read_text().replace('"label": "own"', '"label": "own", "scale": 100'))
     assert read_study(study).frozen() != before
+
+
+@pytest.mark.parametrize("code", ["ablation.nonexistent:thing", "ablation.networks.norms:thing"])
+def test_code_of_the_package_that_is_not_there_is_refused_with_its_line(write, code):
+    path = write(PARTS.replace('"make": "torch.nn:ELU"', f'"make": "{code}"'))
+    with pytest.raises(StudyFileError, match=rf"line 18.*{code}: (found no module|.* does not define 'thing')"):
+        read_study(path)
+
+
+def test_a_module_beside_the_parts_that_is_no_python_is_named_with_its_line(write, tmp_path):
+    (tmp_path / "halved.py").write_text("x = 1\ndef halved(:\n")
+    path = write(PARTS.replace("class Norm(nn.Module): ...", "class Norm(nn.Module):\n    factor = halved.factor"))
+    with pytest.raises(OwnCodeError, match=r"halved\.py, line 2: cannot be read: "):
+        check_code(read_study(path))

@@ -5,6 +5,7 @@ from textwrap import dedent
 import pytest
 
 from ablation.support.definitions import Sources, components
+from ablation.support.references import OwnCodeError
 
 LAB = {
     "__init__.py": "",
@@ -363,8 +364,25 @@ def test_roots(tmp_path):
     ],
 )
 def test_a_root_that_does_not_exist(root, message, tmp_path):
-    with pytest.raises(LookupError, match=message):
+    with pytest.raises(OwnCodeError, match=message):
         Sources(write(tmp_path / "lab", LAB)).digest([root])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"def first(:\n", r"helper\.py, line 1: cannot be read: "),
+        (b"x = 1\n\x00", r"helper\.py(, line \d+)?: cannot be read: "),
+        (b"text = '\xff'\n", r"helper\.py(, line \d+)?: cannot be read: "),
+        (b"x = " + b"(" * 5000 + b")" * 5000, r"helper\.py(, line \d+)?: cannot be read: "),
+    ],
+    ids=["no Python", "null bytes", "no UTF-8", "too deep"],
+)
+def test_a_module_beside_a_file_that_cannot_be_read_is_named_with_its_line(content, message, tmp_path):
+    folder = write(tmp_path / "mine", {"my_parts.py": "import helper\ndef build(): return helper.first()"})
+    (folder / "helper.py").write_bytes(content)
+    with pytest.raises(OwnCodeError, match=message):
+        Sources(files=[folder / "my_parts.py"]).digest([f"{folder}/my_parts.py:build"])
 
 
 def test_files_of_the_user_and_modules_beside_them(tmp_path):

@@ -9,7 +9,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from mirrored import Synthetic, active_runs, assert_is_the_study, curves
+from mirrored import Synthetic, active_runs, assert_is_the_study, curves, files
 from mlflow.tracking import MlflowClient
 
 from ablation.support.digests import digest
@@ -340,3 +340,51 @@ def test_variants_that_come_out_the_same_share_a_record_and_have_a_run_each(stud
         (run.data.tags["variant"], run.data.tags["seed"]) for run in found.values() if run.data.tags["level"] == "run"
     )
     assert seeds == sorted((run.variant, str(run.seed)) for run in study.runs)
+
+
+def by_level(uri, study):
+    """The runs of an experiment: those of seeds by variant and seed, those of variants by name, and the study's."""
+    found = list(everything(uri, study)[0].values())
+    seeds = {(r.data.tags["variant"], int(r.data.tags["seed"])): r for r in found if r.data.tags["level"] == "run"}
+    variants = {r.data.tags["variant"]: r for r in found if r.data.tags["level"] == "variant"}
+    (whole,) = [run for run in found if run.data.tags["level"] == "study"]
+    return seeds, variants, whole
+
+
+@pytest.mark.parametrize("reached", [0, 2], ids=lambda epochs: f"after {epochs} epochs")
+@pytest.mark.parametrize("remembers", [True, False], ids=["with its ledger", "without"])
+def test_a_failed_run_is_one_of_mlflow_and_a_second_try_takes_its_place(study, uri, reached, remembers, tmp_path):
+    first, *others = study.runs
+    for planned in others:
+        study.finish(planned)
+    study.finish(first, curves(reached), "failed")
+    study.complete(study.mirror(uri))
+    seeds, variants, whole = by_level(uri, study)
+    failed = seeds[first.variant, first.seed]
+    assert (failed.info.status, failed.data.tags["status"]) == ("FAILED", "failed")
+    assert failed.data.tags["error"] == "ValueError: no good (own.py, line 3)"
+    assert "test_accuracy" not in failed.data.metrics
+    sent = files(MlflowClient(tracking_uri=uri), failed, tmp_path)
+    assert sent["error.txt"] == "ValueError: no good (own.py, line 3)\n\nTraceback"
+    assert [run.info.status for run in (variants[first.variant], whole)] == ["FAILED", "FAILED"]
+    assert variants[first.variant].data.metrics["failed_runs"] == 1
+    assert {run.info.status for name, run in variants.items() if name != first.variant} == {"FINISHED"}
+
+    def ledger_goes():
+        if not remembers:
+            (study.results / study.plan.name / "mlflow-ledger.json").unlink()
+
+    ledger_goes()
+    before = everything(uri, study)[1]
+    study.complete(study.mirror(uri))
+    assert everything(uri, study)[1] == before, "the same failure is not sent twice"
+
+    ledger_goes()
+    study.store.discard(first.key)
+    with study.store.lock(first.key) as running:
+        running.write_curves(curves(1, begin=1.8e9))
+        study.mirror(uri).sync()
+        assert by_level(uri, study)[0][first.variant, first.seed].info.status == "RUNNING"
+    study.finish(first, curves(3, begin=1.8e9))
+    study.complete(study.mirror(uri))
+    assert_is_the_study(study, MlflowClient(tracking_uri=uri), tmp_path / "down")

@@ -32,9 +32,11 @@ from ablation.data.folders import fingerprint
 from ablation.data.manifests import stated_digest
 from ablation.jobs.generations import next_generation
 from ablation.jobs.outline import Outline
+from ablation.jobs.results import outdated
 from ablation.records.keys import references, sources
 from ablation.report.figures.table import FIGURES, figures_of
 from ablation.records.store import NewerRecordError, Store
+from ablation.support.references import OwnCodeError
 from ablation.tracking.address import receipt_is_stale
 
 # It knows the prefix of a module; when a parameter is computed, the workflow has the modifier of the main Snakefile.
@@ -45,7 +47,8 @@ STARTED = f"{RESULTS}/{Path(config['study']).stem}/start"  # the study as it was
 
 
 def read_plan():
-    """Read, validate and expand the study; what is wrong with it is said in its own words."""
+    """Read, validate and expand the study; what is wrong with it, or with code that it names, is said in its own words."""
+    from ablation.jobs.shards import check_code
     from ablation.study.studyfile import (
         STUDIES,
         StudyFileError,
@@ -55,8 +58,10 @@ def read_plan():
 
     folders = dict.fromkeys([STUDIES, CHECKOUT / STUDIES])
     try:
-        return read_study(locate_study(config["study"], list(folders)))
-    except StudyFileError as error:
+        plan = read_study(locate_study(config["study"], list(folders)))
+        check_code(plan)
+        return plan
+    except (StudyFileError, OwnCodeError) as error:
         raise WorkflowError(str(error)) from None
 
 
@@ -135,12 +140,10 @@ def generation(path, find_lost):
 
 
 def lost_records(result):
-    """List the records of a shard's result that are missing or damaged."""
-    from ablation.jobs.shards import record_keys
-
+    """List the records of a shard's result that are missing, damaged, no longer failed, or failed and to be tried again."""
     store = Store(Path(modified(f"{RESULTS}/store")))
     try:
-        return [key for key in record_keys(result) if not store.is_whole(key)]
+        return outdated(result, store, RETRY_FAILED)
     except NewerRecordError as error:
         raise WorkflowError(str(error)) from None
 

@@ -23,18 +23,24 @@ HELD = contextlib.ExitStack()  # for as long as this process lives
 
 
 def tell_what_is_lost():
-    """Say which records are missing or damaged; a damaged one stays where it is until its training sets it aside."""
+    """Say which records are missing or damaged, or were failed; what is to be done about them is left to the job."""
+    store = Store(Path(modified(f"{RESULTS}/store")))
     for path in shard_results(None):
         lost = generation(path, lost_records).lost
-        if lost:
-            print(
-                f"{modified(path)}: missing or damaged: {', '.join(lost)}; it will be trained again",
-                file=sys.stderr,
-            )
+        gone = [key for key in lost if not store.is_whole(key)]
+        again = [key for key in lost if key not in gone]
+        for what, keys in (("missing or damaged", gone), ("failed before", again)):
+            if keys:
+                print(
+                    f"{modified(path)}: {what}: {', '.join(keys)}; it will be trained again",
+                    file=sys.stderr,
+                )
 
 
 if workflow.is_main_process:
     tell_what_is_lost()
+    if not RETRY_FAILED:
+        tell_what_failed()
 
 
 def lock_study():
@@ -136,11 +142,11 @@ def print_summary():
     summary = Path(f"{STUDY}/tables/summary.txt").read_text()
     print(f"\n{OUTLINE.title}\n\n{summary}", file=sys.stderr)
     address = Address.of(Path(RESULTS))
-    here = Path.cwd() == CHECKOUT and RESULTS == "results"
     command = [f"{CHECKOUT}/do", "mlflow", "--results", str(Path(RESULTS).resolve())]
-    command = "./do mlflow" if here else shlex.join(command)
+    command = "./do mlflow" if AT_HOME else shlex.join(command)
     runs = command if address.default else address.public
     print(f"Report: {STUDY}/report.html    MLflow: {runs}", file=sys.stderr)
+    tell_what_failed()
 
 
 def report_is_whole():

@@ -4,7 +4,7 @@ What comes before training: the data, the plan and the frozen specs.
 NEEDS: the study file
 GIVES: results/<study>/data.json, the receipt of arrays that lie in results/data, where studies share them
        results/<study>/plan/<study>.json
-       results/<study>/plan/variants.csv
+       results/<study>/plan/variants.csv, plan/unmeasured.json (variants that have no sizes, and why)
        results/<study>/plan/layers.csv, plan/layers/<variant>.md
        results/<study>/specs/<variant>/<shard>.json
 """
@@ -98,6 +98,7 @@ rule plan_study:
             category="Plan",
             labels={"table": "variants", "study": OUTLINE.name},
         ),
+        unmeasured=UNMEASURED,
     log:
         f"{STUDY}/logs/plan_study.log",
     priority: 1  # the price is worth knowing before the training begins
@@ -107,13 +108,16 @@ rule plan_study:
     params:
         size=study_size,
         code=network_code("cli.plan:main"),
+        generation=measuring_generation,
         src=source_folder,
     shell:
         r"""
         PYTHONPATH={params.src:q} python -m ablation plan \
             --study {input.study:q} \
             --manifest {input.manifest:q} \
-            --variants {output.variants:q} 2>&1 | tee {log:q} >&2
+            --variants {output.variants:q} \
+            --unmeasured {output.unmeasured:q} \
+            --generation {params.generation} 2>&1 | tee {log:q} >&2
         """
 
 
@@ -122,6 +126,7 @@ rule list_layers:
     input:
         study=SETTLED,
         manifest=RECEIPT,
+        unmeasured=rules.plan_study.output.unmeasured,
     output:
         layers=report(
             f"{STUDY}/plan/layers.csv",

@@ -34,6 +34,7 @@ rule train_shard:
         code=training_code,
         data=shared(DATA),
         store=shared("store"),
+        retry=retry_option,
         src=source_folder,
     # A scheduler warns all processes of a job of its end: the training alone answers, once it has saved its state.
     shell:
@@ -45,7 +46,7 @@ rule train_shard:
             --data {params.data:q} \
             --receipt {input.receipt:q} \
             --store {params.store:q} \
-            --threads {threads} \
+            --threads {threads} {params.retry} \
             --gpus {resources.gpu} \
             --gres "{resources.gres}" \
             --result {output.result:q} 2>&1 | tee {log:q} >&2

@@ -14,7 +14,7 @@ from torch import nn
 
 from ablation.data import datasets
 from ablation.data.splits import PARTS
-from ablation.jobs.shards import record_keys
+from ablation.jobs.results import record_keys
 from ablation.jobs.trained import read_weights, trained_network
 from ablation.records.predictions import ARRAYS, Predictions
 from ablation.records.runs import read_run

@@ -10,13 +10,30 @@ import pandas as pd
 
 from ablation.analysis.scores import by_class
 from ablation.catalogue.catalogue import OURS
-from ablation.records.runs import UNTRAINED, RunRecord, read_run
-from ablation.records.store import LATE, DamagedRecordError, Store
+from ablation.records.runs import RunRecord, read_run
+from ablation.records.store import FAILED, LATE, DamagedRecordError, Store
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
+from ablation.support.failures import in_one_line
 from ablation.support.references import own_code, resolve
 
+SIZES = ("parameters", "multiply_adds")
+
 # Columns of `diagnostics.parquet`, which a study without diagnostics has, too.
+CURVE_COLUMNS = (
+    *(
+        "variant",
+        "seed",
+        "epoch",
+        "train_loss",
+        "objective",
+        "train_accuracy",
+        "validation_loss",
+        "validation_accuracy",
+        "lr",
+    ),
+    *("seconds", "time"),
+)
 DIAGNOSTIC_COLUMNS = {
     "variant": str,
     "seed": "int64",
@@ -52,7 +69,8 @@ class Collected:
     curves : pandas.DataFrame
         One row per run and epoch.
     examples : numpy.ndarray
-        bool (runs, test images): whether the run classified that image correctly; rows as in `runs`.
+        bool (runs, test images): whether the run classified that image correctly; rows as in `runs`,
+        without those of failed runs, which have classified nothing.
     diagnostics : pandas.DataFrame
         One row per run, epoch, layer and quantity; empty if the study has no diagnostics.
     classes : pandas.DataFrame
@@ -69,12 +87,12 @@ class Collected:
 def final_metrics(plan: Plan, run: RunRecord, measured: Mapping[str, float | None] | None = None) -> dict[str, Any]:
     """Return the metrics of a run: those that its record states, and those that are computed from it or were measured.
 
-    Of the author's own, those are computed that the study asks for.
+    Of the author's own, those are computed that the study asks for. A run that failed has none.
     """
     record = run.for_metrics()
     wanted = [name for name, metric in plan.metrics.items() if has_column(plan, name) and not metric.exact]
     found = record["metrics"] = {**dict.fromkeys(wanted), **record["metrics"], **(measured or {})}
-    if record["status"] == UNTRAINED:
+    if record["status"] == FAILED:
         return found
     for name in wanted:
         if reference := plan.metrics[name].compute:
@@ -94,7 +112,7 @@ def run_row(
     variant_id: str,
     key: str,
     run: RunRecord,
-    sizes: Mapping[str, int],
+    sizes: Mapping[str, int | None],
     measured: Mapping[str, float | None] | None = None,
 ) -> dict[str, Any]:
     """Flatten a record, with the sizes of its network and what was measured on it, into a row of `runs.parquet`."""
@@ -116,6 +134,8 @@ def run_row(
         "training_seconds": record["timings"].get("train_seconds"),
         **{name: record["timings"].get(name) for name in TIMINGS},
         **{name: record["environment"].get(name) for name in ENVIRONMENT},
+        "error": in_one_line(record["error"]) if record["status"] == FAILED else None,
+        "traceback": record["error"]["traceback"] if record["status"] == FAILED else None,
     }
 
 
@@ -133,20 +153,20 @@ def class_rows(variant: str, run: RunRecord, names: Sequence[str]) -> pd.DataFra
     return rows.assign(variant=variant, seed=run.content["seed"]).astype(CLASS_COLUMNS)
 
 
-def read_sizes(path: Path) -> dict[str, dict[str, int]]:
-    """Read the sizes of each variant's network from `plan/variants.csv`.
+def read_sizes(path: Path) -> dict[str, dict[str, int | None]]:
+    """Read the sizes of each variant's network from `plan/variants.csv`; None for one that could not be measured.
 
     They stand in no record: what counts them may be mended without training anything again.
     """
-    table = pd.read_csv(path).set_index("variant")[["parameters", "multiply_adds"]]
-    return table.to_dict("index")
+    table = pd.read_csv(path, dtype=dict.fromkeys(SIZES, "Int64")).set_index("variant")[list(SIZES)].astype(object)
+    return table.where(table.notna(), None).to_dict("index")
 
 
 def collect(
     plan: Plan,
     store: Store,
     record_keys: Sequence[tuple[str, str]],
-    sizes: Mapping[str, Mapping[str, int]],
+    sizes: Mapping[str, Mapping[str, int | None]],
     classes: Sequence[str],
     measured: Mapping[tuple[str, str], Mapping[str, float | None]] | None = None,
 ) -> Collected:
@@ -183,14 +203,11 @@ def collect(
     order = {variant: position for position, variant in enumerate(plan.variants)}
     found.sort(key=lambda one: (order[one[0]], one[2].content["seed"]))
     measured = measured or {}
-    runs = pd.DataFrame(
-        [run_row(plan, variant, key, run, sizes[variant], measured.get((variant, key))) for variant, key, run in found]
-    )
-    # A column of which every value is missing would have no type.
-    metrics = [name for name, metric in plan.metrics.items() if name in runs and not metric.exact]
-    runs[metrics] = runs[metrics].astype(float)
+    rows = [
+        run_row(plan, variant, key, run, sizes[variant], measured.get((variant, key))) for variant, key, run in found
+    ]
     return Collected(
-        runs,
+        typed_runs(plan, rows),
         curve_rows(found),
         example_rows([run for *_, run in found]),
         pd.concat([diagnostic_rows(variant, run) for variant, _, run in found], ignore_index=True),
@@ -198,19 +215,31 @@ def collect(
     )
 
 
+def typed_runs(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Make the table of runs; a column of which every value is missing would have no type by itself."""
+    runs = pd.DataFrame(rows)
+    numbers = [name for name, metric in plan.metrics.items() if name in runs and not metric.exact]
+    numbers += [name for name in (*SIZES, "images_per_second") if runs[name].isna().any()]
+    runs[numbers] = runs[numbers].astype(float)
+    runs[["error", "traceback"]] = runs[["error", "traceback"]].astype("string")
+    return runs
+
+
 def curve_rows(found: Sequence[tuple[str, str, RunRecord]]) -> pd.DataFrame:
-    """Return the rows of `curves.parquet`, of variants, keys and records."""
-    identities = [(row, variant, run.content["seed"]) for variant, _, run in found for row in run.content["curves"]]
-    rows = pd.DataFrame([{"variant": variant, "seed": seed, **row} for row, variant, seed in identities])
-    rows = rows.reindex(columns=rows.columns.union(["variant", "seed", "epoch"], sort=False)).sort_values(
-        ["variant", "seed", "epoch"], ignore_index=True
-    )
-    numbers = rows.columns.difference(["variant", "seed", "epoch"])
-    rows[numbers] = rows[numbers].astype(float)
-    return rows
+    """Return the rows of `curves.parquet`, of variants, keys and records; there may be none if every run failed."""
+    rows = [
+        {"variant": variant, "seed": run.content["seed"], **row}
+        for variant, _, run in found
+        for row in run.content["curves"]
+    ]
+    curves = pd.DataFrame(rows, columns=None if rows else list(CURVE_COLUMNS))
+    curves = curves.sort_values(["variant", "seed", "epoch"], ignore_index=True)
+    numbers = curves.columns.difference(["variant", "seed", "epoch"])
+    curves[numbers] = curves[numbers].astype(float)
+    return curves
 
 
 def example_rows(runs: Sequence[RunRecord]) -> np.ndarray:
-    """Return bool (runs, test images); of a run without predictions no image counts as right."""
-    count = max((len(run.correct) for run in runs if run.correct is not None), default=0)
-    return np.stack([np.zeros(count, bool) if run.correct is None else run.correct for run in runs])
+    """Return bool (runs, test images) of the runs that did not fail."""
+    classified = [run.correct for run in runs if run.correct is not None]
+    return np.stack(classified) if classified else np.zeros((0, 0), bool)

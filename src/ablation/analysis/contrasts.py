@@ -1,16 +1,21 @@
 """Contrasts and claims estimated from the runs."""
 
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from ablation.records.store import FAILED
 from ablation.statistics.estimates import Effect, summarise, welch
 from ablation.study.contrasts import Contrast
 from ablation.study.plan import Plan
+from ablation.support.formatting import plural
 
 AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL = "as claimed", "opposite", "open", "no interval"
+NOT_TESTABLE = "not testable"
+TEXTS = ("factors", "matched", "not_testable")  # columns of `contrasts.csv` that may be empty
 
 
 def observe(effect: Effect, direction: str) -> str:
@@ -24,6 +29,27 @@ def observe(effect: Effect, direction: str) -> str:
 
 def _values(runs: pd.DataFrame, variant: str, metric: str) -> np.ndarray:
     return runs.loc[runs["variant"] == variant, metric].to_numpy(dtype=float)
+
+
+def failed_text(runs: pd.DataFrame, variant: str) -> str:
+    """Say how many runs of a variant failed, and why the first of them did; empty if none failed."""
+    own_runs = runs[runs["variant"] == variant]
+    failed = own_runs[own_runs["status"] == FAILED].sort_values("seed")
+    if failed.empty:
+        return ""
+    return f"{len(failed)} of {plural(len(own_runs), 'run')} of {variant} failed: {failed['error'].iloc[0]}"
+
+
+def _why_not_testable(plan: Plan, runs: pd.DataFrame, contrast: Contrast, metric: str) -> str:
+    """Say what keeps a contrast from being tested; empty if nothing does.
+
+    A run that failed by itself says nothing of its network, nor do those that are left say what it would have done.
+    """
+    sides = (contrast.variant, contrast.reference)
+    if plan.metrics[metric].exact:  # counted, whatever becomes of the runs
+        unknown = [name for name in sides if np.isnan(_values(runs, name, metric)).all()]
+        return "; ".join(f"{name} cannot be built" for name in unknown)
+    return "; ".join(filter(None, (failed_text(runs, name) for name in sides)))
 
 
 def _size_ratio(runs: pd.DataFrame, contrast: Contrast) -> float:
@@ -49,6 +75,7 @@ class ContrastRow(NamedTuple):
     low: float
     high: float
     df: float
+    not_testable: str
 
 
 def estimate(plan: Plan, runs: pd.DataFrame, contrast: Contrast, metric: str) -> ContrastRow:
@@ -57,6 +84,9 @@ def estimate(plan: Plan, runs: pd.DataFrame, contrast: Contrast, metric: str) ->
     effect = welch(variant, reference)
     if plan.metrics[metric].exact:  # counted, so the interval is the effect itself
         effect = Effect(effect.effect, effect.effect, effect.effect, math.nan)
+    why = _why_not_testable(plan, runs, contrast, metric)
+    if why:
+        effect = Effect(math.nan, math.nan, math.nan, math.nan)
     return ContrastRow(
         variant=contrast.variant,
         reference=contrast.reference,
@@ -70,6 +100,7 @@ def estimate(plan: Plan, runs: pd.DataFrame, contrast: Contrast, metric: str) ->
         low=effect.low,
         high=effect.high,
         df=effect.df,
+        not_testable=why,
     )
 
 
@@ -85,10 +116,16 @@ def contrast_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One `ContrastRow` per contrast and metric, in the metric's recorded unit; intervals of 95 % over seeds.
+        One `ContrastRow` per contrast and metric, in the metric's recorded unit; intervals of 95 % over seeds. A contrast
+        of which a side has failed runs has no effect, and says so in ``not_testable``.
     """
     rows = [estimate(plan, runs, contrast, metric) for metric in plan.study.metrics for contrast in plan.contrasts]
     return pd.DataFrame(rows, columns=ContrastRow._fields)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read `contrasts.csv`, `claims.csv` or `comparison.csv`; a text that is empty stays one."""
+    return pd.read_csv(path, dtype=dict.fromkeys(TEXTS, "string")).fillna(dict.fromkeys(TEXTS, ""))
 
 
 def claim_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
@@ -97,12 +134,14 @@ def claim_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per claim and contrast; ``observed`` reads `AS_CLAIMED`, `OPPOSITE`, `OPEN` or `NO_INTERVAL`.
+        One row per claim and contrast; ``observed`` reads `AS_CLAIMED`, `OPPOSITE`, `OPEN`, `NO_INTERVAL` or
+        `NOT_TESTABLE`.
     """
     rows = []
     for name, contrast in plan.claims:
         claim = plan.study.claims[name]
         row = estimate(plan, runs, contrast, claim.metric)
-        observed = observe(Effect(row.effect, row.low, row.high, row.df), claim.direction)
+        effect = Effect(row.effect, row.low, row.high, row.df)
+        observed = NOT_TESTABLE if row.not_testable else observe(effect, claim.direction)
         rows.append((name, plan.variants[contrast.variant].architecture, *row, claim.direction, observed))
     return pd.DataFrame(rows, columns=["claim", "architecture", *ContrastRow._fields, "direction", "observed"])

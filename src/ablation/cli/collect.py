@@ -3,14 +3,16 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ablation.analysis.collection import collect, read_sizes
-from ablation.jobs.shards import record_keys
-from ablation.records.store import DamagedRecordError, Store
+from ablation.jobs.results import record_keys, training_log
+from ablation.records.store import FAILED, DamagedRecordError, Store
 from ablation.study.studyfile import read_frozen
 from ablation.support.files import write_whole
 
@@ -25,6 +27,8 @@ def main(arguments: argparse.Namespace) -> None:
         tables = collect(plan, Store(arguments.store), keys, sizes, classes, read_measured(arguments.measured))
     except DamagedRecordError as error:
         sys.exit(str(error))
+    runs = tables.runs
+    runs["log"] = failure_logs(runs, dict(zip(arguments.shards, shards, strict=True)))
     for name in ("runs", "curves", "diagnostics", "classes"):
         getattr(tables, name).to_parquet(getattr(arguments, name), index=False)
     with write_whole(arguments.examples) as file:
@@ -36,6 +40,17 @@ def read_measured(paths: Sequence[Path]) -> dict[tuple[str, str], dict[str, floa
     """Read what was measured on the trained networks: by variant and key, the metrics."""
     shards = [json.loads(path.read_text()) for path in paths]
     return {(shard["variant"], run["key"]): run["metrics"] for shard in shards for run in shard["runs"]}
+
+
+def failure_logs(runs: pd.DataFrame, results: Mapping[Path, Mapping[str, Any]]) -> pd.Series:
+    """Return where the log of each failed run lies, given the results of shards by file; nothing for the other runs."""
+    logs = {
+        (shard["variant"], run["seed"]): str(training_log(path))
+        for path, shard in results.items()
+        for run in shard["runs"]
+    }
+    found = [logs[row.variant, row.seed] if row.status == FAILED else None for row in runs.itertuples()]
+    return pd.Series(found, index=runs.index, dtype="string")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

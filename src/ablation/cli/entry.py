@@ -11,7 +11,8 @@ from ablation.records.store import NewerRecordError
 from ablation.study.parts import PartsError
 from ablation.study.schema import StudyError
 from ablation.study.studyfile import StudyFileError
-from ablation.support.references import OwnCodeError
+from ablation.support.failures import is_of_the_machine
+from ablation.support.references import OwnCodeError, own_place
 
 # Each verb is the module of its name in this folder: `add_arguments(parser)` and `main(arguments)`.
 VERBS = {
@@ -66,3 +67,8 @@ def run(words: Sequence[str] | None = None) -> None:
         arguments.main(arguments)
     except (StudyFileError, StudyError, PartsError, DataError, OwnCodeError, NetworkError, NewerRecordError) as error:
         sys.exit(str(error))
+    except Exception as error:
+        place = own_place(error)
+        if not place or is_of_the_machine(error):
+            raise  # ours to mend, or the machine's
+        sys.exit(f"{place}: {type(error).__name__}: {error}")

@@ -2,32 +2,38 @@
 
 import argparse
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pandas as pd
 
-from ablation.networks.layertable import shape_text, to_record
+from ablation.networks.layertable import LayerRow, shape_text, to_record
 from ablation.networks.layertext import describe
 from ablation.study.studyfile import read_frozen
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Trace every variant without computing anything."""
-    from ablation.networks.sizes import inspect
+    """Trace every variant without computing anything; the page of one that cannot be traced says why."""
+    from ablation.networks.sizes import inspect_or_say
 
     plan = read_frozen(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
     shape, classes = tuple(manifest["shape"]), len(manifest["classes"])
-    tables, rows = {}, []
+    tables, reasons, rows = {}, {}, []
     for variant in plan.variants.values():
-        tables[variant.id] = inspect(variant.architecture_spec(), shape, classes)
+        tables[variant.id], reasons[variant.id] = inspect_or_say(variant.architecture_spec(), shape, classes)
         rows += [{"variant": variant.id, **to_record(layer)} for layer in tables[variant.id]]
-    pd.DataFrame(rows).to_csv(arguments.layers, index=False)
+    pd.DataFrame(rows, columns=["variant", *(column.name for column in fields(LayerRow))]).to_csv(
+        arguments.layers, index=False
+    )
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for variant in plan.variants.values():
-        baseline = tables[variant.architecture] if variant.changed else None
+        baseline = (tables[variant.architecture] or None) if variant.changed else None
         title = f"{variant.id} ({shape_text(shape)}, {classes} classes)"
-        text = describe(title, tables[variant.id], baseline, variant.architecture, markdown=True)
+        if why := reasons[variant.id]:
+            text = f"# {title}\n\nIt cannot be built: {why}\n"
+        else:
+            text = describe(title, tables[variant.id], baseline, variant.architecture, markdown=True)
         (arguments.folder / f"{variant.id}.md").write_text(text, encoding="utf-8")
     print(f"layers: {len(rows)} of {len(tables)} variants")
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -10,16 +11,23 @@ from ablation.study.levels import level_text
 from ablation.study.studyfile import read_frozen
 from ablation.support.formatting import count, plural
 
+SIZES = ("parameters", "multiply_adds")
+
 
 def main(arguments: argparse.Namespace) -> None:
-    """Measure every variant without computing anything, and write the table."""
-    from ablation.networks.sizes import measure
+    """Measure every variant without computing anything, and write the table; what cannot be measured has no sizes."""
+    from ablation.networks.layertable import totals
+    from ablation.networks.sizes import inspect_or_say
 
     plan = read_frozen(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
-    rows = []
+    rows, unmeasured = [], {}
     for variant in plan.variants.values():
-        sizes = measure(variant.architecture_spec(), tuple(manifest["shape"]), len(manifest["classes"]))
+        layers, why = inspect_or_say(variant.architecture_spec(), tuple(manifest["shape"]), len(manifest["classes"]))
+        sizes: dict[str, int | None] = dict.fromkeys(SIZES) if why else totals(layers)
+        if why:
+            unmeasured[variant.id] = why
+            print(f"{variant.id} cannot be measured: {why}", file=sys.stderr)
         # A backward pass costs about twice a forward pass.
         images = variant.levels["epochs"] * manifest["counts"]["train"] * len(plan.study.seeds)
         rows.append(
@@ -29,10 +37,10 @@ def main(arguments: argparse.Namespace) -> None:
                 **{factor: level_text(variant.levels[factor]) for factor in plan.factors if factor in variant.levels},
                 "runs": len(plan.study.seeds),
                 **sizes,
-                "training_multiply_adds": 3 * sizes["multiply_adds"] * images,
+                "training_multiply_adds": None if why else 3 * sizes["multiply_adds"] * images,
             }
         )
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).astype(dict.fromkeys([*SIZES, "training_multiply_adds"], "Int64"))
     if plan.matched:
         # Beside the size of a control, what it is to be as large as, and how large it is against that.
         sizes, of = table.set_index("variant"), {contrast.reference: contrast for contrast in plan.matched}
@@ -42,6 +50,8 @@ def main(arguments: argparse.Namespace) -> None:
             for name in table["variant"]
         ]
     table.to_csv(arguments.variants, index=False)
+    stated = {"generation": arguments.generation, "variants": unmeasured}
+    arguments.unmeasured.write_text(json.dumps(stated, indent=1), encoding="utf-8")
     work = table["training_multiply_adds"].sum()
     grid = f"{plural(len(table), 'variant')} x {plural(len(plan.study.seeds), 'seed')} = {plural(plan.runs, 'run')}"
     print(f"{plan.name}: {grid}, about {count(work)} multiply-adds")
@@ -52,3 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study", type=Path, required=True, help="the frozen study (JSON)")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--variants", type=Path, required=True, help="table to write (CSV)")
+    parser.add_argument(
+        "--unmeasured", type=Path, required=True, help="variants without sizes to write, and why (JSON)"
+    )
+    parser.add_argument("--generation", type=int, default=0, help="how often those were to be tried again")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ablation.analysis.contrasts import read_table
 from ablation.networks.layertable import read_tables
 from ablation.report.inputs import StudyTables
 from ablation.study.studyfile import read_frozen
@@ -25,16 +26,14 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
 
 def read_study_tables(arguments: argparse.Namespace) -> StudyTables:
     """Read the study and its tables."""
-    # Where no contrast has a control of equal size, the column is empty and would be read as numbers.
-    contrasts = pd.read_csv(arguments.contrasts, dtype={"matched": "string"}).fillna({"matched": ""})
     return StudyTables(
         plan=read_frozen(arguments.study),
         runs=pd.read_parquet(arguments.runs),
         curves=pd.read_parquet(arguments.curves),
         diagnostics=pd.read_parquet(arguments.diagnostics),
         classes=pd.read_parquet(arguments.classes),
-        contrasts=contrasts,
-        claims=pd.read_csv(arguments.claims),
-        comparison=pd.read_csv(arguments.comparison),
+        contrasts=read_table(arguments.contrasts),
+        claims=read_table(arguments.claims),
+        comparison=read_table(arguments.comparison),
         layers=read_tables(pd.read_csv(arguments.layers)),
     )

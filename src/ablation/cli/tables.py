@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ablation.analysis.contrasts import read_table
 from ablation.report import tables
 from ablation.study.studyfile import read_frozen
 
@@ -13,7 +14,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Write the same comparison as CSV, Markdown, LaTeX and a few columns of text."""
     plan = read_frozen(arguments.study)
     runs = pd.read_parquet(arguments.runs)
-    table = tables.comparison(plan, runs, pd.read_csv(arguments.contrasts))
+    table = tables.comparison(plan, runs, read_table(arguments.contrasts))
     text, caption = tables.readable(plan, table), tables.caption(plan, runs)
     table.to_csv(arguments.csv, index=False)
     arguments.markdown.write_text(tables.to_markdown(text, caption), encoding="utf-8")

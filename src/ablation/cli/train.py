@@ -2,16 +2,19 @@
 
 import argparse
 import json
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ablation.catalogue.sources import DataError
 from ablation.data import datasets
-from ablation.jobs.shards import shard_result
+from ablation.jobs.results import shard_result
 from ablation.jobs.stopping import Stop
 from ablation.records.keys import run_key
 from ablation.records.store import Store
 from ablation.study.controls import settle
+from ablation.support.failures import in_one_line
 from ablation.support.files import write_whole
 
 
@@ -36,17 +39,27 @@ def main(arguments: argparse.Namespace) -> None:
     arrays, manifest = read_data(arguments.data, arguments.receipt)
     keys = [run_key(spec, manifest["digest"]) for spec in shard["runs"]]
     store = Store(arguments.store)
-    if any(not store.has(key) for key in keys):
+    if not arguments.retry_failed:
+        tell_failed(store, keys)
+    if any(not store.has(key) or (arguments.retry_failed and store.has_failed(key)) for key in keys):
         import torch  # a shard that lacks nothing needs none
 
         from ablation.jobs.training import train_missing
 
         torch.set_num_threads(arguments.threads)
         gpu = bool(arguments.gpus) or "gpu" in arguments.gres
-        train_missing(shard, keys, arrays, manifest, store, stop, gpu)
+        train_missing(shard, keys, arrays, manifest, store, stop, gpu, arguments.retry_failed)
     result = shard_result(shard, keys, map(store.read, keys))
     with write_whole(arguments.result) as file:
         file.write(json.dumps(result, indent=1).encode())
+
+
+def tell_failed(store: Store, keys: Iterable[str]) -> None:
+    """Say why the runs failed that are recorded so: the log of their training is about to be written anew."""
+    for key in filter(store.has_failed, keys):
+        record = store.read(key)
+        said = f"failed before, and is left alone: {in_one_line(record['error'])}\n\n{record['error']['traceback']}"
+        print(f"{record['variant']}  seed {record['seed']}  {said}", file=sys.stderr, flush=True)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the prepared data")
     parser.add_argument("--receipt", type=Path, help="manifest of the data that the study was planned with")
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
+    parser.add_argument("--retry-failed", action="store_true", help="train runs again that are recorded as failed")
     parser.add_argument("--threads", type=int, default=1, help="processor threads")
     parser.add_argument("--gpus", type=int, default=0, help="0: the CPU; 1: a GPU, the scheduler's or a free one")
     parser.add_argument("--gres", default="", help="what else a scheduler was asked for: a GPU, if it names gpu")

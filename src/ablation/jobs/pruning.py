@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ablation.jobs.shards import planned_runs, record_keys
+from ablation.jobs.results import record_keys
+from ablation.jobs.shards import planned_runs
 from ablation.records.store import PRUNED, WEIGHTS, WRITING, DamagedRecordError, NewerRecordError, Store
 from ablation.study.parts import PartsError
 from ablation.study.plan import Plan

@@ -1,7 +1,7 @@
-"""What a training job is given and what it gives back: a shard's frozen spec, and its small result file."""
+"""What a training job is given: a shard's frozen spec."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,12 @@ from ablation.study.plan import Plan
 def shard_code(plan: Plan, variant: str) -> str:
     """Digest the code that the runs of a variant go through: editing some of it makes the variant's shards stale."""
     return sources().digest(references(plan.spec(variant, plan.study.seeds[0])))
+
+
+def check_code(plan: Plan) -> None:
+    """Raise OwnCodeError if some of the code that a study's runs go through cannot be found, or read as Python."""
+    for variant in plan.variants:
+        shard_code(plan, variant)
 
 
 @dataclass(frozen=True)
@@ -38,17 +44,3 @@ def shard_spec(plan: Plan, variant: str, seeds: Sequence[int], generation: int =
     specs = [plan.spec(variant, seed) for seed in seeds]
     logits = {"logits": True} if plan.study.logits else {}
     return json.dumps({"variant": variant, "runs": specs, "generation": generation, **logits}, sort_keys=True)
-
-
-def record_keys(result: Mapping[str, Any]) -> list[str]:
-    """List the keys of the records that a shard's result speaks of."""
-    return [run["key"] for run in result["runs"]]
-
-
-def shard_result(shard: Mapping[str, Any], keys: Sequence[str], records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what the result of a shard says of its runs, given their keys and records."""
-    runs = [
-        {"seed": spec["seed"], "key": key, "status": record["status"]}
-        for spec, key, record in zip(shard["runs"], keys, records, strict=True)
-    ]
-    return {"variant": shard["variant"], "generation": shard.get("generation", 0), "runs": runs}

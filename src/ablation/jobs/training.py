@@ -1,9 +1,13 @@
-"""The training of a shard: the runs that the store does not have yet, each continued where it was interrupted."""
+"""The training of a shard: the runs that the store does not have yet, each continued where it was interrupted.
+
+A run that fails by itself gets a record that says so, and the others go on; what is the machine's fault ends the job.
+"""
 
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,33 +23,69 @@ from ablation.jobs.trained import read_weights
 from ablation.records.environment import describe
 from ablation.records.keys import run_key
 from ablation.records.predictions import Predictions
-from ablation.records.store import DIAGNOSTICS, PREDICTIONS, WEIGHTS, Running, Store
+from ablation.records.store import DIAGNOSTICS, FAILED, LATE, PREDICTIONS, WEIGHTS, Running, Store
+from ablation.support import failures
 from ablation.support.formatting import duration
-from ablation.training.evaluation import put_on_device
+from ablation.training.evaluation import number, put_on_device
 from ablation.training.run import Result, Run, be_deterministic, train
 
 LOGITS = 4_000_000  # of the test images, that a record keeps unless the study asks for more: 8 MB
 SAVE_EVERY = 20.0  # seconds of training that a killed job loses at most, plus an epoch
 
 
-class AfterEpoch:
-    """What happens after each epoch: curves are written, the state now and then, and a request to stop is obeyed."""
+class AroundTrainingError(Exception):
+    """An error of what goes on around a training, such as the store's, and none of the run's own; its cause says which."""
 
-    def __init__(self, running: Running, stop: Stop, progress: Progress):
+
+class NoStartError(Exception):
+    """A run has nothing to start from: that whose weights it takes over failed."""
+
+
+@contextmanager
+def around_training(what: str) -> Iterator[None]:
+    """Mark what is raised in the block as none of the run's own: `what` could not be done."""
+    try:
+        yield
+    except Exception as error:
+        raise AroundTrainingError(f"{what}: {error}") from error
+
+
+class AfterEpoch:
+    """What happens after each epoch: curves are written, the state now and then, and a request to stop is obeyed.
+
+    Parameters
+    ----------
+    running : Running
+    stop : Stop
+    progress : Progress
+    state : mapping, optional
+        Of the interrupted training that goes on.
+
+    Attributes
+    ----------
+    curves, seconds
+        Those that the run has reached, as `ablation.training.run.Run` has them.
+    """
+
+    def __init__(self, running: Running, stop: Stop, progress: Progress, state: Mapping[str, Any] | None = None):
         self.running, self.stop, self.progress = running, stop, progress
         self.saved = time.monotonic()
+        self.curves: list[dict[str, Any]] = state["curves"] if state else []
+        self.seconds: dict[str, float] = state["seconds"] if state else {}
 
     def __call__(self, run: Run) -> None:
         """Write what the run has reached; exits with `TRY_AGAIN` if the job was asked to stop."""
-        self.running.write_curves(run.curves)
-        asked = "" if run.finished else self.stop.asked
-        if asked or (time.monotonic() - self.saved > SAVE_EVERY and not run.finished):
-            self.running.write_state(partial(torch.save, run.state()))
-            self.saved = time.monotonic()
-        if asked:
-            self.progress.say(f"stopped by {asked}; the next start goes on after epoch {len(run.curves)}")
-            sys.exit(TRY_AGAIN)
-        self.progress.epoch(run)  # after the state is saved: printing fails if the reader of the log is gone
+        self.curves, self.seconds = list(run.curves), dict(run.seconds)
+        with around_training("what the run has reached cannot be written"):
+            self.running.write_curves(run.curves)
+            asked = "" if run.finished else self.stop.asked
+            if asked or (time.monotonic() - self.saved > SAVE_EVERY and not run.finished):
+                self.running.write_state(partial(torch.save, run.state()))
+                self.saved = time.monotonic()
+            if asked:
+                self.progress.say(f"stopped by {asked}; the next start goes on after epoch {len(run.curves)}")
+                sys.exit(TRY_AGAIN)
+            self.progress.epoch(run)  # after the state is saved: printing fails if the reader of the log is gone
 
 
 def train_missing(
@@ -56,6 +96,7 @@ def train_missing(
     store: Store,
     stop: Stop,
     gpu: bool,
+    retry_failed: bool = False,
 ) -> None:
     """Train the runs of a shard whose records are missing.
 
@@ -71,25 +112,37 @@ def train_missing(
     stop : Stop
     gpu : bool
         Whether a GPU of this machine is used.
+    retry_failed : bool
+        Whether runs that are recorded as failed are trained again.
     """
     be_deterministic()
     classes = len(manifest["classes"])
     keep_logits = shard.get("logits", False) or len(arrays["test_labels"]) * classes <= LOGITS
-    missing = [(spec, key) for spec, key in zip(shard["runs"], keys, strict=True) if not store.has(key)]
+    runs = zip(shard["runs"], keys, strict=True)
+    missing = [(spec, key) for spec, key in runs if is_wanted(store, key, retry_failed)]
     progress = Progress(shard["variant"], len(missing))
     with pick_device(gpu) as device:
         parts = put_on_device(arrays, manifest, device)
         for progress.position, (spec, key) in enumerate(missing, 1):
             progress.seed = spec["seed"]
             with store.lock(key) as running, stop.postponed():
-                if store.has(key):  # another job trained it while this one waited
+                if not is_wanted(store, key, retry_failed):  # another job trained it while this one waited
                     continue
+                store.discard(key)
                 state = load_state(running.state, device)
                 if state:
                     progress.say(f"goes on after epoch {len(state['curves'])}")
-                start = starting_weights(store, spec["warm_start"], manifest["digest"]) if not state else None
-                after_epoch = AfterEpoch(running, stop, progress)
-                result = train(spec, parts, classes, state, after_epoch, start, keep_logits)
+                after_epoch = AfterEpoch(running, stop, progress, state)
+                try:
+                    start = starting_weights(store, spec["warm_start"], manifest["digest"]) if not state else None
+                    result = train(spec, parts, classes, state, after_epoch, start, keep_logits)
+                except Exception as error:
+                    if isinstance(error, AroundTrainingError) or failures.is_of_the_machine(error):
+                        raise
+                    failure = failures.describe(error, time.time())
+                    write_failed(store, key, shard["variant"], spec, manifest, failure, after_epoch, device)
+                    progress.say(failure_text(failure, len(after_epoch.curves), spec["recipe"]["epochs"]))
+                    continue
                 write_record(store, key, shard["variant"], spec, manifest, result, device)
             right = (result.predictions["rank"] == 0).mean()
             score = f"test accuracy {100 * right:.1f} %" if result.status != "diverged" else "no test accuracy"
@@ -125,13 +178,70 @@ def write_record(
     store.write(key, record, files)
 
 
+def is_wanted(store: Store, key: str, retry_failed: bool) -> bool:
+    """Say whether a run is to be trained: it has no whole record, or it failed and is to be tried again."""
+    return not store.has(key) or (retry_failed and store.has_failed(key))
+
+
+def write_failed(
+    store: Store,
+    key: str,
+    variant: str,
+    spec: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    failure: Mapping[str, Any],
+    reached: AfterEpoch,
+    device: torch.device,
+) -> None:
+    """Write the record of a run that failed by itself: its error, and what it had reached."""
+    record = {
+        "variant": variant,
+        "seed": spec["seed"],
+        "spec": spec,
+        "data": manifest["digest"],
+        "status": FAILED,
+        "error": failure,
+        "metrics": {},
+        "timings": {
+            **{f"{part}_seconds": reached.seconds.get(part, 0.0) for part in ("train", "evaluate", "diagnostics")},
+            "images_per_second": None,
+        },
+        "environment": describe(device),
+        "curves": [{name: number(value) for name, value in row.items()} for row in reached.curves],
+    }
+    store.write(key, record, {})
+
+
+def failure_text(failure: Mapping[str, Any], reached: int, epochs: int) -> str:
+    """Say in a job's log that a run failed, after how many of its epochs, and what becomes of it."""
+    return (
+        f"failed after {reached} of {epochs} epochs: {failures.in_one_line(failure)}\n\n{failure['traceback']}\n"
+        "This is recorded as failed, and the other runs go on. It is trained again if its code or its spec changes, or if "
+        "a start asks for it: --retry-failed"
+    )
+
+
 def starting_weights(
     store: Store, source: Mapping[str, Any] | None, data_digest: str
 ) -> dict[str, torch.Tensor] | None:
-    """Return the weights of the run that a run starts from, given its spec; None if it starts from none."""
+    """Return the weights of the run that a run starts from, given its spec; None if it starts from none.
+
+    Raises
+    ------
+    NoStartError
+        If that run failed.
+    AroundTrainingError
+        If its record cannot be read.
+    """
     if source is None:
         return None
-    return read_weights(store, run_key(source, data_digest))[1]
+    key = run_key(source, data_digest)
+    with around_training("the run that this one starts from cannot be read"):
+        record = store.read(key, patience=LATE)
+        if record["status"] != FAILED:
+            return read_weights(store, key)[1]
+    why = failures.in_one_line(record["error"])
+    raise NoStartError(f"seed {record['seed']} of {record['variant']}, whose weights it starts from, failed: {why}")
 
 
 def load_state(path: Path, device: torch.device) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ import torch
 from ablation.networks.build import build
 from ablation.networks.layertable import LayerRow, totals
 from ablation.networks.tracing import layer_table
+from ablation.support.failures import describe, in_one_line, is_of_the_machine
 
 
 def inspect(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> list[LayerRow]:
@@ -15,6 +16,21 @@ def inspect(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], 
     with torch.device("meta"):
         network = build(architecture, input_shape, classes)
     return layer_table(network, input_shape)
+
+
+def inspect_or_say(
+    architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int
+) -> tuple[list[LayerRow], str]:
+    """Return the layer table of the network of a spec, or none and why: it cannot be built, or takes no such images.
+
+    Its runs fail, and say so in their turn; those of other networks need not wait for it.
+    """
+    try:
+        return inspect(architecture, input_shape, classes), ""
+    except Exception as error:
+        if is_of_the_machine(error):
+            raise
+        return [], in_one_line(describe(error, 0.0))
 
 
 def measure(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> dict[str, int]:

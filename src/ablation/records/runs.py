@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ablation.records.predictions import Predictions
-from ablation.records.store import CORRECT, DIAGNOSTICS, PREDICTIONS, UNREADABLE, DamagedRecordError, Store
+from ablation.records.store import CORRECT, DIAGNOSTICS, FAILED, PREDICTIONS, UNREADABLE, DamagedRecordError, Store
 
 # Entries of `record.json` that every table is made from; of what lies below them, the names are those of the writer.
 ENTRIES: dict[str, type] = {
@@ -22,7 +22,6 @@ ENTRIES: dict[str, type] = {
 }
 # Columns of `diagnostics.json`.
 COLUMNS: dict[str, type] = {"epoch": int, "layer": str, "depth": int, "kind": str, "quantity": str, "value": float}
-UNTRAINED = "failed"  # the status of a run that left neither weights nor predictions
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class RunRecord:
 
     def for_metrics(self) -> dict[str, Any]:
         """Return what metrics are computed from: `record.json`, and as ``predictions`` those of a run that has a value."""
-        answered = self.content["status"] not in ("diverged", UNTRAINED)
+        answered = self.content["status"] not in ("diverged", FAILED)
         return {**self.content, "predictions": self.predictions if answered else None}
 
 
@@ -85,7 +84,7 @@ def read_run(store: Store, key: str, patience: float = 0.0) -> RunRecord:
             name, correct = CORRECT, np.load(io.BytesIO((folder / CORRECT).read_bytes()), allow_pickle=False)
             if correct.dtype != bool or correct.ndim != 1:
                 raise ValueError(f"found {correct.dtype} {correct.shape}, expected bool (images,)")
-        elif content["status"] != UNTRAINED:
+        elif content["status"] != FAILED:
             raise ValueError("found none")
         if DIAGNOSTICS in content["files"]:
             name, diagnostics = DIAGNOSTICS, json.loads((folder / DIAGNOSTICS).read_bytes())
@@ -103,6 +102,7 @@ def check_entries(key: str, content: Mapping[str, Any]) -> None:
         rows = content["curves"]
         wrong += [] if all(map(is_number, numbers)) else ["metrics or timings"]
         wrong += [] if all(isinstance(row, dict) and is_row(row) for row in rows) else ["curves"]
+        wrong += [] if content["status"] != FAILED or is_error(content.get("error")) else ["error"]
     if wrong:
         raise DamagedRecordError(
             f"record {key}: {', '.join(wrong)} of record.json: found what is none, expected a run's"
@@ -112,6 +112,17 @@ def check_entries(key: str, content: Mapping[str, Any]) -> None:
 def is_number(value: Any) -> bool:
     """Say whether something is a number or None."""
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def is_error(error: Any) -> bool:
+    """Say whether something is what `ablation.support.failures.describe` returns."""
+    texts = ("type", "message", "where", "traceback")
+    return isinstance(error, dict) and all(isinstance(error.get(n), str) for n in texts) and is_time(error.get("time"))
+
+
+def is_time(value: Any) -> bool:
+    """Say whether something is a number of seconds."""
+    return value is not None and is_number(value)
 
 
 def is_row(row: Mapping[str, Any]) -> bool:

@@ -2,8 +2,9 @@
 
 A record is a folder ``<root>/<first two digits of key>/<key>`` with `record.json` (format, spec, status, curves, metrics,
 timings, environment and the digests of the other files), `predictions.safetensors`, `weights.safetensors` and, where the
-study asked for it, `diagnostics.json` (by column). Under ``.running`` lie the runs in training: their curves as they grow,
-and the state to go on from; under ``.damaged`` what was set aside.
+study asked for it, `diagnostics.json` (by column). That of a run that failed by itself is `record.json` alone, with its
+error. Under ``.running`` lie the runs in training: their curves as they grow, and the state to go on from; under
+``.damaged`` what was set aside.
 
 Whatever a record's format, `record.json` has its number as ``format`` (without it: 1, which has `correct.npy` in the place
 of predictions) and the digest of the rest as ``seal``, by which a reader tells a newer format from damage.
@@ -28,6 +29,7 @@ FORMAT = 2  # of what is written; raise it when a reader of today would misread 
 RECORD, WEIGHTS, DIAGNOSTICS = "record.json", "weights.safetensors", "diagnostics.json"
 PREDICTIONS, CORRECT = "predictions.safetensors", "correct.npy"  # the second in records of format 1
 CURVES, STATE = "curves.jsonl", "state.pt"
+FAILED = "failed"  # status of a run that ended in an error of its own
 WRITING, PRUNED = "writing-", "pruned-"  # folders on their way in and out
 # What reading a file raises that is no file of ours; a disk that fails or refuses is no damage of the record.
 UNREADABLE = (
@@ -139,6 +141,13 @@ class Store:
             raise KeyError(key)
         return self.verify(key)
 
+    def has_failed(self, key: str) -> bool:
+        """Say whether a record is that of a run that failed by itself; not if there is none that can be read."""
+        try:
+            return self._record(key)["status"] == FAILED
+        except DamagedRecordError:
+            return False
+
     def verify(self, key: str) -> dict[str, Any]:
         """Recompute all digests of a record; raises DamagedRecordError."""
         record = self.peek(key)
@@ -234,6 +243,13 @@ class Store:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             (target / "why.txt").write_text(why + "\n")
         return target
+
+    def discard(self, key: str) -> None:
+        """Delete the record of a failed run that is about to be tried again; a try that is cut off goes on as any other."""
+        aside = self.root / aside_name(f"discarded-{key}")
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.folder(key), aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
     @contextlib.contextmanager
     def lock(self, key: str) -> Iterator[Running]:

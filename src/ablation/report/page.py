@@ -9,9 +9,10 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from ablation.analysis.contrasts import AS_CLAIMED, NO_INTERVAL, OPEN, OPPOSITE
+from ablation.analysis.contrasts import AS_CLAIMED, NO_INTERVAL, NOT_TESTABLE, OPEN, OPPOSITE
 from ablation.networks.layertable import LayerRow, difference
 from ablation.networks.layertext import NOTE, TEXT_COLUMNS, cells, change_cells, difference_text, totals_text
+from ablation.records.store import FAILED
 from ablation.report.byclass import class_table
 from ablation.report.figures.table import FIGURES
 from ablation.report.inputs import StudyTables
@@ -21,6 +22,9 @@ from ablation.report.varied import own_parts, varied
 from ablation.study.controls import CLOSE, reached
 from ablation.study.plan import Plan
 from ablation.support.formatting import plural
+
+UNBUILT = "cannot be built; its page in plan/layers says why."
+TRACEBACK_LINES = 24  # of the end of a traceback: the page is no log
 
 
 def html_table(table: pd.DataFrame, text_columns: set[str], baselines: set[str] = frozenset()) -> Markup:
@@ -59,10 +63,13 @@ def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
                 + "".join(f", {factor} {level}" for factor, level in claim.given.items())
                 + (f", at {matched_text(row)}" if claim.match else ""),
                 "metric": metric.label,
-                "effect": effect_text(row["effect"], row["low"], row["high"], metric)
+                "effect": "–"
+                if row["not_testable"]
+                else effect_text(row["effect"], row["low"], row["high"], metric)
                 + f" {'points' if metric.unit == '%' else metric.unit}",
                 "n": f"{row['n_variant']} + {row['n_reference']}",
                 "observed": row["observed"],
+                "why": row["not_testable"],
                 "css": row["observed"].split()[0],
             }
             for _, row in claims[claims["claim"] == name].iterrows()
@@ -71,27 +78,29 @@ def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
     return sections
 
 
+def variant_section(layers: Sequence[LayerRow], baseline: Sequence[LayerRow]) -> dict[str, Any]:
+    """Write in what the layers of a variant differ from those of its baseline; either may be unknown."""
+    if not layers:
+        return {"text": UNBUILT, "table": ""}
+    if not baseline:
+        return {"text": f"{totals_text(layers)} Its baseline cannot be built.", "table": ""}
+    changes = difference(layers, baseline)
+    rows = pd.DataFrame([change_cells(change) for change in changes if change.status != "same"])
+    text = difference_text(changes, layers, baseline, "the baseline")
+    return {"text": text, "table": html_table(rows, set(TEXT_COLUMNS)) if len(rows) else ""}
+
+
 def layer_sections(plan: Plan, tables: Mapping[str, Sequence[LayerRow]]) -> list[dict[str, Any]]:
     """Write, per architecture, the layers of its baseline and in what its variants differ."""
     sections = []
     for architecture in plan.study.architectures:
-        baseline, variants = tables[architecture], []
+        baseline, variants = tables.get(architecture, []), []
         for variant in plan.variants.values():
             if variant.architecture == architecture and variant.changed:
-                changes = difference(tables[variant.id], baseline)
-                rows = pd.DataFrame([change_cells(change) for change in changes if change.status != "same"])
-                variants.append(
-                    {
-                        "id": variant.id,
-                        "text": difference_text(changes, tables[variant.id], baseline, "the baseline"),
-                        "table": html_table(rows, set(TEXT_COLUMNS)) if len(rows) else "",
-                    }
-                )
-        rows = pd.DataFrame([cells(layer) for layer in baseline])
-        table = html_table(rows, set(TEXT_COLUMNS))
-        sections.append(
-            {"architecture": architecture, "text": totals_text(baseline), "table": table, "variants": variants}
-        )
+                variants.append({"id": variant.id, **variant_section(tables.get(variant.id, []), baseline)})
+        table = html_table(pd.DataFrame([cells(layer) for layer in baseline]), set(TEXT_COLUMNS)) if baseline else ""
+        text = totals_text(baseline) if baseline else UNBUILT
+        sections.append({"architecture": architecture, "text": text, "table": table, "variants": variants})
     return sections
 
 
@@ -101,17 +110,19 @@ def verdict(plan: Plan, claims: pd.DataFrame, contrasts: pd.DataFrame) -> str:
         seen = claims["observed"].value_counts()
         parts = [
             f"{seen.get(kind, 0)} {kind}"
-            for kind in (AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL)
-            if kind != NO_INTERVAL or kind in seen
+            for kind in (AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL, NOT_TESTABLE)
+            if kind in (AS_CLAIMED, OPPOSITE, OPEN) or kind in seen
         ]
         counts = [plural(len(plan.study.claims), "claim"), plural(len(claims), "contrast")]
         return f"{counts[0]}, tested by {counts[1]}: {', '.join(parts)}."
     first = plan.study.metrics[0]
     rows = contrasts[(contrasts["metric"] == first) & contrasts["low"].notna()]
     clear = rows[(rows["low"] > 0) | (rows["high"] < 0)]
-    return (
+    untested = (contrasts.loc[contrasts["metric"] == first, "not_testable"] != "").sum()
+    text = (
         f"{len(rows)} contrasts on {plan.metrics[first].label}; in {len(clear)} the 95 % interval lies clear of zero."
     )
+    return f"{text} {untested} more cannot be tested: runs failed." if untested else text
 
 
 def readable_contrasts(plan: Plan, contrasts: pd.DataFrame) -> pd.DataFrame:
@@ -124,7 +135,9 @@ def readable_contrasts(plan: Plan, contrasts: pd.DataFrame) -> pd.DataFrame:
                 "variant": row["variant"],
                 "against": row["reference"] + (f" ({matched_text(row)})" if row["matched"] else ""),
                 "metric": metric.title,
-                "effect [95 %]": effect_text(row["effect"], row["low"], row["high"], metric),
+                "effect [95 %]": NOT_TESTABLE
+                if row["not_testable"]
+                else effect_text(row["effect"], row["low"], row["high"], metric),
                 "n": f"{row['n_variant']} + {row['n_reference']}",
             }
         )
@@ -134,7 +147,7 @@ def readable_contrasts(plan: Plan, contrasts: pd.DataFrame) -> pd.DataFrame:
 def failures(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[str, Any]]:
     """List the runs that diverged or were stuck."""
     rows = []
-    for _, run in runs[runs["status"] != "completed"].iterrows():
+    for _, run in runs[runs["status"].isin(["diverged", "stuck"])].iterrows():
         own_rows = curves[(curves["variant"] == run["variant"]) & (curves["seed"] == run["seed"])]
         loss = own_rows["objective"].iloc[-1]
         accuracy = plan.metrics["train_accuracy"]
@@ -149,6 +162,15 @@ def failures(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[
             }
         )
     return rows
+
+
+def failed_runs(plan: Plan, runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """List the runs that failed by themselves: their error in a line, the end of its traceback, and the log."""
+    columns = ["variant", "seed", "epochs", "error", "traceback", "log"]
+    rows = runs.loc[runs["status"] == FAILED].reindex(columns=columns).to_dict("records")
+    return [
+        {**row, "traceback": "".join(row["traceback"].splitlines(keepends=True)[-TRACEBACK_LINES:])} for row in rows
+    ]
 
 
 def figure_sections(plan: Plan, figures: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -186,7 +208,9 @@ def write_report(tables: StudyTables, manifest: Mapping[str, Any], figures: Mapp
     )
     text_columns = {"variant", "failures", "against", "metric"}
     return template.render(
+        name=plan.name,
         study=plan.study,
+        run_count=len(tables.runs),
         facts=facts(tables, manifest),
         verdict=verdict(plan, tables.claims, tables.contrasts),
         claims=claim_sections(plan, tables.claims),
@@ -198,6 +222,7 @@ def write_report(tables: StudyTables, manifest: Mapping[str, Any], figures: Mapp
         parts=own_parts(plan),
         networks=layer_sections(plan, tables.layers),
         layers_note=NOTE,
+        failed=failed_runs(plan, tables.runs),
         failures=failures(tables.plan, tables.runs, tables.curves),
         contrasts=html_table(readable_contrasts(tables.plan, tables.contrasts), text_columns),
         contrast_count=len(tables.contrasts),

@@ -6,7 +6,9 @@ from typing import Any
 import pandas as pd
 
 from ablation.data.manifests import describe_identical
+from ablation.records.store import FAILED
 from ablation.report.inputs import StudyTables
+from ablation.report.tables import FAILURES
 from ablation.study.plan import Plan
 from ablation.support.formatting import count
 
@@ -27,7 +29,10 @@ def facts(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[str, s
         ("variants", f"{len(tables.plan.variants)}"),
         ("seeds each", f"{len(study.seeds)}"),
         ("data", f"{study.data.name}, {counts['train']} / {counts['validation']} / {counts['test']} images"),
-        ("failed", f"{status.get('diverged', 0)} diverged, {status.get('stuck', 0)} stuck"),
+        (
+            "failures",
+            ", ".join(f"{status.get(name, 0)} {name}" for name in FAILURES if name != FAILED or name in status),
+        ),
         ("training", f"{_seconds(runs) / 60:.1f} min in all"),
     ]
 
@@ -91,7 +96,7 @@ def diagnostics_cost(plan: Plan, runs: pd.DataFrame) -> list[tuple[str, str]]:
         return []
     seconds, training = runs["diagnostics_seconds"].sum(), runs["training_seconds"].sum()
     epochs = ", ".join(map(str, sorted(plan.study.diagnostics)))
-    share = f"{100 * seconds / training:.1f} % of training"
+    share = f"{100 * seconds / training:.1f} % of training" if training else "of no training"
     return [("diagnostics", f"{seconds:.1f} s, {share}, and not counted in it (epochs {epochs})")]
 
 

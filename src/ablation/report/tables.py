@@ -4,12 +4,15 @@ import math
 
 import pandas as pd
 
+from ablation.analysis.contrasts import NOT_TESTABLE
 from ablation.catalogue.metrics import Metric
+from ablation.records.store import FAILED
 from ablation.statistics.estimates import summarise
 from ablation.study.plan import Plan
 from ablation.support.formatting import count
 
 MINUS = "\N{MINUS SIGN}"
+FAILURES = ("failed", "diverged", "stuck")  # statuses of runs that are counted
 
 
 def number_text(value: float, metric: Metric, sign: bool = False) -> str:
@@ -33,9 +36,14 @@ def effect_text(effect: float, low: float, high: float, metric: Metric) -> str:
     return f"{text} [{number_text(low, metric, sign=True)}, {number_text(high, metric, sign=True)}]"
 
 
+def count_text(value: float) -> str:
+    """Write a size; a dash where it is not known."""
+    return "–" if math.isnan(value) else count(value)
+
+
 def failures_text(row: pd.Series) -> str:
-    """Write how many runs diverged or were stuck at chance."""
-    parts = [f"{row[status]:.0f} {status}" for status in ("diverged", "stuck") if row[status]]
+    """Write how many runs failed, diverged or were stuck at chance."""
+    parts = [f"{row[status]:.0f} {status}" for status in FAILURES if row[status]]
     return ", ".join(parts) or "none"
 
 
@@ -53,11 +61,13 @@ def comparison(plan: Plan, runs: pd.DataFrame, contrasts: pd.DataFrame) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        One row per variant, in the study's order, in recorded units: how many runs were trained, diverged and stuck;
-        for each metric n (diverged runs have no value), mean and sd, and the effect against the architecture's
-        baseline with its interval; sizes; mean training time.
+        One row per variant, in the study's order, in recorded units: how many runs were trained, failed, diverged and
+        stuck; for each metric n (failed and diverged runs have no value), mean and sd, and the effect against the
+        architecture's baseline with its interval; sizes, which are missing where the network cannot be built; mean
+        training time of the runs that did not fail; and what keeps the effects from being tested.
     """
     by_pair = contrasts.set_index(["metric", "variant", "reference"])
+    own_contrasts = contrasts[contrasts["reference"].isin(plan.study.architectures)]
     rows = []
     for variant in plan.variants.values():
         own_runs = runs[runs["variant"] == variant.id]
@@ -66,8 +76,7 @@ def comparison(plan: Plan, runs: pd.DataFrame, contrasts: pd.DataFrame) -> pd.Da
             "variant": variant.id,
             "architecture": variant.architecture,
             "runs": len(own_runs),
-            "diverged": int(status.get("diverged", 0)),
-            "stuck": int(status.get("stuck", 0)),
+            **{name: int(status.get(name, 0)) for name in FAILURES},
         }
         for metric in plan.study.metrics:
             summary = summarise(own_runs[metric])
@@ -75,8 +84,10 @@ def comparison(plan: Plan, runs: pd.DataFrame, contrasts: pd.DataFrame) -> pd.Da
             pair = (metric, variant.id, variant.architecture)
             for part in ("effect", "low", "high"):
                 row[f"{metric}_{part}"] = by_pair.loc[pair, part] if pair in by_pair.index else math.nan
-        row |= {size: int(own_runs[size].iloc[0]) for size in ("parameters", "multiply_adds")}
-        row["mean_train_seconds"] = own_runs["training_seconds"].mean()
+        row |= {size: own_runs[size].iloc[0] for size in ("parameters", "multiply_adds")}
+        row["mean_train_seconds"] = own_runs.loc[own_runs["status"] != FAILED, "training_seconds"].mean()
+        reasons = own_contrasts.loc[own_contrasts["variant"] == variant.id, "not_testable"]
+        row["not_testable"] = next(filter(None, reasons), "")
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -98,11 +109,12 @@ def readable(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
             cells[metric.title] = mean_text(row[f"{name}_mean"], row[f"{name}_sd"], metric)
             if position == 0:
                 effect = effect_text(*(row[f"{name}_{part}"] for part in ("effect", "low", "high")), metric)
-                cells[f"effect ({points}) [95 %]"] = effect
+                untested = row["not_testable"] and math.isnan(row[f"{name}_effect"])
+                cells[f"effect ({points}) [95 %]"] = NOT_TESTABLE if untested else effect
         cells |= {
-            "parameters": count(row["parameters"]),
-            "multiply-adds": count(row["multiply_adds"]),
-            "training (s)": f"{row['mean_train_seconds']:.1f}",
+            "parameters": count_text(row["parameters"]),
+            "multiply-adds": count_text(row["multiply_adds"]),
+            "training (s)": "–" if math.isnan(row["mean_train_seconds"]) else f"{row['mean_train_seconds']:.1f}",
             "failures": failures_text(row),
         }
         for name, cell in cells.items():
@@ -115,11 +127,15 @@ def caption(plan: Plan, runs: pd.DataFrame) -> str:
     first = plan.metrics[plan.study.metrics[0]]
     seeds = runs.groupby("variant").size()
     each = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
-    return (
+    failed = runs.loc[runs["status"] == FAILED, "variant"].value_counts(sort=False)
+    of_variants = ", ".join(f"{number} of {seeds[variant]} of {variant}" for variant, number in failed.items())
+    untested = f" Runs failed by an error of their own ({of_variants}): effects that need them are not testable."
+    text = (
         f"{len(runs)} runs of {runs['variant'].nunique()} variants, {each} seeds each. Mean ± standard deviation over "
         f"seeds; effect on {first.label} against the baseline of the same architecture, with a 95 % interval over seeds "
         "(Welch). n counts the runs that have a value: diverged runs have none, stuck ones count with theirs."
     )
+    return text + untested if of_variants else text
 
 
 def to_markdown(table: pd.DataFrame, text: str) -> str:

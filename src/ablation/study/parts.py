@@ -23,7 +23,9 @@ from ablation.catalogue.sources import Source
 from ablation.study.literals import LiteralFile, PartsError, Place, located
 from ablation.study.parttables import TABLES, OwnArchitecture, OwnArgument, Table
 from ablation.study.schema import Recipe, nearest
+from ablation.support.definitions import PACKAGE, Sources
 from ablation.support.digests import digest
+from ablation.support.references import OwnCodeError
 
 NEEDS = ("diagnostics", "threshold")  # entries of a study that a metric may need
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # what pydantic calls a key that there is not
@@ -31,7 +33,7 @@ UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # what pydantic ca
 COLUMNS = (
     *("variant", "architecture", "baseline", "seed", "key", "status", "epochs", "training_seconds"),
     *("evaluate_seconds", "diagnostics_seconds", "images_per_second", "device", "processor", "threads", "torch"),
-    *("python", "git"),
+    *("python", "git", "error", "traceback", "log"),
 )
 BELOW = {"saturation": Saturation, "arguments": OwnArgument}  # by the key of an entry: what is stated below it
 # What an entry of each table is called.
@@ -137,6 +139,11 @@ def _validated(file: LiteralFile, place: Place, stated: Mapping[str, Any], table
             file.refuse((*place, key), f"found {code!r}, expected {expected}")
         elif isinstance(code, str) and ":" not in code:
             named[key] = f"{path}:{code}"
+        elif isinstance(code, str) and code.startswith(f"{PACKAGE}."):
+            try:
+                Sources().check(code)
+            except OwnCodeError as error:
+                file.refuse((*place, key), str(error))
     if file.wrong(place):
         return None
     try:

@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeVar
 from ablation.support.bindings import Module, Target
 from ablation.support.digests import digest
 from ablation.support.normaliser import OTHERS, WHOLE, Normaliser
+from ablation.support.references import OwnCodeError
 
 PACKAGE = "ablation"
 ROOT = re.compile(r"(?P<module>.+):(?P<name>[\w.]+)")
@@ -72,8 +73,8 @@ class Sources:
 
         Raises
         ------
-        LookupError
-            If there is no such module or definition.
+        OwnCodeError
+            If there is no such module or definition, or a module on the way cannot be read as Python.
         """
         asked = frozenset(roots)
         if asked not in self._digests:
@@ -83,6 +84,10 @@ class Sources:
                 sorted({self._hashes[key] if key else ".".join(names) for key, names in references})
             )
         return self._digests[asked]
+
+    def check(self, root: str) -> None:
+        """Raise OwnCodeError if a root names a module or definition that is not there; those of libraries are not known."""
+        self._root(root)
 
     def reached(self, roots: Iterable[str]) -> frozenset[tuple[str, str]]:
         """List the definitions that roots can reach, themselves among them.
@@ -145,13 +150,13 @@ class Sources:
     def _root(self, root: str) -> Reference:
         parts = ROOT.fullmatch(root)
         if not parts:
-            raise LookupError(f"{root!r}: found no root, expected module:name or file.py:name")
+            raise OwnCodeError(f"{root!r}: found no root, expected module:name or file.py:name")
         module, names = self._root_module(root, parts["module"]), tuple(parts["name"].split("."))
         if not module:
             return Reference(None, (*parts["module"].split("."), *names))
         if not self.binds(module, names[0]):
             known = ", ".join(sorted(module.definitions))
-            raise LookupError(f"{root}: {module.path} does not define {names[0]!r}, expected one of {known}")
+            raise OwnCodeError(f"{root}: {module.path} does not define {names[0]!r}, expected one of {known}")
         return self.follow(module, names)
 
     def _root_module(self, root: str, name: str) -> Module | None:
@@ -165,12 +170,12 @@ class Sources:
         for part in rest if module else ():
             module = self._below(module, part)
             if not module:
-                raise LookupError(f"{root}: found no module {name}, expected one of {self._package} or a user's file")
+                raise OwnCodeError(f"{root}: found no module {name}, expected one of {self._package} or a user's file")
         return module
 
     def _user_file(self, path: Path) -> Module:
         if not path.is_file():
-            raise LookupError(f"{path}: found no file, expected one with Python definitions")
+            raise OwnCodeError(f"{path}: found no file, expected one with Python definitions")
         return self._module(_absolute(path), _absolute(path).parent)
 
     def _at(self, place: Path, folder: Path | None) -> Module | None:
@@ -194,7 +199,13 @@ class Sources:
                 parts = path.relative_to(self._package.parent).with_suffix("").parts
                 name, folder = ".".join(parts[:-1] if parts[-1] == "__init__" else parts), None
             module = Module(name, path, folder)
-            module.read(path.read_bytes() if path.exists() else b"")
+            try:
+                module.read(path.read_bytes() if path.exists() else b"")
+            except SyntaxError as error:
+                line = f", line {error.lineno}" if error.lineno else ""
+                raise OwnCodeError(f"{path}{line}: cannot be read: {error.msg}") from None
+            except (OSError, ValueError, RecursionError) as error:
+                raise OwnCodeError(f"{path}: cannot be read: {error}") from None
             self._modules[path] = module
         return self._modules[path]
 

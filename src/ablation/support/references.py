@@ -1,6 +1,7 @@
 """References to code in plain data: ``module:name``, or ``path/to/file.py:name`` for a file of one's own."""
 
 import ast
+import os
 import pkgutil
 import sys
 import traceback
@@ -14,9 +15,11 @@ from typing import Any
 
 from ablation.support.digests import digest
 
+FOLDERS: set[Path] = set()  # of the files of one's own that were imported
+
 
 class OwnCodeError(Exception):
-    """A file of one's own that cannot be used; the message names the file, the line where it is known, and the reason."""
+    """Code that a reference names and that cannot be used; the message says where, with the line if it is known, and why."""
 
 
 def resolve(reference: str) -> Any:
@@ -70,6 +73,7 @@ def import_file(path: Path) -> ModuleType:
     OwnCodeError
         If it cannot be imported.
     """
+    FOLDERS.add(path.parent)
     # After everything else: a file beside the parts must not take the place of an installed module.
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))
@@ -115,3 +119,26 @@ def explain(error: BaseException, path: Path, what: str) -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
     where = f"{path}, line {frames[-1].lineno}" if frames else str(path)
     return f"{where}: {what}: {type(error).__name__}: {error}"
+
+
+def own_place(error: BaseException) -> str:
+    """Return file and line of the last call in files of one's own that an error went through; empty if there was none.
+
+    Modules count that lie beside a file of parts.
+    """
+    chain = [error]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    for each in reversed(chain):
+        if isinstance(each, SyntaxError) and each.filename and Path(each.filename).parent in FOLDERS:
+            return f"{_shown(each.filename)}, line {each.lineno}"
+        frames = traceback.extract_tb(each.__traceback__)
+        own = [frame for frame in frames if Path(frame.filename).parent in FOLDERS]
+        if own:
+            return f"{_shown(own[-1].filename)}, line {own[-1].lineno}"
+    return ""
+
+
+def _shown(file: str) -> str:
+    """Return a path relative to the working directory if it lies below."""
+    return os.path.relpath(file) if Path(file).is_relative_to(Path.cwd()) else file

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ import pandas as pd
 from ablation.analysis.collection import final_metrics
 from ablation.jobs.shards import PlannedRun
 from ablation.records.runs import RunRecord
+from ablation.records.store import FAILED
 from ablation.report.figures.results import run_curves
 from ablation.statistics.estimates import summarise
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
+from ablation.support.failures import in_one_line
 
 CURVE_METRICS = (
     "train_loss",
@@ -57,7 +59,19 @@ def record_tags(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the tags of a run that ended."""
     environment = record["environment"]
     known = {name: environment[name] for name in ("device", "torch", "threads")}
+    if record["status"] == FAILED:
+        known["error"] = in_one_line(record["error"])
     return {"status": record["status"], "mlflow.source.git.commit": environment["git"] or "unknown", **known}
+
+
+def beginning(rows: Sequence[Mapping[str, Any]]) -> float:
+    """Return when the first epoch of some curves began, in seconds since 1970."""
+    return rows[0]["time"] - rows[0]["seconds"]
+
+
+def ending(record: Mapping[str, Any]) -> float:
+    """Return when a run ended, in seconds since 1970."""
+    return record["error"]["time"] if record["status"] == FAILED else record["curves"][-1]["time"]
 
 
 def curve_points(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, float, int, int]]:
@@ -70,7 +84,7 @@ def curve_points(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, float, in
     ]
 
 
-def record_values(plan: Plan, run: RunRecord, sizes: Mapping[str, int]) -> dict[str, float]:
+def record_values(plan: Plan, run: RunRecord, sizes: Mapping[str, int | None]) -> dict[str, float]:
     """Return the final metrics of a run, with the sizes of its network.
 
     The names of curves are taken: a last point of another kind would bend them.
@@ -90,7 +104,9 @@ def variant_values(plan: Plan, runs: pd.DataFrame) -> dict[str, float]:
     summaries = {name: summarise(runs[name]) for name in plan.metrics if name in runs}
     values = {f"{name}_mean": s.mean for name, s in summaries.items() if s.n}
     values |= {f"{name}_sd": s.sd for name, s in summaries.items() if s.n > 1}
-    return values | {"runs": len(runs), "parameters": int(runs["parameters"].iloc[0])}
+    size = runs["parameters"].iloc[0]
+    values |= {} if math.isnan(size) else {"parameters": int(size)}
+    return {**values, "runs": len(runs), "failed_runs": int((runs["status"] == FAILED).sum())}
 
 
 def write_files(folder: Path, planned: PlannedRun, record: Mapping[str, Any]) -> None:
@@ -99,3 +115,7 @@ def write_files(folder: Path, planned: PlannedRun, record: Mapping[str, Any]) ->
     pd.DataFrame(record["curves"]).to_csv(folder / "curves.csv", index=False)
     figure = run_curves(f"{planned.variant}, seed {planned.seed}", record["curves"])
     figure.savefig(folder / "curves.png", dpi=110)
+    if record["status"] == FAILED:
+        (folder / "error.txt").write_text(
+            f"{in_one_line(record['error'])}\n\n{record['error']['traceback']}", encoding="utf-8"
+        )

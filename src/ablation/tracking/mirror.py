@@ -19,7 +19,7 @@ import pandas as pd
 
 from ablation.jobs.shards import PlannedRun
 from ablation.records.runs import RunRecord, read_run
-from ablation.records.store import DamagedRecordError, Store
+from ablation.records.store import FAILED, DamagedRecordError, Store
 from ablation.study.plan import Plan
 from ablation.support.digests import digest
 from ablation.tracking.address import Address
@@ -35,7 +35,9 @@ from ablation.tracking.client import (
 )
 from ablation.tracking.content import (
     CURVE_METRICS,
+    beginning,
     curve_points,
+    ending,
     measured_values,
     milliseconds,
     parameters,
@@ -48,7 +50,7 @@ from ablation.tracking.content import (
 )
 from ablation.tracking.experiment import Experiment
 from ablation.tracking.lease import Lease
-from ablation.tracking.ledger import Ledger
+from ablation.tracking.ledger import ENDINGS, Ledger, marks
 
 ROWS = 1000 // len(CURVE_METRICS)  # rows per request, which is stored whole or not at all; MLflow takes 1000 metrics
 
@@ -92,14 +94,7 @@ class Mirror:
         self.ledger = Ledger(ledger, address.public)
         self.study_key = f"study:{plan.name}"
         self.variant_keys = {name: f"variant:{name}:{digest(v.levels)}" for name, v in plan.variants.items()}
-        # Two variants may come out the same, such as a control of the baseline's size: one record, but a run for each.
-        first = {planned.key: planned.variant for planned in reversed(runs)}
-        self.marks = {
-            (planned.variant, planned.seed): planned.key
-            if first[planned.key] == planned.variant
-            else f"{planned.key}:{planned.variant}"
-            for planned in runs
-        }
+        self.marks = marks(runs)
         self.wanted = set(self.marks.values()) | {self.study_key, *self.variant_keys.values()}
         self.values: dict[str, dict[str, float]] = {}  # by key, the latest metrics that the experiment has
         self.client: MlflowClient | None = None
@@ -170,12 +165,11 @@ class Mirror:
         parent, tags = self._study_run(), variant_tags(self.plan, variant)
         return self._run(self.variant_keys[variant], variant, parent["id"], tags, parameters(self.plan, variant))
 
-    def _seed_run(self, planned: PlannedRun, rows: list[dict[str, Any]]) -> dict:
+    def _seed_run(self, planned: PlannedRun, begin: float) -> dict:
         parent, tags = self._variant_run(planned.variant), run_tags(self.plan, planned)
         params = {**parameters(self.plan, planned.variant), "seed": planned.seed}
-        start = milliseconds(rows[0]["time"] - rows[0]["seconds"])
         name = f"seed {planned.seed} of {planned.variant}"
-        return self._run(self._mark(planned), name, parent["id"], tags, params, start)
+        return self._run(self._mark(planned), name, parent["id"], tags, params, milliseconds(begin))
 
     def _mark(self, planned: PlannedRun) -> str:
         """Return the key under which a run is found again."""
@@ -194,7 +188,8 @@ class Mirror:
             return sum(self._sync_run(planned) for planned in self.runs) == len(self.runs)
 
     def _sync_run(self, planned: PlannedRun) -> bool:
-        if self.ledger.runs.get(self._mark(planned), {}).get("done"):
+        done = self.ledger.runs.get(self._mark(planned), {}).get("done")
+        if done and done != FAILED:
             return True
         if self.store.folder(planned.key).is_dir():
             self._hold(self.experiment)
@@ -203,14 +198,20 @@ class Mirror:
             except DamagedRecordError as error:
                 print(f"{error}: it has to be trained again", file=sys.stderr)
                 return False
-            self._finish(planned, run)
+            if done and not self._ended_as(planned, run.content):
+                self._forget(planned)
+                done = None
+            if not done:
+                self._finish(planned, run)
             return True
+        if done:  # its record was discarded to try it again
+            self._forget(planned)
         rows = self.store.running_curves(planned.key)
         entry = self.ledger.runs.get(self._mark(planned), {"epochs": 0})
         went_on = bool(rows and entry.get("paused") and rows[-1]["time"] > entry["paused"])
         if len(rows) > entry["epochs"] or went_on:
             self._hold(self.experiment)
-            entry = self._seed_run(planned, rows)
+            entry = self._seed_run(planned, beginning(rows))
             if entry.get("paused"):
                 self.client.update_run(entry["id"], status="RUNNING")
                 entry["paused"] = None
@@ -218,9 +219,21 @@ class Mirror:
             self._send_curves(entry, rows)
         return False
 
+    def _ended_as(self, planned: PlannedRun, record: Mapping[str, Any]) -> bool:
+        """Say whether a run that is there as failed is the one of the record, or one that was tried again since."""
+        ended = self.ledger.runs[self._mark(planned)].get("ended")
+        return record["status"] == FAILED and ended == milliseconds(ending(record))
+
+    def _forget(self, planned: PlannedRun) -> None:
+        """Delete a failed run of which there is another try: the points of both would mix."""
+        entry = self.ledger.runs.pop(self._mark(planned))
+        self.client.delete_run(entry["id"])
+        self.ledger.note()
+
     def _finish(self, planned: PlannedRun, run: RunRecord) -> None:
         record = run.content
-        entry, end = self._seed_run(planned, record["curves"]), milliseconds(record["curves"][-1]["time"])
+        end, rows = milliseconds(ending(record)), record["curves"]
+        entry = self._seed_run(planned, beginning(rows) if rows else ending(record))
         self._send_curves(entry, record["curves"])
         if not entry.get("final"):
             step = len(record["curves"])
@@ -234,8 +247,8 @@ class Mirror:
         with tempfile.TemporaryDirectory() as folder:
             write_files(Path(folder), planned, record)
             self.experiment.upload(entry["artifacts"], Path(folder))
-        self.client.set_terminated(entry["id"], "FINISHED", end_time=end)
-        entry |= {"done": record["status"], "paused": None}
+        self.client.set_terminated(entry["id"], ENDINGS[record["status"] == FAILED], end_time=end)
+        entry |= {"done": record["status"], "ended": end, "paused": None}
         self.ledger.note()
 
     def pause(self) -> None:
@@ -278,9 +291,10 @@ class Mirror:
                 "title": self.plan.study.title,
                 "variants": len(self.plan.variants),
                 "seeds": len(self.plan.study.seeds),
+                "failed_runs": int((runs["status"] == FAILED).sum()),
             }
             self.client.log_batch(study["id"], tags=[RunTag(name, str(value)) for name, value in facts.items()])
-            self._terminate(study)
+            self._terminate(study, runs)
             for key, entry in self.ledger.runs.items():
                 superseded = ":" not in key and key not in self.wanted
                 if superseded != entry.get("superseded", False):
@@ -312,12 +326,15 @@ class Mirror:
                 page = Path(folder) / "layers.md"
                 page.write_bytes((layers / f"{variant}.md").read_bytes())
                 self.experiment.upload(entry["artifacts"], page)
-        self._terminate(entry)
+        self._terminate(entry, rows)
 
-    def _terminate(self, entry: dict) -> None:
-        if not entry["done"]:
-            self.client.set_terminated(entry["id"], "FINISHED")
-            entry["done"] = "completed"
+    def _terminate(self, entry: dict, rows: pd.DataFrame) -> None:
+        """End the run of a variant or study, given the rows of `runs.parquet` below it: as failed if one of them is."""
+        failed = bool((rows["status"] == FAILED).any())
+        done = FAILED if failed else "completed"
+        if entry["done"] != done:
+            self.client.set_terminated(entry["id"], ENDINGS[failed])
+            entry["done"] = done
 
     def _whole(self) -> str:
         """Return the id of the study's run, having checked that every wanted run is there to its end."""

@@ -17,6 +17,7 @@ from ablation.report.figures.style import WIDTH
 from ablation.report.inputs import StudyTables
 
 SLOTS = 12  # boxes per line; a longer network continues on the next line
+NOTHING = ("", [], 1.0, 1.0)  # a line without boxes
 COLOURS = dict(
     zip(
         ("convolutions", "pooling or transition", "dense layers or head"), sns.color_palette("colorblind"), strict=False
@@ -88,8 +89,9 @@ def boxes(table: Sequence[LayerRow]) -> list[Box]:
 
 
 def baseline_blocks(tables: StudyTables) -> Figure:
-    """Draw the blocks of each architecture's baseline."""
-    return draw_blocks({architecture: tables.layers[architecture] for architecture in tables.plan.study.architectures})
+    """Draw the blocks of each architecture's baseline, as far as it can be built."""
+    architectures = tables.plan.study.architectures
+    return draw_blocks({name: tables.layers[name] for name in architectures if name in tables.layers})
 
 
 def _draw_line(axis: Axes, line: Sequence[Box], height: float, width: float) -> None:
@@ -134,14 +136,16 @@ def draw_blocks(tables: Mapping[str, Sequence[LayerRow]]) -> Figure:
         length = ceil(len(found) / ceil(len(found) / SLOTS))  # lines of about the same length
         for start in range(0, len(found), length):
             lines.append((name if start == 0 else "", found[start : start + length], height, width))
-    slots = max(len(line) for _, line, *_ in lines)
-    figure = Figure(figsize=(WIDTH, 0.75 + 1.25 * len(lines)), layout="constrained")
+    slots = max((len(line) for _, line, *_ in lines), default=0)
+    figure = Figure(figsize=(WIDTH, 0.75 + 1.25 * max(len(lines), 1)), layout="constrained")
     for axis, (name, line, height, width) in zip(
-        figure.subplots(len(lines), 1, squeeze=False)[:, 0], lines, strict=True
+        figure.subplots(max(len(lines), 1), 1, squeeze=False)[:, 0], lines or [NOTHING], strict=True
     ):
         _draw_line(axis, line, height, width)
         axis.set(xlim=(0, max(slots, 8)), ylim=(-0.95, 0.78))
         axis.axis("off")
+        if not line:
+            axis.text(0, 0, "no baseline can be built", fontsize=9, color="0.4")
         if name:
             axis.set_title(name, loc="left", fontweight="bold", fontsize=9, pad=2)
     figure.legend(

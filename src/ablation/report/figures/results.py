@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from ablation.records.store import FAILED
 from ablation.report.figures.style import (
     add_legend,
     make_panels,
@@ -22,15 +24,28 @@ from ablation.report.inputs import StudyTables
 from ablation.study.plan import Plan
 from ablation.support.formatting import count
 
-MARKERS = {"completed": "o", "stuck": "X", "diverged": "v"}  # by status of a run
-STATUS_TEXTS = {"completed": "completed", "stuck": "stuck at chance", "diverged": "diverged (no value)"}
+MARKERS = {"completed": "o", "stuck": "X", "diverged": "v", "failed": "x"}  # by status of a run
+STATUS_TEXTS = {
+    "completed": "completed",
+    "stuck": "stuck at chance",
+    "diverged": "diverged (no value)",
+    "failed": "failed (no evidence)",
+}
+
+
+def without_failed(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the rows of runs that failed: what they reached until then would bend the means of the others."""
+    failed = set(runs.loc[runs["status"] == FAILED, ["variant", "seed"]].itertuples(index=False, name=None))
+    kept = [run not in failed for run in zip(rows["variant"], rows["seed"], strict=True)]
+    return rows[np.array(kept, dtype=bool)]
 
 
 def curves(tables: StudyTables) -> Figure:
     """Draw learning curves, one row per architecture: training loss and `Plan.watched_accuracy` against epochs."""
     plan, architectures = tables.plan, list(tables.plan.study.architectures)
     accuracy = plan.metrics[plan.watched_accuracy]
-    rows = tables.curves.assign(accuracy=accuracy.scale * tables.curves[plan.watched_accuracy])
+    rows = without_failed(tables.curves, tables.runs)
+    rows = rows.assign(accuracy=accuracy.scale * rows[plan.watched_accuracy])
     title = f"Learning curves: mean and range over seeds ({seeds_text(tables.runs)})"
     figure, axes = make_panels(len(architectures), 2, 0.6 + 2.1 * len(architectures), title)
     for (left, right), architecture in zip(axes, architectures, strict=True):
@@ -52,7 +67,7 @@ def run_curves(title: str, rows: list[dict]) -> Figure:
     left, right = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in rows]
     for part, colour in (("train", "#0173b2"), ("validation", "#de8f05")):
-        if all(row[f"{part}_accuracy"] is None for row in rows):
+        if rows and all(row[f"{part}_accuracy"] is None for row in rows):
             continue  # a study without validation images
         losses = [row[f"{part}_loss"] if row[f"{part}_loss"] is not None else math.nan for row in rows]
         left.plot(epochs, losses, color=colour, label=part)
@@ -93,7 +108,7 @@ def _plot_runs(axis: Axes, row: int, values: np.ndarray, statuses: Sequence[str]
     for value, offset, status in zip(values, offsets, statuses, strict=True):
         if math.isnan(value):
             left_edge = {"clip_on": False, "transform": axis.get_yaxis_transform()}
-            axis.plot(0.01, row + offset, MARKERS["diverged"], color=colour, ms=5, **left_edge)
+            axis.plot(0.01, row + offset, MARKERS[status], color=colour, ms=5, **left_edge)
         else:
             axis.plot(value, row + offset, MARKERS[status], color=colour, ms=4.5, mec="white", mew=0.4)
     if np.isfinite(values).any():
@@ -122,12 +137,15 @@ def final_runs(tables: StudyTables) -> Figure:
             for status, marker in MARKERS.items()
             if status in statuses
         ]
-        figure.legend(handles=handles, loc="outside lower left", ncols=3, frameon=False, fontsize="small")
+        figure.legend(handles=handles, loc="outside lower left", ncols=4, frameon=False, fontsize="small")
     return figure
 
 
 def effects(tables: StudyTables) -> Figure:
-    """Draw each variant's effect on the first metric against its baseline, with the 95 % interval over seeds."""
+    """Draw each variant's effect on the first metric against its baseline, with the 95 % interval over seeds.
+
+    One that is not testable leaves a gap that says so.
+    """
     plan = tables.plan
     name = plan.study.metrics[0]
     metric = plan.metrics[name]
@@ -141,6 +159,7 @@ def effects(tables: StudyTables) -> Figure:
     estimates = (
         metric.scale * tables.comparison.set_index("variant")[[f"{name}_{p}" for p in ("effect", "low", "high")]]
     )
+    untested = tables.comparison.set_index("variant")["not_testable"] != ""
     margin = metric.scale * plan.study.smallest_effect
     for axis, (architecture, variants) in zip(axes, rows.items(), strict=True):
         colours = variant_colours(plan, [architecture, *variants])
@@ -148,6 +167,9 @@ def effects(tables: StudyTables) -> Figure:
         axis.axvline(0, color="0.3", lw=0.9, zorder=1)
         for row, variant in enumerate(variants):
             effect, low, high = estimates.loc[variant]
+            if untested[variant] and math.isnan(effect):
+                place = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": "small", "color": "0.4"}
+                axis.text(0.01, row, "not testable: runs failed", **place)
             axis.plot(effect, row, "o", color=colours[variant], ms=4.5)
             if not math.isnan(low):
                 axis.plot([low, high], [row, row], color=colours[variant], lw=1.8)
@@ -166,6 +188,7 @@ def series(tables: StudyTables) -> Figure:
     title = f"Against parameters ({seeds_text(runs)}; dots: runs, diamonds: means)"
     figure, axes = make_panels(1, len(plan.series), 3.2, title)
     for axis, (architecture, factor, variants) in zip(axes[0], plan.series, strict=True):
+        variants = [variant for variant in variants if not math.isnan(comparison.loc[variant, "parameters"])]
         parameters = comparison.loc[variants, "parameters"].to_numpy(dtype=float)
         means = metric.scale * comparison.loc[variants, f"{name}_mean"].to_numpy(dtype=float)
         for variant, size in zip(variants, parameters, strict=True):
@@ -174,7 +197,11 @@ def series(tables: StudyTables) -> Figure:
         axis.plot(parameters, means, "-D", color="#de8f05", ms=5, lw=1.4, label="mean")
         for variant, size, mean in zip(variants, parameters, means, strict=True):
             level = plan.variants[variant].levels[factor]
-            axis.annotate(f"{level:g}", (size, mean), xytext=(6, -11), textcoords="offset points", fontsize="small")
+            if math.isnan(mean):  # none of its runs has a value: a gap in the line, named at the edge
+                edge = {"xycoords": axis.get_xaxis_transform(), "rotation": 90, "ha": "center", "va": "bottom"}
+                axis.annotate(f"{level:g}: no value", (size, 0.02), fontsize="small", color="0.4", **edge)
+            else:
+                axis.annotate(f"{level:g}", (size, mean), xytext=(6, -11), textcoords="offset points", fontsize="small")
         axis.set_xscale("log")
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
         axis.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))

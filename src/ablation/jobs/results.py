@@ -1,0 +1,52 @@
+"""What a training job gives back: the small result file of a shard, which names the records of its runs."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ablation.records.store import FAILED, Store
+
+
+def record_keys(result: Mapping[str, Any]) -> list[str]:
+    """List the keys of the records that a shard's result speaks of."""
+    return [run["key"] for run in result["runs"]]
+
+
+def outdated(result: Mapping[str, Any], store: Store, retry_failed: bool) -> list[str]:
+    """List the keys of a shard's result whose records have to be seen to by its job.
+
+    They are missing or damaged; or the result says that the run failed, and it is to be tried again or has been, by
+    another study.
+    """
+    return [
+        run["key"]
+        for run in result["runs"]
+        if not store.is_whole(run["key"])
+        or (run["status"] == FAILED and (retry_failed or not store.has_failed(run["key"])))
+    ]
+
+
+def failed_runs(results: Iterable[Path]) -> int:
+    """Count the runs that the results of shards say have failed; a result that is missing or damaged says nothing."""
+    found = 0
+    for path in results:
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            found += sum(run["status"] == FAILED for run in json.loads(path.read_bytes())["runs"])
+    return found
+
+
+def training_log(result: Path) -> Path:
+    """Return where the log of the training of a shard lies, given its result file."""
+    variant, study = result.parent, result.parents[2]
+    return study / "logs" / "train_shard" / variant.name / f"{result.stem}.log"
+
+
+def shard_result(shard: Mapping[str, Any], keys: Sequence[str], records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the result of a shard says of its runs, given their keys and records."""
+    runs = [
+        {"seed": spec["seed"], "key": key, "status": record["status"]}
+        for spec, key, record in zip(shard["runs"], keys, records, strict=True)
+    ]
+    return {"variant": shard["variant"], "generation": shard.get("generation", 0), "runs": runs}

@@ -1,0 +1,106 @@
+"""Errors that end a training: whether the machine is broken or the run fails by itself, and what is kept of the latter.
+
+What counts for the machine says nothing about the run and is tried again; all else would happen again. Imports no torch,
+whose errors are known by their names.
+"""
+
+import errno
+import re
+import traceback
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ablation.support.references import OwnCodeError, own_place
+
+# Errors of a disk, a file server or the system's limits; a file that is missing or forbidden is none of them.
+NUMBERS = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("ENOSPC", "EDQUOT", "EIO", "EROFS", "ENOMEM", "ESTALE", "EMFILE", "ENFILE", "EAGAIN", "ENODEV", "ENXIO"),
+        *("ENOLCK", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH", "EREMOTEIO"),
+    )
+    if hasattr(errno, name)
+)
+# Of torch, below RuntimeError: what a device, its driver or a connection between devices reports.
+KINDS = frozenset({"OutOfMemoryError", "AcceleratorError", "DistError"})
+# What a RuntimeError of torch or Python says of the machine; messages about tensors name devices, too ("cuda:0").
+MESSAGES = re.compile(
+    r"can't allocate memory|cannot allocate memory|not enough memory|out of memory|bad_alloc|unable to mmap"
+    r"|(CUDA|HIP|cuDNN|MIOpen|NCCL|CUDA driver|MPS backend) error|(CUDNN|CUBLAS|CUSOLVER|CUSPARSE|CUFFT|NVRTC)_STATUS"
+    r"|NVIDIA driver|no kernel image is available|no space left on device|can't start new thread",
+    re.IGNORECASE,
+)
+NOISE = ("ablation/jobs/training.py", "torch/nn/modules/module.py", "torch/utils/_contextlib.py", "/contextlib.py")
+MESSAGE, TRACEBACK, LINE = 4_000, 20_000, 400  # characters that are kept
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Say whether an error, or what it was raised from, is one of memory, disk, driver or device."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and kinds & KINDS):
+        return True
+    if isinstance(error, OSError) and error.errno in NUMBERS:
+        return True
+    if isinstance(error, RuntimeError) and MESSAGES.search(_message(error)):
+        return True
+    return error.__cause__ is not None and is_of_the_machine(error.__cause__)
+
+
+def describe(error: BaseException, time: float) -> dict[str, Any]:
+    """Return what a record keeps of an error that is the run's own, in plain data.
+
+    Parameters
+    ----------
+    error : BaseException
+    time : float
+        When it was raised, in seconds since 1970.
+
+    Returns
+    -------
+    dict
+        ``type``, ``message``, ``where`` (file and line of the author's part that it went through last; empty if it went
+        through none), ``traceback`` (without the calls within torch that lead from module to module) and ``time``.
+    """
+    return {
+        "type": type(error).__name__,
+        "message": _shown(_message(error))[:MESSAGE],
+        "where": own_place(error),
+        "traceback": _shown("".join(_lines(error)))[-TRACEBACK:],
+        "time": time,
+    }
+
+
+def in_one_line(error: Mapping[str, Any]) -> str:
+    """Write what `describe` returned in a line: the type, the message, and the author's file and line."""
+    message = " ".join(error["message"].split())
+    message = message if len(message) <= LINE else f"{message[:LINE]} …"
+    if error["type"] == OwnCodeError.__name__:  # a sentence already, with its file and line
+        return message
+    text = f"{error['type']}: {message}" if message else error["type"]
+    return f"{text} ({error['where']})" if error["where"] else text
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an author's own may fail even at that
+        return ""
+
+
+def _lines(error: BaseException) -> Iterator[str]:
+    """Format an error and those that it was raised from."""
+    whole = traceback.TracebackException.from_exception(error)
+    part: traceback.TracebackException | None = whole
+    while part:
+        kept = [frame for frame in part.stack if not frame.filename.endswith(NOISE)]
+        part.stack = traceback.StackSummary.from_list(kept)
+        part = part.__cause__ or part.__context__
+    return whole.format()
+
+
+def _shown(text: str) -> str:
+    """Keep what can be shown on a page and on a terminal: no control characters, no halves of characters."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )

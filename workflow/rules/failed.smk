@@ -1,0 +1,49 @@
+"""
+What becomes of runs that failed by themselves: functions alone, for the rules and hooks.
+
+NEEDS: common.smk, config["retry_failed"]
+GIVES: RETRY_FAILED, UNMEASURED, functions for params and messages
+"""
+
+import shlex
+import sys
+
+from ablation.jobs.results import failed_runs
+from ablation.support.formatting import plural
+
+RETRY_FAILED = str(config["retry_failed"]).lower() == "true"
+UNMEASURED = f"{STUDY}/plan/unmeasured.json"
+AT_HOME = Path.cwd() == CHECKOUT and RESULTS == "results"
+
+
+def unmeasured_variants(stated):
+    """List the variants that could not be measured, if what failed is to be tried again."""
+    return stated["variants"] if RETRY_FAILED else []
+
+
+@planned
+def measuring_generation(wildcards):
+    """Return how often such variants were to be tried again: if they are now, this is another number than before."""
+    return generation(UNMEASURED, unmeasured_variants).number
+
+
+def retry_option(wildcards, output):
+    """Return the option that has failed runs trained again; going by the output, it makes nothing stale."""
+    return "--retry-failed" if RETRY_FAILED else ""
+
+
+def tell_what_failed():
+    """Say how many runs of the study are recorded as failed, and how to have them tried again; nothing if none is."""
+    failed = failed_runs(Path(modified(path)) for path in shard_results(None))
+    if failed:
+        option = (
+            "./do study NAME --retry-failed"
+            if AT_HOME
+            else "--config retry_failed=true"
+        )
+        again = option.replace("NAME", shlex.quote(str(config["study"])))
+        print(
+            f"{plural(failed, 'run')} of {OUTLINE.runs} failed by an error of their own, which the report shows. "
+            f"To try again: {again}",
+            file=sys.stderr,
+        )
