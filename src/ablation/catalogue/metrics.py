@@ -32,6 +32,9 @@ class Metric:
     compute : str
         Reference to what computes it from a record, ``compute(record, study) -> float or None``, when records are
         collected. Empty if the record states it.
+    smallest_effect : float, optional
+        The smallest effect of interest, in the unit of recorded values, of a study that states none; None where
+        nothing sensible can be said for all studies.
     """
 
     __pydantic_config__ = STRICT
@@ -45,6 +48,7 @@ class Metric:
     exact: bool = False
     measure: str = ""
     compute: str = ""
+    smallest_effect: float | None = None
 
     @property
     def title(self) -> str:
@@ -67,14 +71,20 @@ def epochs_to_threshold(record: Mapping[str, Any], study: Any) -> int | None:
 
 
 METRICS: dict[str, Metric] = {
-    "test_accuracy": Metric("test accuracy", "%", 100, 2, True),
+    "test_accuracy": Metric("test accuracy", "%", 100, 2, True, smallest_effect=0.01),
     "test_loss": Metric("test loss", "nats", 1, 3, False),
-    "validation_accuracy": Metric("validation accuracy", "%", 100, 2, True),
+    "validation_accuracy": Metric("validation accuracy", "%", 100, 2, True, smallest_effect=0.01),
     "validation_loss": Metric("validation loss", "nats", 1, 3, False),
-    "train_accuracy": Metric("training accuracy", "%", 100, 2, True),
+    "train_accuracy": Metric("training accuracy", "%", 100, 2, True, smallest_effect=0.01),
     "train_loss": Metric("training loss", "nats", 1, 3, False),
     "generalisation_gap": Metric(
-        "generalisation gap", "points", 100, 2, False, compute="ablation.catalogue.metrics:generalisation_gap"
+        "generalisation gap",
+        "points",
+        100,
+        2,
+        False,
+        compute="ablation.catalogue.metrics:generalisation_gap",
+        smallest_effect=0.01,
     ),
     "train_seconds": Metric("training time", "s", 1, 1, False),
     "gradient_ratio": Metric("gradient, first to last layer", "log10 of ratio", 1, 2, True, "diagnostics"),
@@ -85,6 +95,7 @@ METRICS: dict[str, Metric] = {
         2,
         True,
         measure="ablation.training.evaluation:shifted_accuracy",
+        smallest_effect=0.01,
     ),
     "epochs_to_threshold": Metric(
         "epochs to the threshold",
@@ -94,6 +105,7 @@ METRICS: dict[str, Metric] = {
         False,
         "threshold",
         compute="ablation.catalogue.metrics:epochs_to_threshold",
+        smallest_effect=1,
     ),
     "parameters": Metric("parameters", "k", 1e-3, 1, False, exact=True),
     "multiply_adds": Metric("multiply-adds", "M", 1e-6, 2, False, exact=True),

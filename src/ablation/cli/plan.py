@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,13 +14,20 @@ from ablation.support.formatting import count, plural
 
 def main(arguments: argparse.Namespace) -> None:
     """Measure every variant without computing anything, and write the table."""
-    from ablation.networks.sizes import measure
+    from ablation.networks.sizes import measure, shares_kernels
 
     plan = read_frozen(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
+    shape, classes = tuple(manifest["shape"]), len(manifest["classes"])
     rows = []
     for variant in plan.variants.values():
-        sizes = measure(variant.architecture_spec(), tuple(manifest["shape"]), len(manifest["classes"]))
+        sizes = measure(variant.architecture_spec(), shape, classes)
+        source = plan.variants.get(variant.levels["warm_start"])
+        if source and not shares_kernels((variant.architecture_spec(), source.architecture_spec()), shape, classes):
+            sys.exit(
+                f"{plan.name}: {variant.id} cannot start from the weights of {source.id}: no kernel or matrix of the two "
+                "networks has the same name and shape"
+            )
         # A backward pass costs about twice a forward pass.
         images = variant.levels["epochs"] * manifest["counts"]["train"] * len(plan.study.seeds)
         rows.append(

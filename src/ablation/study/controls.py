@@ -12,6 +12,7 @@ from typing import Any
 from ablation.study.resolution import Resolver, Variant
 from ablation.study.schema import Problem
 from ablation.support.digests import digest
+from ablation.support.wording import shown
 
 MARK = "matched"  # the only key of a level that is not known yet
 
@@ -91,7 +92,9 @@ class Controls:
         arguments = self.resolver.catalogue.architectures[scaled.builder].arguments
         numbers = [name for name, argument in arguments.items() if type(argument.reference) is int]
         if by not in numbers:
-            raise Problem((*key, "by"), f"found {by!r}, expected an argument of {architecture!r}: {', '.join(numbers)}")
+            raise Problem(
+                (*key, "by"), f"found {shown(by)}, expected an argument of {architecture!r}: {', '.join(numbers)}"
+            )
         question = Question(variant.architecture_spec(), scaled.architecture_spec(), quantity, by)
         self.questions[question.key] = question
         value = self.answers.get(question.key, {MARK: question.key})

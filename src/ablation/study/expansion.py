@@ -1,16 +1,22 @@
 """The grid of a study, expanded into variants."""
 
 import itertools
-from collections.abc import Iterable
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ablation.study.levels import level_text
 from ablation.study.resolution import Resolver, Variant
 from ablation.study.schema import Block, Problem
+from ablation.support.wording import shown
+
+MOST_VARIANTS = 20_000
 
 
 def expand(resolver: Resolver) -> dict[str, Variant]:
     """Return all variants of a study by id; raises StudyError with all mistakes of the grid at once."""
+    refuse_many(resolver)
     found = {name: {name: resolver.variant(name, {})} for name in resolver.baselines}
     for position, block in enumerate(resolver.study.grid):
         key = ("grid", position)
@@ -21,9 +27,34 @@ def expand(resolver: Resolver) -> dict[str, Variant]:
                 for where, variant in expand_block(resolver, key, block, name):
                     known = found[name].setdefault(variant.id, variant)
                     if known.levels != variant.levels:
-                        resolver.refuse(where, f"two different variants would both be named {variant.id!r}")
+                        resolver.refuse(where, f"two different variants would both be named {shown(variant.id)}")
     resolver.stop_if_wrong()
     return {id: variant for variants in found.values() for id, variant in variants.items()}
+
+
+def refuse_many(resolver: Resolver) -> None:
+    """Raise the StudyError that a grid asks for more variants than can be laid out, before any is."""
+    asked = len(resolver.baselines)
+    for position, block in enumerate(resolver.study.grid):
+        names = [name for name in block.architectures or resolver.baselines if name in resolver.baselines]
+        here = sum(count_variants(block, resolver.baselines[name]) for name in names)
+        asked += here
+        if asked > MOST_VARIANTS:
+            before = f", with those before it {asked:,}" if asked > here else ""
+            resolver.refuse(
+                ("grid", position), f"found {here:,} variants{before}, expected at most {MOST_VARIANTS:,} in a study"
+            )
+            resolver.stop_if_wrong()
+
+
+def count_variants(block: Block, baseline: Mapping[str, Any]) -> int:
+    """Count what a block asks of an architecture, by arithmetic; the baseline's own levels may count as others."""
+    if block.design == "one_at_a_time" or block.variants:
+        return len(block.variants) + sum(map(len, block.factors.values()))
+    return math.prod(
+        len({level_text(level) for level in [*stated, baseline.get(factor)]})
+        for factor, stated in block.factors.items()
+    )
 
 
 def expand_block(resolver: Resolver, key: tuple, block: Block, architecture: str) -> Iterable[tuple[tuple, Variant]]:
@@ -45,15 +76,16 @@ def expand_block(resolver: Resolver, key: tuple, block: Block, architecture: str
     for place, levels in enumerate(excluded):
         if not levels or not any(levels.items() <= variant.levels.items() for _, variant in variants):
             resolver.refuse(
-                (*key, "exclude", place), f"found {block.exclude[place]}, which no variant of {architecture!r} has"
+                (*key, "exclude", place),
+                f"found {shown(block.exclude[place])}, which no variant of {architecture!r} has",
             )
     if block.variants:
-        ids = [variant.id for _, variant in variants]
+        times = Counter(variant.id for _, variant in variants)
         for where, variant in variants:
             if not variant.changed:
                 resolver.refuse(where, f"found the baseline of {architecture!r}, expected levels that differ from it")
-            elif ids.count(variant.id) > 1:
-                resolver.refuse(where, f"found the variant {variant.id!r} twice, expected it once")
+            elif times[variant.id] > 1:
+                resolver.refuse(where, f"found the variant {shown(variant.id)} twice, expected it once")
     for where, variant in variants:
         if any(levels.items() <= variant.levels.items() for levels in excluded):
             if not variant.changed:
@@ -82,13 +114,12 @@ def _combine(resolver: Resolver, key: tuple, block: Block, architecture: str) ->
                     break
         if not stated:
             resolver.refuse(where, "found no level, expected at least one")
-        for level in {level_text(level) for level in resolved}:
-            if [level_text(other) for other in resolved].count(level) > 1:
-                resolver.refuse(where, f"found the level {level!r} twice, expected every level once")
-        if resolved and {level_text(level) for level in resolved} == {
-            level_text(resolver.baselines[architecture][factor])
-        }:
-            resolver.refuse(where, f"found only the baseline's level {resolved[0]!r}, expected another one")
+        times = Counter(level_text(level) for level in resolved)
+        for level in times:
+            if times[level] > 1:
+                resolver.refuse(where, f"found the level {shown(level)} twice, expected every level once")
+        if set(times) == {level_text(resolver.baselines[architecture].get(factor))}:
+            resolver.refuse(where, f"found only the baseline's level {shown(resolved[0])}, expected another one")
         levels[factor] = resolved
     if block.design == "full_factorial":
         with_baseline = {

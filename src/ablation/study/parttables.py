@@ -20,6 +20,7 @@ class OwnArgument:
     reference: Scalar
     text: str
     choices: tuple[Scalar, ...] = ()
+    most: int | float | None = None
 
 
 @dataclass(frozen=True)

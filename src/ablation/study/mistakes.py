@@ -1,0 +1,65 @@
+"""What pydantic finds wrong, said in our words: what was found and what was expected."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from ablation.support.wording import listed, nearest, shown
+
+# By the kind of an error: what was expected; the braces are filled with what pydantic knows of it.
+EXPECTED = {
+    **dict.fromkeys(("string_type", "string_sub_type"), "text"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    **dict.fromkeys(
+        ("dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"), "a mapping (key: value)"
+    ),
+    "none_required": "nothing",
+    "finite_number": "a finite number",
+    "greater_than": "a number above {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "a number below {lt}",
+    "less_than_equal": "{le} or less",
+    "string_too_short": "text",
+    "string_too_long": "text of {max_length} characters or fewer",
+    "string_pattern_mismatch": "text that is not blank",
+    "too_short": "{min_length} or more of them",
+    "too_long": "{max_length} or fewer of them",
+}
+
+
+def wanted(expected: str) -> PydanticCustomError:
+    """Make the error of a value in whose place something else was expected."""
+    return PydanticCustomError("wanted", "{text}", {"text": expected})
+
+
+def contradiction(sentence: str) -> PydanticCustomError:
+    """Make the error of values that each are right and do not fit together."""
+    return PydanticCustomError("contradiction", "{text}", {"text": sentence})
+
+
+def expected(detail: Mapping[str, Any]) -> str:
+    """Say what was expected where pydantic found an error."""
+    context = {
+        name: f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else value
+        for name, value in detail.get("ctx", {}).items()
+    }
+    if detail["type"] == "literal_error":
+        allowed = re.findall(r"'([^']*)'", context["expected"])
+        return f"{listed(allowed)}{nearest(detail['input'], allowed)}"
+    if detail["type"] in ("wanted", "contradiction"):
+        return context["text"]
+    return EXPECTED.get(detail["type"], "another value").format(**context)
+
+
+def sentence(detail: Mapping[str, Any]) -> str:
+    """Say what pydantic found wrong, in a sentence."""
+    if detail["type"] == "contradiction":
+        return expected(detail)
+    if detail["type"] == "too_long":
+        return f"found {detail['ctx']['actual_length']:,} entries, expected {expected(detail)}"
+    return f"found {shown(detail['input'])}, expected {expected(detail)}"
