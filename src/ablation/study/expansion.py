@@ -40,10 +40,8 @@ def refuse_many(resolver: Resolver) -> None:
         here = sum(count_variants(block, resolver.baselines[name]) for name in names)
         asked += here
         if asked > MOST_VARIANTS:
-            before = f", with those before it {asked:,}" if asked > here else ""
-            resolver.refuse(
-                ("grid", position), f"found {here:,} variants{before}, expected at most {MOST_VARIANTS:,} in a study"
-            )
+            found = f"{here:,} variants" if here > MOST_VARIANTS else f"{asked:,} variants up to here"
+            resolver.refuse(("grid", position), f"found {found}, expected at most {MOST_VARIANTS:,} in a study")
             resolver.stop_if_wrong()
 
 

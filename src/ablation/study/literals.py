@@ -1,6 +1,7 @@
 """Tables that a Python file states as literals: read with the line of each key, without running the file."""
 
 import ast
+import codecs
 import io
 import json
 import re
@@ -139,7 +140,7 @@ def _parse(path: Path) -> ast.Module:
     try:
         text = read_text(path, MOST_BYTES)
         encoding, _ = tokenize.detect_encoding(io.BytesIO(text.encode()).readline)
-        if encoding != "utf-8":
+        if codecs.lookup(encoding).name != "utf-8":
             raise PartsError(f"{path}: found the encoding {encoding!r} in a comment, expected a file in UTF-8")
         with warnings.catch_warnings(action="ignore"):  # of a text such as "\\d"
             return ast.parse(text, str(path))

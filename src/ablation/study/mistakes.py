@@ -24,11 +24,8 @@ EXPECTED = {
     "greater_than_equal": "{ge} or more",
     "less_than": "a number below {lt}",
     "less_than_equal": "{le} or less",
-    "string_too_short": "text",
-    "string_too_long": "text of {max_length} characters or fewer",
-    "string_pattern_mismatch": "text that is not blank",
-    "too_short": "{min_length} or more of them",
-    "too_long": "{max_length} or fewer of them",
+    **dict.fromkeys(("string_too_short", "string_pattern_mismatch"), "text that is not blank"),
+    **dict.fromkeys(("too_long", "string_too_long"), "{max_length} or fewer"),
 }
 
 
@@ -45,7 +42,7 @@ def contradiction(sentence: str) -> PydanticCustomError:
 def expected(detail: Mapping[str, Any]) -> str:
     """Say what was expected where pydantic found an error."""
     context = {
-        name: f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else value
+        name: f"{value:,}" if isinstance(value, int) else f"{value:,g}" if isinstance(value, float) else value
         for name, value in detail.get("ctx", {}).items()
     }
     if detail["type"] == "literal_error":
@@ -53,13 +50,19 @@ def expected(detail: Mapping[str, Any]) -> str:
         return f"{listed(allowed)}{nearest(detail['input'], allowed)}"
     if detail["type"] in ("wanted", "contradiction"):
         return context["text"]
+    if detail["type"] == "too_short":
+        return "text that is not blank" if _counted(detail) == "characters" else "one entry or more"
     return EXPECTED.get(detail["type"], "another value").format(**context)
+
+
+def _counted(detail: Mapping[str, Any]) -> str:
+    return "characters" if isinstance(detail["input"], str) else "entries"
 
 
 def sentence(detail: Mapping[str, Any]) -> str:
     """Say what pydantic found wrong, in a sentence."""
     if detail["type"] == "contradiction":
         return expected(detail)
-    if detail["type"] == "too_long":
-        return f"found {detail['ctx']['actual_length']:,} entries, expected {expected(detail)}"
+    if detail["type"] in ("too_long", "string_too_long"):
+        return f"found {len(detail['input']):,} {_counted(detail)}, expected {expected(detail)}"
     return f"found {shown(detail['input'])}, expected {expected(detail)}"

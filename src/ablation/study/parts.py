@@ -27,6 +27,7 @@ from ablation.support.digests import digest
 from ablation.support.wording import coded, first_mistakes, listed, nearest, printable
 
 NEEDS = ("diagnostics", "threshold")  # entries of a study that a metric may need
+MOST_NAME = 64  # characters of a part's name, which joins the names of variants
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # what pydantic calls a key that there is not
 # What `runs.parquet` states of a run beside its levels and metrics.
 COLUMNS = (
@@ -129,8 +130,9 @@ def _entries(file: LiteralFile, place: Place, content: Any, depth: int) -> Itera
     if not isinstance(content, dict):
         file.refuse(place, f"found {coded(content)}, expected a dict")
     elif depth == 0:
-        if not re.fullmatch(table.name, place[-1]):
-            file.refuse(place, f"found the name {coded(place[-1])}, expected {table.named}")
+        if not re.fullmatch(table.name, place[-1]) or len(place[-1]) > MOST_NAME:
+            expected = f"{table.named}, at most {MOST_NAME}"
+            file.refuse(place, f"found the name {coded(place[-1])}, expected {expected}")
         yield place, content
     else:
         for name, inner in content.items():
