@@ -18,11 +18,11 @@ JARGON = re.compile(r"Input should|pydantic|_type\b|_forbidden|Traceback|Error\b
 
 def refusal(read, path, error=StudyFileError):
     """Return what a reader says of a file that it refuses."""
-    start, before = time.monotonic(), sorted(path.parent.iterdir())
+    start, before = time.process_time(), sorted(path.parent.iterdir())
     with pytest.raises(error) as caught:
         read(path)
     message = str(caught.value)
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
     assert sorted(path.parent.iterdir()) == before, "a bad file creates nothing"
     assert not JARGON.search(message.replace(str(path.parent), "")), message
     assert len(message) < 40_000
@@ -62,11 +62,15 @@ ATTACKS = {
     "laughs": (LAUGHS + GOOD, "found more than 100,000 values (line 6; aliases count), expected fewer"),
     "seeds": (change("seeds: 3", "seeds: 1000000000"), "line 13, seeds: found 1000000000, expected a whole number from 1 to 10,000"),
     "listed seeds": (change("seeds: 3", f"seeds: {list(range(10_001))}"), "expected a whole number from 1 to 10,000"),
-    "levels": (variants(f"width: {list(range(7, 4000))}, hidden: {list(range(1, 40_000))}"), "line 9, grid[0]: found 43,994 variants, expected at most 20,000"),
+    "levels": (variants(f"width: {list(range(7, 4000))}, hidden: {list(range(1, 18_000))}"), "line 9, grid[0]: found 21,994 variants, expected at most 20,000"),
     "factorial": (variants(f"lr: {[n / 100 for n in range(1, 100)]}, width: {list(range(7, 1000))}", "full_factorial"), "grid[0]: found 295,218 variants, expected at most 20,000"),
     "blocks": (change("grid:\n", "grid:\n" + f"  - factors: {{width: {list(range(9, 3000))}}}\n" * 8), "line 12, grid[3]: found 23,930 variants up to here, expected at most 20,000"),
     "milestones": (change("lr: 1e-1", f"lr: 0.1, schedule: step, milestones: {[n / 999 for n in range(1, 300)]}"), "recipe.milestones: found 299 entries, expected 100 or fewer"),
     "claims": (GOOD + "claims:\n" + "".join(f"  c{n}: {CLAIM}\n" for n in range(1001)), "claims: found 1,001 entries, expected 1,000 or fewer"),
+    "a factorial of many factors": (variants(", ".join(f"f{n}: [1, 2]" for n in range(400)), "full_factorial"), "found more than 10^15 variants"),
+    "claims on architectures": (change("architectures:\n", "architectures:\n" + "".join(f"  a{n}: {{builder: lenet}}\n" for n in range(100))) + "claims:\n" + "".join(f"  c{n}: {CLAIM}\n" for n in range(100)), "claims: found claims that would be tested 10,200 times"),
+    "a chain of starts": (change("architectures:\n", "architectures:\n" + "".join(f"  a{n}: {{builder: lenet, baseline: {{warm_start: a{n - 1}}}}}\n" for n in range(1, 500)) + "  a0: {builder: lenet}\n"), "found more than 10 warm starts one after the other, expected fewer"),
+    "a circle of starts": (change("  lenet: {baseline: {", "  a: {builder: lenet, baseline: {warm_start: lenet}}\n  lenet: {baseline: {warm_start: a, "), "a: found a warm start that comes back to 'a'"),
     "architectures": (change("architectures:\n", "architectures:\n" + "".join(f"  a{n}: {{builder: lenet}}\n" for n in range(1001))), "architectures: found 1,003 entries, expected 1,000 or fewer"),
     "a large file": (GOOD + "#" * 600_000, "found a file of more than 500,000 bytes"),
     "a long text": (change("A title", "x" * 10_000), "title: found 10,000 characters, expected 300 or fewer"),
@@ -288,10 +292,25 @@ def test_a_study_of_the_largest_size_is_read_in_time(tmp_path):
             f"lr: {[n / 1000 for n in range(101, 2000)]}, width: {list(range(7, 16))}",
         ).replace("  - architectures: [resnet]", "    design: full_factorial\n  - architectures: [resnet]")
     )
-    start = time.monotonic()
+    start = time.process_time()
     plan = read_study(path)
     assert len(plan.variants) > 19_000
-    assert time.monotonic() - start < 60
+    assert time.process_time() - start < 60
+
+
+def test_many_exclusions_of_many_variants_are_read_in_time(tmp_path):
+    path = tmp_path / "mine.yaml"
+    rates = [n / 1000 for n in range(101, 1600)]
+    excluded = ", ".join(f"{{lr: {rate}, width: 7}}" for rate in rates[:1000])
+    levels = f"lr: {rates}, width: {list(range(7, 13))}}}\n    exclude: [{excluded}]"
+    path.write_text(
+        change("activation: [sigmoid, tanh], norm: [batch]}", levels).replace(
+            "  - architectures: [resnet]", "    design: full_factorial\n  - architectures: [resnet]"
+        )
+    )
+    start = time.process_time()
+    assert len(read_study(path).variants) == 1500 * 7 - 1000 + 3
+    assert time.process_time() - start < 60
 
 
 def test_a_study_of_more_runs_than_are_allowed_says_how_many_and_which_option_lets_it_go_on(tmp_path):

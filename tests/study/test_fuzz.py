@@ -132,7 +132,7 @@ def scribbled(draw, texts):
 
 def judge(read, path, error):
     """Read a file; what is wrong with it must be said as all mistakes are."""
-    start = time.monotonic()
+    start = time.process_time()
     try:
         return read(path)
     except error as refusal:
@@ -143,7 +143,7 @@ def judge(read, path, error):
         assert not JARGON.search(message), message
         return None
     finally:
-        assert time.monotonic() - start < SECONDS
+        assert time.process_time() - start < SECONDS
         assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 

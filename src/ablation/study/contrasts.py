@@ -11,6 +11,8 @@ from ablation.study.resolution import Resolver, Variant
 from ablation.study.schema import Claim, Problem
 from ablation.support.wording import listed, nearest, shown
 
+MOST_TESTS = 10_000  # claims times architectures
+
 
 @dataclass(frozen=True)
 class Contrast:
@@ -79,7 +81,12 @@ class Contrasts:
 
     def of_claims(self) -> list[tuple[str, Contrast]]:
         """Return each claim's name with each contrast that tests it."""
-        resolved = []
+        resolved, baselines = [], self.resolver.baselines
+        tests = sum(len(claim.architectures or baselines) for claim in self.resolver.study.claims.values())
+        if tests > MOST_TESTS:
+            found = f"found claims that would be tested {tests:,} times, on each of their architectures"
+            self.resolver.refuse(("claims",), f"{found}, expected at most {MOST_TESTS:,}")
+            self.resolver.stop_if_wrong()
         for name, claim in self.resolver.study.claims.items():
             key = ("claims", name)
             if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,99}", name):

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ablation.study.levels import level_text
@@ -40,7 +40,8 @@ def refuse_many(resolver: Resolver) -> None:
         here = sum(count_variants(block, resolver.baselines[name]) for name in names)
         asked += here
         if asked > MOST_VARIANTS:
-            found = f"{here:,} variants" if here > MOST_VARIANTS else f"{asked:,} variants up to here"
+            found = f"{here:,} variants" if here < 10**15 else "more than 10^15 variants"
+            found = found if here > MOST_VARIANTS else f"{asked:,} variants up to here"
             resolver.refuse(("grid", position), f"found {found}, expected at most {MOST_VARIANTS:,} in a study")
             resolver.stop_if_wrong()
 
@@ -71,8 +72,10 @@ def expand_block(resolver: Resolver, key: tuple, block: Block, architecture: str
     if len(resolver.problems) > before:
         return
     variants = [(where, resolver.variant(architecture, change)) for where, change in changes]
+    dropped = _places_of(excluded, [variant for _, variant in variants])
+    found = {place for places in dropped for place in places}
     for place, levels in enumerate(excluded):
-        if not levels or not any(levels.items() <= variant.levels.items() for _, variant in variants):
+        if not levels or place not in found:
             resolver.refuse(
                 (*key, "exclude", place),
                 f"found {shown(block.exclude[place])}, which no variant of {architecture!r} has",
@@ -84,8 +87,8 @@ def expand_block(resolver: Resolver, key: tuple, block: Block, architecture: str
                 resolver.refuse(where, f"found the baseline of {architecture!r}, expected levels that differ from it")
             elif times[variant.id] > 1:
                 resolver.refuse(where, f"found the variant {shown(variant.id)} twice, expected it once")
-    for where, variant in variants:
-        if any(levels.items() <= variant.levels.items() for levels in excluded):
+    for (where, variant), places in zip(variants, dropped, strict=True):
+        if places:
             if not variant.changed:
                 resolver.refuse(
                     (*key, "exclude"),
@@ -95,6 +98,22 @@ def expand_block(resolver: Resolver, key: tuple, block: Block, architecture: str
             continue
         resolver.check_sense(where, architecture, variant.levels, variant.changed)
         yield where, variant
+
+
+def _places_of(excluded: Sequence[Mapping[str, Any]], variants: Iterable[Variant]) -> list[list[int]]:
+    """List for each variant the exclusions whose levels it all has, looked up instead of compared one by one."""
+    known: dict[tuple[str, ...], dict[tuple, list[int]]] = {}
+    for place, levels in enumerate(excluded):
+        factors = tuple(sorted(levels))
+        known.setdefault(factors, {}).setdefault(tuple(levels[factor] for factor in factors), []).append(place)
+    return [
+        [
+            place
+            for factors, places in known.items()
+            for place in places.get(tuple(variant.levels[factor] for factor in factors), ())
+        ]
+        for variant in variants
+    ]
 
 
 def _combine(resolver: Resolver, key: tuple, block: Block, architecture: str) -> list[dict[str, Any]]:
