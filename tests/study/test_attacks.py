@@ -134,7 +134,7 @@ ATTACKS = {
     "digits of a crop": (change("lr: 1e-1", f"lr: 0.1, augmentation: crop{'9' * 5000}"), "expected none, or parts joined by +"),
     "a width": (change("norm: [batch]", f"width: [{10**9}]"), "grid[0].factors.width[0]: found 1000000000, expected 4,096 or less"),
     "a seed": (change("seeds: 3", f"seeds: [{2**64}]"), "seeds[0]: found 18446744073709551616, expected 9,223,372,036,854,775,807 or less"),
-    "an empty title": (change("A title", '"  "'), "title: found '  ', expected text that is not blank"),
+    "an empty title": (change("A title", '"  "'), "title: found '', expected text that is not blank"),
     "lines in a title": (change("A title", '"a\\nb"'), "title: found 'a\\nb', expected one line"),
     "a blank question": (change("A question?", '" "'), "question: found ' ', expected text that is not blank"),
     "a start across families": (change("lr: [0.01]", "warm_start: [lenet]"), "expected a variant of the same family: a network of resnet shares no kernels with one of lenet"),

@@ -4,13 +4,16 @@ import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from specs import GOOD
 
 from ablation.catalogue.architectures import CATALOGUE
+from ablation.catalogue.catalogue import OURS
 from ablation.jobs.shards import planned_runs, shard_spec
 from ablation.study.studyfile import StudyFileError, locate_study, read_study, study_schema
+from ablation.study.yamlfile import compose
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / "config/studies").glob("*.yaml"))
@@ -308,12 +311,102 @@ def test_every_key_of_a_study_is_described():
 
 
 def test_the_schema_accepts_the_studies():
-    import jsonschema
-
     for path in STUDIES:
         jsonschema.validate(yaml.safe_load(path.read_text()), study_schema())
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(change("seeds: 3", "sedes: 3")), study_schema())
+
+
+def keyed(*key):
+    """The part of the schema that speaks of a key."""
+    schema = study_schema()
+    for part in key:
+        inner = schema["properties"][part] if isinstance(part, str) else schema["items"]
+        options = [inner, *inner.get("anyOf", [])]
+        found = next((option["$ref"] for option in options if "$ref" in option), None)
+        schema = study_schema()["$defs"][found.rpartition("/")[2]] if found else inner
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "names"),
+    [
+        (keyed("data", "name"), OURS.sources),
+        (keyed("metrics", 0), OURS.metrics),
+        (study_schema()["$defs"]["Claim"]["properties"]["metric"], OURS.metrics),
+        (study_schema()["$defs"]["StudyArchitecture"]["properties"]["builder"], CATALOGUE),
+    ],
+    ids=["data sets", "metrics", "metrics of claims", "builders"],
+)
+def test_the_schema_offers_names_and_takes_those_of_parts_of_ones_own(schema, names):
+    assert json.dumps({"enum": list(names)}) in json.dumps(schema)
+    jsonschema.validate("something_of_my_own", schema)
+
+
+# A value that is just allowed, and one that is not, for editors as for the reader.
+BOUNDS = [
+    ("data: {name: digits", "data: {name: digits, side: %s", (8, 4096), (7, 4097, 8.5, "x")),
+    ("data: {name: digits", "data: {name: digits, per_class: %s", (1, 10_000_000), (0, 10_000_001, -1)),
+    ("data: {name: digits", "data: {name: digits, validation: %s", (0, 0.9), (1, -0.1)),
+    ("data: {name: digits", "data: {name: digits, split_seed: %s", (0, 2**63 - 1), (-1, 2**64)),
+    ("epochs: 3", "epochs: %s", (1, 100_000), (0, 100_001, 1.5)),
+    ("batch_size: 64", "batch_size: %s", (1, 1_000_000), (0, 1_000_001)),
+    ("lr: 1e-1", "lr: %s", (0.1, 1000), (0, 1001, -1, "fast")),
+    ("lr: 1e-1", "lr: 0.1, weight_decay: %s", (0, 1000), (-0.1, 1e9)),
+    ("lr: 1e-1", "lr: 0.1, milestones: %s", ([0.5], []), ([0.5] * 101, 0.5)),
+    ("seeds: 3", "seeds: %s", (1, 10_000, [5], [2**63 - 1]), (0, 10_001, [], [-1], [2**64], [1, 1], "x")),
+    ("seeds: 3", "seeds: 3\nthreshold: %s", (0.5,), (0, 1)),
+    ("smallest_effect: 0.01", "smallest_effect: %s", (0.01, 5), (0, -1)),
+    ("title: A title", "title: %s", ("x",), ("", "   ", "x" * 301, 3)),
+    ("question: A question?", "question: %s", ("x",), ("", "x" * 5001)),
+    ("seeds: 3", "seeds: 3\ndiagnostics: %s", ([0], []), ([-1], [100_001], 3)),
+    ("- architectures: [lenet]", "- architectures: %s", (["lenet"],), ([], "lenet")),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "allowed", "refused"), BOUNDS, ids=[new for _, new, _, _ in BOUNDS])
+def test_the_schema_and_the_reader_have_the_same_bounds(read, old, new, allowed, refused):
+    validator = jsonschema.Draft202012Validator(study_schema())
+    for value in (*allowed, *refused):
+        text = change(old, new.replace("%s", json.dumps(value)))
+        assert validator.is_valid(compose(text).content) == (value in allowed), value
+        if value in allowed:
+            read(text)
+        else:
+            with pytest.raises(StudyFileError):
+                read(text)
+
+
+def test_without_a_smallest_effect_the_first_metric_says_it(read):
+    text = change("smallest_effect: 0.01\n", "")
+    assert read(text).smallest_effect == OURS.metrics["test_accuracy"].smallest_effect == 0.01
+    assert read(GOOD.replace("smallest_effect: 0.01", "smallest_effect: 0.5")).smallest_effect == 0.5
+    assert read(text + "metrics: [epochs_to_threshold]\nthreshold: 0.9\n").smallest_effect == 1
+    with pytest.raises(StudyFileError, match=r"smallest_effect: this key is missing: test_loss has no default"):
+        read(text + "metrics: [test_loss, test_accuracy]\n")
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_number_of_an_architecture_has_a_bound_that_no_published_network_reaches(read, name):
+    start = GOOD.split("architectures:")[0]
+    for factor, argument in CATALOGUE[name].arguments.items():
+        if type(argument.reference) in (int, float) and not argument.choices:
+            assert argument.largest(factor) >= 10 * argument.reference
+            with pytest.raises(
+                StudyFileError, match=rf"baseline\.{factor}: found 1000000000(\.0)?, expected [\d,]+ or less"
+            ):
+                read(f"{start}architectures: {{{name}: {{baseline: {{{factor}: 1000000000}}}}}}\nseeds: 1\n")
+
+
+@pytest.mark.parametrize(
+    ("builder", "plan"),
+    [("vgg_plan", "1x1 1x1001"), ("vgg_plan", " ".join(["1x1"] * 51)), ("vgg_plan", "1x" + "9" * 5000), ("vgg_plan", "١x1"),
+     ("densenet", "6-1001"), ("densenet", "-".join("1" * 51)), ("densenet", "9" * 5000)],
+)  # fmt: skip
+def test_plans_that_no_machine_holds_are_refused(read, builder, plan):
+    start = GOOD.split("architectures:")[0]
+    with pytest.raises(StudyFileError, match=r"plan must name"):
+        read(f"{start}architectures: {{{builder}: {{baseline: {{plan: '{plan}'}}}}}}\nseeds: 1\n")
 
 
 def test_every_builder_of_the_catalogue_can_be_a_study(read):

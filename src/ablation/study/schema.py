@@ -39,9 +39,10 @@ from ablation.study.values import (
     Seeds,
     Share,
     Text,
-    Whole,
     as_tuple,
+    number,
     offer,
+    whole,
 )
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_]*"
@@ -70,13 +71,13 @@ class Data(Strict):
         description="Data set `folder`: where its images lie, as <folder>/<class>/… or <folder>/{train,test}/<class>/…; "
         "relative to the project.",
     )
-    side: Annotated[Whole, Field(ge=8, le=MOST_SIDE)] | None = Field(
+    side: whole(8, MOST_SIDE) | None = Field(
         None, description="Resize every image to a square of so many pixels (bilinear). Without it, none is."
     )
     fraction: Number = Field(
         1.0, gt=0, le=1, description="Share of the training images, class by class, that the study uses."
     )
-    per_class: Annotated[Whole, Field(ge=1, le=MOST_IMAGES)] | None = Field(
+    per_class: whole(1, MOST_IMAGES) | None = Field(
         None, description="Instead of a fraction: how many training images of each class the study uses."
     )
     validation: Number = Field(
@@ -96,8 +97,8 @@ class Data(Strict):
         description="Whether pixels are standardised by each channel's mean and deviation over the training images; if "
         "not, the network sees shades from 0 to 1.",
     )
-    split_seed: Whole = Field(
-        0, ge=0, le=MOST_SEED, description="Names the draw of the split; the same for every seed of the study."
+    split_seed: whole(0, MOST_SEED) = Field(
+        0, description="Names the draw of the split; the same for every seed of the study."
     )
 
     @model_validator(mode="after")
@@ -125,10 +126,8 @@ class Data(Strict):
 class Recipe(Strict):
     """How every variant is trained, unless one of these entries is a factor."""
 
-    epochs: Whole = Field(gt=0, le=MOST_EPOCHS, description="Passes over the training images.")
-    batch_size: Whole = Field(
-        gt=0, le=MOST_BATCH, description="Images a step; the last step of an epoch may have fewer."
-    )
+    epochs: whole(1, MOST_EPOCHS) = Field(description="Passes over the training images.")
+    batch_size: whole(1, MOST_BATCH) = Field(description="Images a step; the last step of an epoch may have fewer.")
     optimizer: Literal[*OPTIMIZERS] = Field("sgd", description="The optimiser.")
     lr: Number = Field(gt=0, le=MOST_RATE, description="Learning rate at its highest.")
     momentum: Number = Field(0.0, ge=0, lt=1, description="Momentum of SGD.")
@@ -278,21 +277,19 @@ class Study(Strict):
         max_length=MOST_ENTRIES,
         description=f"What is compared, the most important first: {', '.join(OURS.metrics)}.",
     )
-    diagnostics: Annotated[tuple[Annotated[Whole, Field(ge=0, le=MOST_EPOCHS)], ...], BeforeValidator(as_tuple)] = (
-        Field(
-            (),
-            max_length=MOST_ENTRIES,
-            description="The epochs after which gradients, saturation, updates and drift are measured layer by layer; "
-            "0 is before training. Without it, none.",
-        )
+    diagnostics: Annotated[tuple[whole(0, MOST_EPOCHS), ...], BeforeValidator(as_tuple)] = Field(
+        (),
+        max_length=MOST_ENTRIES,
+        description="The epochs after which gradients, saturation, updates and drift are measured layer by layer; "
+        "0 is before training. Without it, none.",
     )
-    smallest_effect: Annotated[Number, Field(gt=0, le=1e12)] | None = Field(
+    smallest_effect: number(gt=0, le=1e12) | None = Field(
         None,
         description="Smallest effect of interest on the first metric, in its own unit (0.01 accuracy is a point). Without "
         f"it: {', '.join(f'{m.smallest_effect:g} {name}' for name, m in OURS.metrics.items() if m.smallest_effect)}; "
         "other metrics need it.",
     )
-    threshold: Annotated[Number, Field(gt=0, lt=1)] | None = Field(
+    threshold: number(gt=0, lt=1) | None = Field(
         None, description="Training accuracy that the metric epochs_to_threshold waits for."
     )
     claims: dict[str, Claim] = Field({}, max_length=MOST_ENTRIES, description="The statements to test, by name.")

@@ -41,11 +41,21 @@ def offer(names: Iterable[str]) -> dict[str, Any]:
     return {"anyOf": [{"enum": list(names)}, {"type": "string"}]}
 
 
-Number = Annotated[float, BeforeValidator(_refuse_bool)]
-Whole = Annotated[int, BeforeValidator(_refuse_bool)]
-Share = Annotated[Number, Field(ge=0, lt=1)]
+def whole(least: int, most: int) -> Any:
+    """Return the type of a whole number within bounds."""
+    # The bounds stand before the validator: pydantic writes them into the schema only then, where None is another choice.
+    return Annotated[int, Field(ge=least, le=most), BeforeValidator(_refuse_bool)]
+
+
+def number(**bounds: float) -> Any:
+    """Return the type of a number within bounds, which are `pydantic.Field`'s."""
+    return Annotated[float, Field(**bounds), BeforeValidator(_refuse_bool)]
+
+
+Number = number()
+Share = number(ge=0, lt=1)
 Text = Annotated[str, Field(min_length=1, max_length=5000, pattern=r"\S")]
-Line = Annotated[str, BeforeValidator(_as_line), Field(min_length=1, max_length=300, pattern=r"\S")]
+Line = Annotated[str, Field(min_length=1, max_length=300, pattern=r"\S"), BeforeValidator(_as_line)]
 FilePath = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"\S")]
 Architectures = Annotated[list[str], Field(min_length=1, max_length=MOST_ENTRIES)]
 MetricName = Annotated[str, Field(json_schema_extra=offer(OURS.metrics))]
@@ -62,7 +72,7 @@ def _as_seeds(seeds: Any) -> Any:
 
 SEED = {"type": "integer", "minimum": 0, "maximum": MOST_SEED}
 Seeds = Annotated[
-    tuple[Annotated[Whole, Field(ge=0, le=MOST_SEED)], ...],
+    tuple[whole(0, MOST_SEED), ...],
     BeforeValidator(_as_seeds),
     WithJsonSchema(
         {
