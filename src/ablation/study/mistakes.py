@@ -18,6 +18,7 @@ EXPECTED = {
     **dict.fromkeys(
         ("dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"), "a mapping (key: value)"
     ),
+    "missing": "more entries",  # of a list of fixed length; a key that is missing is told elsewhere
     "none_required": "nothing",
     "finite_number": "a finite number",
     "greater_than": "a number above {gt}",

@@ -88,7 +88,7 @@ def _problems(error: ValidationError) -> list[Problem]:
         elif detail["type"] == "name":
             key, name, allowed = (*key, context["key"]), context["found"], context["allowed"]
             message = f"found {shown(name)}, expected {listed(allowed)}{nearest(name, allowed)}"
-        elif detail["type"] == "missing":
+        elif detail["type"] == "missing" and isinstance(key[-1], str):
             message = "this key is missing"
         else:
             message = sentence(detail)
