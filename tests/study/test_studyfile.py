@@ -4,13 +4,16 @@ import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from specs import GOOD
 
 from ablation.catalogue.architectures import CATALOGUE
+from ablation.catalogue.catalogue import OURS
 from ablation.jobs.shards import planned_runs, shard_spec
 from ablation.study.studyfile import StudyFileError, locate_study, read_study, study_schema
+from ablation.study.yamlfile import compose
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / "config/studies").glob("*.yaml"))
@@ -151,20 +154,20 @@ MISTAKES = [
     # change of the good file, what the message must say
     ("seeds: 3", "sedes: 3", ["sedes: unknown key 'sedes'; did you mean 'seeds'?", "seeds: this key is missing"]),
     ("lr: 1e-1", "learning: 1", ["line 4, recipe.learning: unknown key", "allowed: epochs, batch_size"]),
-    ("lr: 1e-1", "lr: fast", ["line 4, recipe.lr: found \"fast\", expected a valid number"]),
+    ("lr: 1e-1", "lr: fast", ["line 4, recipe.lr: found 'fast', expected a number"]),
     ("lr: 1e-1", "lr: true", ["recipe.lr: found true"]),
-    ("lr: 1e-1", "lr: -1", ["recipe.lr: found -1, expected greater than 0"]),
+    ("lr: 1e-1", "lr: -1", ["recipe.lr: found -1, expected a number above 0"]),
     ("epochs: 3", "epochs: 2.5", ["recipe.epochs: found 2.5"]),
     ("lr: 1e-1", "lr: 1, schedule: cosin", ["found 'cosin', expected constant, ", "; did you mean 'cosine'?"]),
     ("lr: 1e-1", "lr: 1, nesterov: true", ["nesterov needs the optimizer sgd with a momentum above 0"]),
-    ("lr: 1e-1", "lr: 1, augmentation: flop", ["recipe.augmentation: found \"flop\", expected none, or parts joined by +, each like crop4, "]),
+    ("lr: 1e-1", "lr: 1, augmentation: flop", ["recipe.augmentation: found 'flop', expected none, or parts joined by +, each like crop4, "]),
     ("lr: [0.01]", "augmentation: [translate8]", ["found the augmentation 'translate8', expected translate by less than the 8 pixels"]),
-    ("lr: 1e-1", "lr: 1, augmentation: colour101", ["recipe.augmentation: found \"colour101\""]),
-    ("lr: [0.01]", "augmentation: [crop0]", ["grid[1].factors.augmentation[0]: found 'crop0': none, or parts"]),
+    ("lr: 1e-1", "lr: 1, augmentation: colour101", ["recipe.augmentation: found 'colour101'"]),
+    ("lr: [0.01]", "augmentation: [crop0]", ["grid[1].factors.augmentation[0]: found 'crop0', expected none, or parts"]),
     ("name: digits", "name: digit", ["data.name: found 'digit', expected digits, ", "; did you mean 'digits'?"]),
     ("name: digits", "name: folder", ["line 3, data: folder is missing"]),
     ("name: digits", "name: mnist, folder: x", ["folder belongs to the data set 'folder', and the name is 'mnist'"]),
-    ("name: digits", "name: digits, side: 7", ["data.side: found 7, expected greater than or equal to 8"]),
+    ("name: digits", "name: digits, side: 7", ["data.side: found 7, expected 8 or more"]),
     ("name: digits", "name: digits, fraction: 0", ["data.fraction: found 0"]),
     ("name: digits", "name: digits, fraction: 0.5, per_class: 9", ["data: found fraction and per_class, expected one"]),
     ("seeds: 3", "seeds: 3\nmetrics: [validation_los]", ["did you mean 'validation_loss'?"]),
@@ -195,13 +198,17 @@ MISTAKES = [
     ("seeds: 3", "seeds: 3\nmetrics: [gradient_ratio]", ["metrics[0]: found 'gradient_ratio', which needs diagnostics"]),
     ("title: A title", "title: [A title", ["line", "not valid YAML"]),
     ("resnet: {builder", "../resnet: {builder", ["found the name '../resnet', expected letters, digits and _ only"]),
-    ("smallest_effect: 0.01", "", ["smallest_effect: this key is missing"]),
+    ("smallest_effect: 0.01", "metrics: [test_loss]", ["smallest_effect: this key is missing"]),
     ("smallest_effect: 0.01", "smallest_effect: 1e999", ["smallest_effect: found"]),
-    ("lr: 1e-1", "lr: 1, nesterov: yes", ["recipe.nesterov: found \"yes\""]),
-    ("lr: 1e-1", "lr: \"0.1\"", ["recipe.lr: found \"0.1\""]),
+    ("lr: 1e-1", "lr: 1, nesterov: yes", ["recipe.nesterov: found 'yes'"]),
+    ("lr: 1e-1", "lr: \"0.1\"", ["recipe.lr: found '0.1'"]),
+    ("lr: 1e-1", "lr: 1, optimizer: adam, betas: [0.8]", ["recipe.betas[1]: found [0.8], expected more entries"]),
+    ("lr: 1e-1", "lr: 1, optimizer: adam, betas: [0.8, 0.9, 0.9]", ["recipe.betas: found 3 entries, expected 2 or fewer"]),
+    ("lr: [0.01]", "optimizer: [adam], betas: [[0.8]]", ["factors.betas[0]: found [0.8], expected more entries"]),
+    ("lr: [0.01]", "epochs: [true, 0, 100001]", ["epochs[0]: found true", "epochs[1]: found 0, expected 1", "epochs[2]: found 100001, expected 100,000 or less"]),
     ("lr: 1e-1", "lr: 1, optimizer: adam, betas: [5, 7]", ["recipe.betas[0]: found 5"]),
     ("seeds: 3", "seeds: [true, false]", ["seeds[0]: found true"]),
-    ("seeds: 3", "seeds: []", ["found [], expected a whole number of 1 or more, or a list"]),
+    ("seeds: 3", "seeds: []", ["found [], expected a whole number from 1 to 10,000, or a list"]),
     ("title: A title", "? [a, b]\n: x", ["found a list or mapping as a key (line 1)"]),
     ("title: A title", "title: &a [*a]", ["found a reference to itself"]),
     ("norm: [batch]}", "norm: [batch]}\n    exclude: [{}]", ["grid[0].exclude[0]: found {}"]),
@@ -308,12 +315,102 @@ def test_every_key_of_a_study_is_described():
 
 
 def test_the_schema_accepts_the_studies():
-    import jsonschema
-
     for path in STUDIES:
         jsonschema.validate(yaml.safe_load(path.read_text()), study_schema())
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(change("seeds: 3", "sedes: 3")), study_schema())
+
+
+def keyed(*key):
+    """The part of the schema that speaks of a key."""
+    schema = study_schema()
+    for part in key:
+        inner = schema["properties"][part] if isinstance(part, str) else schema["items"]
+        options = [inner, *inner.get("anyOf", [])]
+        found = next((option["$ref"] for option in options if "$ref" in option), None)
+        schema = study_schema()["$defs"][found.rpartition("/")[2]] if found else inner
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "names"),
+    [
+        (keyed("data", "name"), OURS.sources),
+        (keyed("metrics", 0), OURS.metrics),
+        (study_schema()["$defs"]["Claim"]["properties"]["metric"], OURS.metrics),
+        (study_schema()["$defs"]["StudyArchitecture"]["properties"]["builder"], CATALOGUE),
+    ],
+    ids=["data sets", "metrics", "metrics of claims", "builders"],
+)
+def test_the_schema_offers_names_and_takes_those_of_parts_of_ones_own(schema, names):
+    assert json.dumps({"enum": list(names)}) in json.dumps(schema)
+    jsonschema.validate("something_of_my_own", schema)
+
+
+# A value that is just allowed, and one that is not, for editors as for the reader.
+BOUNDS = [
+    ("data: {name: digits", "data: {name: digits, side: %s", (8, 4096), (7, 4097, 8.5, "x")),
+    ("data: {name: digits", "data: {name: digits, per_class: %s", (1, 10_000_000), (0, 10_000_001, -1)),
+    ("data: {name: digits", "data: {name: digits, validation: %s", (0, 0.9), (1, -0.1)),
+    ("data: {name: digits", "data: {name: digits, split_seed: %s", (0, 2**63 - 1), (-1, 2**64)),
+    ("epochs: 3", "epochs: %s", (1, 100_000), (0, 100_001, 1.5)),
+    ("batch_size: 64", "batch_size: %s", (1, 1_000_000), (0, 1_000_001)),
+    ("lr: 1e-1", "lr: %s", (0.1, 1000), (0, 1001, -1, "fast")),
+    ("lr: 1e-1", "lr: 0.1, weight_decay: %s", (0, 1000), (-0.1, 1e9)),
+    ("lr: 1e-1", "lr: 0.1, milestones: %s", ([0.5], []), ([0.5] * 101, 0.5)),
+    ("seeds: 3", "seeds: %s", (1, 10_000, [5], [2**63 - 1]), (0, 10_001, [], [-1], [2**64], [1, 1], "x")),
+    ("seeds: 3", "seeds: 3\nthreshold: %s", (0.5,), (0, 1)),
+    ("smallest_effect: 0.01", "smallest_effect: %s", (0.01, 5), (0, -1)),
+    ("title: A title", "title: %s", ("x",), ("", "   ", "x" * 301, 3)),
+    ("question: A question?", "question: %s", ("x",), ("", "x" * 5001)),
+    ("seeds: 3", "seeds: 3\ndiagnostics: %s", ([0], []), ([-1], [100_001], 3)),
+    ("- architectures: [lenet]", "- architectures: %s", (["lenet"],), ([], "lenet")),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "allowed", "refused"), BOUNDS, ids=[new for _, new, _, _ in BOUNDS])
+def test_the_schema_and_the_reader_have_the_same_bounds(read, old, new, allowed, refused):
+    validator = jsonschema.Draft202012Validator(study_schema())
+    for value in (*allowed, *refused):
+        text = change(old, new.replace("%s", json.dumps(value)))
+        assert validator.is_valid(compose(text).content) == (value in allowed), value
+        if value in allowed:
+            read(text)
+        else:
+            with pytest.raises(StudyFileError):
+                read(text)
+
+
+def test_without_a_smallest_effect_the_first_metric_says_it(read):
+    text = change("smallest_effect: 0.01\n", "")
+    assert read(text).smallest_effect == OURS.metrics["test_accuracy"].smallest_effect == 0.01
+    assert read(GOOD.replace("smallest_effect: 0.01", "smallest_effect: 0.5")).smallest_effect == 0.5
+    assert read(text + "metrics: [epochs_to_threshold]\nthreshold: 0.9\n").smallest_effect == 1
+    with pytest.raises(StudyFileError, match=r"smallest_effect: this key is missing: test_loss has no default"):
+        read(text + "metrics: [test_loss, test_accuracy]\n")
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_number_of_an_architecture_has_a_bound_that_no_published_network_reaches(read, name):
+    start = GOOD.split("architectures:")[0]
+    for factor, argument in CATALOGUE[name].arguments.items():
+        if type(argument.reference) in (int, float) and not argument.choices:
+            assert argument.largest(factor) >= 10 * argument.reference
+            with pytest.raises(
+                StudyFileError, match=rf"baseline\.{factor}: found 1000000000(\.0)?, expected [\d,]+ or less"
+            ):
+                read(f"{start}architectures: {{{name}: {{baseline: {{{factor}: 1000000000}}}}}}\nseeds: 1\n")
+
+
+@pytest.mark.parametrize(
+    ("builder", "plan"),
+    [("vgg_plan", "1x1 1x1001"), ("vgg_plan", " ".join(["1x1"] * 51)), ("vgg_plan", "1x" + "9" * 5000), ("vgg_plan", "١x1"),
+     ("densenet", "6-1001"), ("densenet", "-".join("1" * 51)), ("densenet", "9" * 5000)],
+)  # fmt: skip
+def test_plans_that_no_machine_holds_are_refused(read, builder, plan):
+    start = GOOD.split("architectures:")[0]
+    with pytest.raises(StudyFileError, match=r"plan must name"):
+        read(f"{start}architectures: {{{builder}: {{baseline: {{plan: '{plan}'}}}}}}\nseeds: 1\n")
 
 
 def test_every_builder_of_the_catalogue_can_be_a_study(read):

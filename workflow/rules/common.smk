@@ -1,7 +1,7 @@
 """
 Everything that rules share: the study, where its files lie, and the functions that rules call.
 
-NEEDS: config["study"], config["results"], config["shard_size"]
+NEEDS: config["study"], config["results"], config["shard_size"], config["max_runs"]
 GIVES: OUTLINE, PLAN (in the process that plans), names of files and folders, functions for inputs, params and messages
 
 Reading this needs what Snakemake itself needs and no more: the environment that runs Snakemake need not be the one that
@@ -58,7 +58,8 @@ def read_plan():
 
     folders = dict.fromkeys([STUDIES, CHECKOUT / STUDIES])
     try:
-        plan = read_study(locate_study(config["study"], list(folders)))
+        path = locate_study(config["study"], list(folders))
+        plan = read_study(path, config["max_runs"])
         check_code(plan)
         return plan
     except (StudyFileError, OwnCodeError) as error:

@@ -19,7 +19,7 @@ from ablation.jobs.trained import read_weights, trained_network
 from ablation.records.predictions import ARRAYS, Predictions
 from ablation.records.runs import read_run
 from ablation.records.store import Store
-from ablation.study.schema import nearest
+from ablation.support.wording import nearest
 from ablation.training.evaluation import put_on_device
 
 RESULTS = Path("results")

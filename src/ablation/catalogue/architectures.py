@@ -21,3 +21,8 @@ FAMILIES: dict[str, Family] = {
 CATALOGUE: dict[str, Architecture] = {
     name: entry for family in FAMILIES.values() for name, entry in family.architectures.items()
 }
+
+
+def family_of(architecture: str) -> str | None:
+    """Return the name of an architecture's family; None for one of an author's own."""
+    return next((name for name, family in FAMILIES.items() if architecture in family.architectures), None)

@@ -3,12 +3,23 @@
 Standard library only: a study is validated before anything heavy is imported.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 Scalar = str | int | float | bool
 Levels = Mapping[str, Any]
+COUNT = r"0*[1-9][0-9]{0,5}"  # a number in a plan
+MOST_STAGES, MOST_COUNT = 50, 1000  # of a plan
+# By name of an argument, the largest number: far above what was ever published, and below what no machine holds.
+MOST = {
+    **dict.fromkeys(("width", "growth_rate", "channels", "first_reduction"), 4096),
+    "hidden": 65_536,
+    "depth": 10_000,
+    "dilation": 256,
+}
+MOST_OTHER = 1_000_000
 SMALL_SIDE = 80  # pixels: below, the stems made for 224 would leave nothing to see
 
 
@@ -30,12 +41,19 @@ class Argument:
         The allowed values, where only some are; empty if the type alone decides.
     scales : bool
         Whether the network grows with it from number to number, so that it can be scaled to an equal size (`match`).
+    most : int or float, optional
+        The largest number; without it, what `MOST` says of arguments of its name.
     """
 
     reference: Scalar
     text: str
     choices: tuple[Scalar, ...] = ()
     scales: bool = False
+    most: float | None = None
+
+    def largest(self, name: str) -> float:
+        """Return the largest number that the argument of this name may be."""
+        return MOST.get(name, MOST_OTHER) if self.most is None else self.most
 
 
 @dataclass(frozen=True)
@@ -209,9 +227,16 @@ def parse_counts(text: str, expected: str, length: int | None = None) -> tuple[i
         With the message `expected`, if the text is written otherwise or a number is zero.
     """
     counts = text.split("-")
-    if len(counts) != (length or len(counts)) or not all(count.isdecimal() and int(count) for count in counts):
+    if len(counts) != (length or len(counts)) or not all(re.fullmatch(COUNT, count) for count in counts):
         raise ValueError(expected)
+    refuse_many(len(counts), max(map(int, counts)), expected)
     return tuple(map(int, counts))
+
+
+def refuse_many(stages: int, largest: int, expected: str) -> None:
+    """Raise the ValueError that a plan has more stages, or larger numbers, than any machine holds."""
+    if stages > MOST_STAGES or largest > MOST_COUNT:
+        raise ValueError(f"{expected}; at most {MOST_STAGES} numbers of at most {MOST_COUNT}")
 
 
 def refuse_unreadable(argument: str, parse: Callable[[str], Any]) -> Callable[[Levels], str | None]:

@@ -35,6 +35,9 @@ class Metric:
         collected. The record is a dict with ``status``, ``curves`` (a dict per epoch), ``metrics`` (by name; those above in
         the table, too) and ``predictions``: an `ablation.records.predictions.Predictions` of the test images, or None for a
         run that diverged. Both `measure` and `compute` are empty if the record states the metric.
+    smallest_effect : float, optional
+        The smallest effect of interest, in the unit of recorded values, of a study that states none; None where
+        nothing sensible can be said for all studies.
     """
 
     __pydantic_config__ = STRICT
@@ -48,6 +51,7 @@ class Metric:
     exact: bool = False
     measure: str = ""
     compute: str = ""
+    smallest_effect: float | None = None
 
     @property
     def title(self) -> str:
@@ -71,22 +75,46 @@ def epochs_to_threshold(record: Mapping[str, Any], study: Any) -> int | None:
 
 # Those of the test images are computed from the predictions; of a run without any, None.
 METRICS: dict[str, Metric] = {
-    "test_accuracy": Metric("test accuracy", "%", 100, 2, True, compute="ablation.analysis.scores:accuracy"),
+    "test_accuracy": Metric(
+        "test accuracy", "%", 100, 2, True, compute="ablation.analysis.scores:accuracy", smallest_effect=0.01
+    ),
     "test_loss": Metric("test loss", "nats", 1, 3, False, compute="ablation.analysis.scores:loss"),
-    "top5_accuracy": Metric("top-5 test accuracy", "%", 100, 2, True, compute="ablation.analysis.scores:top5_accuracy"),
-    "macro_f1": Metric("test F1, mean of classes", "%", 100, 2, True, compute="ablation.analysis.scores:macro_f1"),
+    "top5_accuracy": Metric(
+        "top-5 test accuracy", "%", 100, 2, True, compute="ablation.analysis.scores:top5_accuracy", smallest_effect=0.01
+    ),
+    "macro_f1": Metric(
+        "test F1, mean of classes", "%", 100, 2, True, compute="ablation.analysis.scores:macro_f1", smallest_effect=0.01
+    ),
     "worst_class_accuracy": Metric(
-        "test accuracy of the worst class", "%", 100, 2, True, compute="ablation.analysis.scores:worst_class_accuracy"
+        "test accuracy of the worst class",
+        "%",
+        100,
+        2,
+        True,
+        compute="ablation.analysis.scores:worst_class_accuracy",
+        smallest_effect=0.01,
     ),
     "calibration_error": Metric(
-        "expected calibration error", "%", 100, 2, False, compute="ablation.analysis.scores:calibration_error"
+        "expected calibration error",
+        "%",
+        100,
+        2,
+        False,
+        compute="ablation.analysis.scores:calibration_error",
+        smallest_effect=0.01,
     ),
-    "validation_accuracy": Metric("validation accuracy", "%", 100, 2, True),
+    "validation_accuracy": Metric("validation accuracy", "%", 100, 2, True, smallest_effect=0.01),
     "validation_loss": Metric("validation loss", "nats", 1, 3, False),
-    "train_accuracy": Metric("training accuracy", "%", 100, 2, True),
+    "train_accuracy": Metric("training accuracy", "%", 100, 2, True, smallest_effect=0.01),
     "train_loss": Metric("training loss", "nats", 1, 3, False),
     "generalisation_gap": Metric(
-        "generalisation gap", "points", 100, 2, False, compute="ablation.catalogue.metrics:generalisation_gap"
+        "generalisation gap",
+        "points",
+        100,
+        2,
+        False,
+        compute="ablation.catalogue.metrics:generalisation_gap",
+        smallest_effect=0.01,
     ),
     "train_seconds": Metric("training time", "s", 1, 1, False),
     "gradient_ratio": Metric("gradient, first to last layer", "log10 of ratio", 1, 2, True, "diagnostics"),
@@ -97,6 +125,7 @@ METRICS: dict[str, Metric] = {
         2,
         True,
         measure="ablation.training.evaluation:shifted_accuracy",
+        smallest_effect=0.01,
     ),
     "epochs_to_threshold": Metric(
         "epochs to the threshold",
@@ -106,6 +135,7 @@ METRICS: dict[str, Metric] = {
         False,
         "threshold",
         compute="ablation.catalogue.metrics:epochs_to_threshold",
+        smallest_effect=1,
     ),
     "parameters": Metric("parameters", "k", 1e-3, 1, False, exact=True),
     "multiply_adds": Metric("multiply-adds", "M", 1e-6, 2, False, exact=True),

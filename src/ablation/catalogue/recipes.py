@@ -56,16 +56,21 @@ SCHEDULES: dict[str, Option] = {
     ),
     "linear": Option("ablation.training.optimisation:linear", "falls to zero in a line"),
 }
+MOST_STEPS = 20  # augmentations of a recipe
+MOST_PIXELS = 1024  # of an amount, where the side of the images is not known yet
 AUGMENTATIONS: dict[str, Augmentation] = {
     "crop": Augmentation(
         "ablation.training.augmentation:crop",
         "pad by 4 pixels of the mean colour (black if `standardised` is false), crop at random, which shifts it by up to 4",
         example=4,
+        most=MOST_PIXELS,
+        below_side=True,
     ),
     "translate": Augmentation(
         "ablation.training.augmentation:translate",
         "the same, padded with the image's mirror",
         example=4,
+        most=MOST_PIXELS,
         below_side=True,
     ),
     "flip": Augmentation("ablation.training.augmentation:flip", "mirror every other one"),
@@ -73,6 +78,8 @@ AUGMENTATIONS: dict[str, Augmentation] = {
         "ablation.training.augmentation:cutout",
         "fill a square of 8 pixels with the mean colour (black if `standardised` is false)",
         example=8,
+        most=MOST_PIXELS,
+        below_side=True,
     ),
     "colour": Augmentation(
         "ablation.training.augmentation:colour",
@@ -102,9 +109,11 @@ def parse_augmentation(text: str, known: Mapping[str, Augmentation]) -> list[tup
         If it is written otherwise, names what is not known, or an amount is none or too large; the message says what
         was expected.
     """
-    found = []
-    for part in [] if text == "none" else text.split("+"):
-        match = re.fullmatch(r"([a-z_]+)([0-9]*)", part)
+    found, parts = [], [] if text == "none" else text.split("+")
+    if len(parts) > MOST_STEPS:
+        raise ValueError(f"at most {MOST_STEPS} parts joined by +")
+    for part in parts:
+        match = re.fullmatch(r"([a-z_]+)([0-9]{0,6})", part)
         entry = known.get(match[1]) if match else None
         amount = int(match[2] or 0) if entry else 0
         takes_amount = entry is not None and entry.example is not None

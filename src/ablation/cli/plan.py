@@ -17,17 +17,25 @@ SIZES = ("parameters", "multiply_adds")
 def main(arguments: argparse.Namespace) -> None:
     """Measure every variant without computing anything, and write the table; what cannot be measured has no sizes."""
     from ablation.networks.layertable import totals
-    from ablation.networks.sizes import inspect_or_say
+    from ablation.networks.sizes import inspect_or_say, shares_kernels
 
     plan = read_frozen(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
+    shape, classes = tuple(manifest["shape"]), len(manifest["classes"])
     rows, unmeasured = [], {}
     for variant in plan.variants.values():
-        layers, why = inspect_or_say(variant.architecture_spec(), tuple(manifest["shape"]), len(manifest["classes"]))
+        layers, why = inspect_or_say(variant.architecture_spec(), shape, classes)
         sizes: dict[str, int | None] = dict.fromkeys(SIZES) if why else totals(layers)
         if why:
             unmeasured[variant.id] = why
             print(f"{variant.id} cannot be measured: {why}", file=sys.stderr)
+        source = plan.variants.get(variant.levels["warm_start"])
+        known = source and not {variant.id, source.id} & set(unmeasured)
+        if known and not shares_kernels((variant.architecture_spec(), source.architecture_spec()), shape, classes):
+            sys.exit(
+                f"{plan.name}: {variant.id} cannot start from the weights of {source.id}: no kernel or matrix of the two "
+                "networks has the same name and shape"
+            )
         # A backward pass costs about twice a forward pass.
         images = variant.levels["epochs"] * manifest["counts"]["train"] * len(plan.study.seeds)
         rows.append(

@@ -18,8 +18,9 @@ from ablation.study.levels import level_text
 from ablation.study.parts import KINDS, Parts, describe_part, with_parts
 from ablation.study.plan import Plan
 from ablation.study.resolution import Variant
-from ablation.study.schema import Study, StudyError, nearest
+from ablation.study.schema import Study, StudyError
 from ablation.study.studyfile import STUDIES, locate_study, parse_value, read_study
+from ablation.support.wording import nearest
 
 EPILOG = """examples:
   ./do show resnet_cifar                            an architecture of the catalogue at its reference levels

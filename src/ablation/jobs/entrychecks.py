@@ -19,7 +19,8 @@ from ablation.jobs.sentences import check, listed
 from ablation.jobs.subjects import Subject
 from ablation.networks.kit import Layers
 from ablation.networks.layertable import shape_text
-from ablation.study.schema import Recipe, nearest
+from ablation.study.schema import Recipe
+from ablation.support.wording import nearest
 
 Inputs = Iterable[tuple[tuple[int, int, int], int]]
 

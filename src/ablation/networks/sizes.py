@@ -33,6 +33,16 @@ def inspect_or_say(
         return [], in_one_line(describe(error, 0.0))
 
 
+def shares_kernels(
+    architectures: tuple[Mapping[str, Any], Mapping[str, Any]], input_shape: tuple[int, int, int], classes: int
+) -> bool:
+    """Say whether the networks of two specs have a weight of the same name and shape, beside biases and norms."""
+    with torch.device("meta"):
+        states = [build(architecture, input_shape, classes).state_dict() for architecture in architectures]
+    kernels = [{(name, value.shape) for name, value in state.items() if value.dim() > 1} for state in states]
+    return bool(kernels[0] & kernels[1])
+
+
 def measure(architecture: Mapping[str, Any], input_shape: tuple[int, int, int], classes: int) -> dict[str, int]:
     """Return the ``parameters`` and ``multiply_adds`` (one image, forward) of the network of a spec."""
     return totals(inspect(architecture, input_shape, classes))

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic_core import PydanticUndefined
 
 from ablation.catalogue.architectures import CATALOGUE, FAMILIES
-from ablation.catalogue.entry import INEFFECTIVE, SMALL_SIDE, Architecture, Argument, Family
+from ablation.catalogue.entry import INEFFECTIVE, MOST, SMALL_SIDE, Architecture, Argument, Family
 from ablation.catalogue.factors import FACTORS, Level
 from ablation.study.schema import Recipe
 
@@ -112,7 +112,9 @@ def levels_section(factor: str) -> str:
 
 def argument_row(name: str, argument: Argument) -> list[str]:
     """Write an argument as a row of its architecture's table."""
-    allowed = ", ".join(map(code, argument.choices)) or TYPES[type(argument.reference)]
+    kind = type(argument.reference)
+    bound = f", at most {argument.largest(name):,}" if kind in (int, float) and name in MOST else ""
+    allowed = ", ".join(map(code, argument.choices)) or TYPES[kind] + bound
     text = f"{argument.text} `match` can scale it." if argument.scales else argument.text
     return [f"`{name}`", code(argument.reference), allowed, text]
 

@@ -68,7 +68,11 @@ def provenance(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[s
         ("torch", _listed(runs["torch"])),
         ("Python", _listed(runs["python"])),
         ("device", f"{_listed(runs['device'])} ({_listed(runs['processor'])}), threads: {_listed(runs['threads'])}"),
-        ("smallest effect of interest", f"{study.smallest_effect:g} ({tables.plan.metrics[study.metrics[0]].label})"),
+        (
+            "smallest effect of interest",
+            f"{tables.plan.smallest_effect:g} ({tables.plan.metrics[study.metrics[0]].label}"
+            f"{'' if study.smallest_effect else '; the default of this metric, for the study states none'})",
+        ),
     ]
 
 

@@ -8,7 +8,10 @@ from typing import Any
 from ablation.study.controls import Controls
 from ablation.study.expansion import expand_block
 from ablation.study.resolution import Resolver, Variant
-from ablation.study.schema import Claim, Problem, nearest
+from ablation.study.schema import Claim, Problem
+from ablation.support.wording import listed, nearest, shown
+
+MOST_TESTS = 10_000  # claims times architectures
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,16 @@ class Contrasts:
 
     def of_claims(self) -> list[tuple[str, Contrast]]:
         """Return each claim's name with each contrast that tests it."""
-        resolved = []
+        resolved, baselines = [], self.resolver.baselines
+        tests = sum(len(claim.architectures or baselines) for claim in self.resolver.study.claims.values())
+        if tests > MOST_TESTS:
+            found = f"found claims that would be tested {tests:,} times, on each of their architectures"
+            self.resolver.refuse(("claims",), f"{found}, expected at most {MOST_TESTS:,}")
+            self.resolver.stop_if_wrong()
         for name, claim in self.resolver.study.claims.items():
             key = ("claims", name)
-            if not re.match(r"^[a-z0-9][a-z0-9-]*$", name):
-                self.resolver.refuse(key, f"found the name {name!r}, expected small letters, digits and - only")
+            if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,99}", name):
+                self.resolver.refuse(key, f"found the name {shown(name)}, expected small letters, digits and - only")
             if not self.resolver.check_metric((*key, "metric"), claim.metric):
                 continue
             for place, architecture in enumerate(claim.architectures or []):
@@ -126,7 +134,7 @@ class Contrasts:
             for side in ("level", "against")
         ]
         if levels[0] == levels[1]:
-            raise Problem(key, f"found {claim.level!r} on both sides, expected two levels")
+            raise Problem(key, f"found {shown(claim.level)} on both sides, expected two levels")
         changes = [{**given, claim.factor: level} for level in levels]
         return self._compare(key, claim, (architecture, architecture), changes)
 
@@ -136,14 +144,14 @@ class Contrasts:
             raise Problem((*key, "architectures"), "found architectures, expected them as level and against")
         names = (claim.level, claim.against)
         for side, name in zip(("level", "against"), names, strict=True):
-            if name not in self.resolver.baselines:
+            if not isinstance(name, str) or name not in self.resolver.baselines:
                 raise Problem(
                     (*key, side),
-                    f"found {name!r}, expected an architecture of this study: {', '.join(self.resolver.baselines)}"
+                    f"found {shown(name)}, expected an architecture of this study: {listed(self.resolver.baselines)}"
                     f"{nearest(name, self.resolver.baselines)}",
                 )
         if names[0] == names[1]:
-            raise Problem(key, f"found {claim.level!r} on both sides, expected two architectures")
+            raise Problem(key, f"found {shown(claim.level)} on both sides, expected two architectures")
         changes = [
             {
                 factor: self.resolver.level((*key, "given", factor), name, factor, level)
@@ -161,7 +169,9 @@ class Contrasts:
         sides = {"level": variant} if claim.match else {"level": variant, "against": reference}
         for side, wanted in sides.items():
             if wanted.id not in self.variants:
-                raise Problem((*key, side), f"the study has no variant {wanted.id!r}, which this claim compares")
+                raise Problem(
+                    (*key, side), f"the study has no variant {shown(wanted.id, 300)}, which this claim compares"
+                )
         if not claim.match:
             return Contrast(variant.id, reference.id, (claim.factor,))
         control = self._control(key, variant, architectures[1], changes[1], claim.match, claim.by)

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ablation.study.resolution import Resolver, Variant
-from ablation.study.schema import Problem, nearest
+from ablation.study.schema import Problem
 from ablation.support.digests import digest
+from ablation.support.wording import nearest
 
 MARK = "matched"  # the only key of a level that is not known yet
 CLOSE = 0.05  # sizes that differ by more, as a share of the size that was wanted, are not called equal

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from ablation.catalogue.catalogue import Catalogue
-from ablation.study.schema import Problem, Recipe, nearest
+from ablation.study.mistakes import sentence
+from ablation.study.schema import Problem, Recipe
+from ablation.support.wording import listed, nearest, shown
 
 
 def level_text(level: Any) -> str:
@@ -59,7 +61,7 @@ def read_level(catalogue: Catalogue, key: tuple, architecture: str, builder: str
         if level not in allowed:
             raise Problem(
                 key,
-                f"found {level!r}, expected a level of {factor}: {', '.join(allowed)}{nearest(level, allowed)}",
+                f"found {shown(level)}, expected a level of {factor}: {listed(allowed)}{nearest(level, allowed)}",
             )
         return level
     if factor in entry.arguments:
@@ -67,21 +69,24 @@ def read_level(catalogue: Catalogue, key: tuple, architecture: str, builder: str
         kind = type(argument.reference)
         if kind is float and type(level) is int:
             level = float(level)
-        if type(level) is not kind or (kind is int and level < 1) or (kind is float and level < 0):
+        least, most = {int: 1, float: 0}.get(kind), argument.largest(factor)
+        if type(level) is not kind or (least is not None and level < least):
             wanted = {int: "a whole number of 1 or more", float: "a number of 0 or more", bool: "true or false"}
-            raise Problem(key, f"found {level!r}, expected {wanted.get(kind, 'text')}")
+            raise Problem(key, f"found {shown(level)}, expected {wanted.get(kind, 'text')}")
         if argument.choices and level not in argument.choices:
-            raise Problem(key, f"found {level!r}, expected one of {', '.join(map(str, argument.choices))}")
+            raise Problem(key, f"found {shown(level)}, expected one of {listed(argument.choices)}")
+        if least is not None and level > most:
+            raise Problem(key, f"found {shown(level)}, expected {most:,} or less")
         return level
     if factor in Recipe.model_fields:
         # Alone: whether the entries of a recipe fit together is a question to the whole variant.
         try:
             return recipe_entry(factor).validate_python(level, context=catalogue)
         except ValidationError as error:
-            raise Problem(key, f"found {level!r}: {error.errors()[0]['msg']}") from None
+            raise Problem(key, sentence(error.errors()[0])) from None
     allowed = [*entry.layers, *entry.arguments, *Recipe.model_fields]
     raise Problem(
         key,
-        f"architecture {architecture!r} ({builder}) has no factor {factor!r}; "
+        f"architecture {architecture!r} ({builder}) has no factor {shown(factor)}; "
         f"it has {', '.join([*entry.layers, *entry.arguments])} and the entries of the recipe{nearest(factor, allowed)}",
     )

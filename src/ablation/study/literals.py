@@ -1,11 +1,21 @@
 """Tables that a Python file states as literals: read with the line of each key, without running the file."""
 
 import ast
+import codecs
+import io
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import re
+import tokenize
+import warnings
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ablation.support.files import TextError, read_text
+from ablation.support.wording import coded, printable
+
+MOST_BYTES = 1_000_000  # of a file of parts
+UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters and lone surrogates
 Place = tuple[str, ...]  # of a value in a file: its table, then keys
 DEFINING = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -17,7 +27,7 @@ class PartsError(Exception):
 def located(lines: Mapping[Place, int], place: Place, message: str) -> str:
     """Lead a message with its place and with the line of that or, where it has none, of what is around it."""
     known = next((place[:end] for end in range(len(place), 0, -1) if place[:end] in lines), None)
-    return f"{f'line {lines[known]}, ' if known else ''}{'.'.join(place)}: {message}"
+    return f"{f'line {lines[known]}, ' if known else ''}{'.'.join(coded(part)[1:-1] for part in place)}: {message}"
 
 
 class LiteralFile:
@@ -60,7 +70,7 @@ class LiteralFile:
                 # What such a statement would make of a table when the file is run, nobody would see.
                 for used in sorted({node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}):
                     if used in wanted:
-                        code = ast.unparse(statement).splitlines()[0][:60]
+                        code = _code(statement).splitlines()[0]
                         message = f"found {code!r} (line {statement.lineno}), expected it once, as a literal"
                         self.refuse((used,), f"{message}: the file is read, not run")
 
@@ -78,39 +88,71 @@ class LiteralFile:
         if isinstance(node, ast.Dict):
             return dict(self._items(node, place))
         try:
-            return json.loads(json.dumps(ast.literal_eval(node), allow_nan=False))
+            stated = json.dumps(ast.literal_eval(node), allow_nan=False, ensure_ascii=False)
         except (ValueError, TypeError, MemoryError, RecursionError):
-            found = ast.unparse(node)[:60]
             expected = "a literal of texts, numbers, True, False, None, lists and dicts: the file is read, not run"
-            self.refuse(place, f"found {found!r}, expected {expected}")
+            self.refuse(place, f"found {_code(node)!r}, expected {expected}")
             return None
+        # JSON escapes control characters, and not the two that a text may have.
+        value = json.loads(stated)
+        if any(UNWRITABLE.search(text) for text in _texts(value)):
+            self.refuse(place, f"found {coded(value)}, expected text without control characters")
+            return None
+        return value
 
     def _items(self, node: ast.Dict, place: Place) -> Iterator[tuple[str, Any]]:
         seen = set()
         for key, value in zip(node.keys, node.values, strict=True):
             name = key.value if isinstance(key, ast.Constant) else None
             if not isinstance(name, str):
-                found = f"**{ast.unparse(value)}" if key is None else ast.unparse(key)
+                found = f"**{_code(value)}" if key is None else _code(key)
                 line = (key or value).lineno
                 self.refuse(place, f"found {found!r} as a key (line {line}), expected a text")
+            elif UNWRITABLE.search(name):
+                self.refuse(place, f"found the key {coded(name)}, expected text without control characters")
             elif name in seen:
-                self.refuse((*place, name), f"found {name!r} twice (line {key.lineno}), expected it once")
+                self.refuse((*place, name), f"found {coded(name)} twice (line {key.lineno}), expected it once")
             else:
                 seen.add(name)
                 self.lines[*place, name] = key.lineno
                 yield name, self._literal(value, (*place, name))
 
 
+def _texts(value: Any) -> Iterator[str]:
+    """List all texts of plain data."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from (text for inner in value for text in _texts(inner))
+    elif isinstance(value, dict):
+        yield from (text for item in value.items() for inner in item for text in _texts(inner))
+
+
+def _code(node: ast.AST) -> str:
+    """Return the beginning of the code of a node."""
+    try:
+        return printable(ast.unparse(node)[:60])
+    except (RecursionError, ValueError):  # nested more deeply than it can be written, a number of too many digits
+        return "…"
+
+
 def _parse(path: Path) -> ast.Module:
     try:
-        return ast.parse(path.read_text(encoding="utf-8-sig"), str(path))
-    except FileNotFoundError:
-        raise PartsError(f"{path}: found no such file, expected a Python file with parts") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PartsError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+        text = read_text(path, MOST_BYTES)
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(text.encode()).readline)
+        if codecs.lookup(encoding).name != "utf-8":
+            raise PartsError(f"{path}: found the encoding {encoding!r} in a comment, expected a file in UTF-8")
+        with warnings.catch_warnings(action="ignore"):  # of a text such as "\\d"
+            return ast.parse(text, str(path))
+    except TextError as error:
+        missing = ", expected a Python file with parts" if "no such file" in str(error) else ""
+        raise PartsError(f"{printable(str(path))}: {error}{missing}") from None
+    except (MemoryError, RecursionError):
+        raise PartsError(f"{path}: not valid Python: nested too deeply") from None
     except (SyntaxError, ValueError) as error:
         line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
-        raise PartsError(f"{path}{line}: not valid Python: {getattr(error, 'msg', error)}") from None
+        what = printable(str(getattr(error, "msg", error)))[:200]
+        raise PartsError(f"{path}{line}: not valid Python: {what}") from None
 
 
 def _assigned(statement: ast.stmt) -> str | None:
@@ -124,13 +166,16 @@ def _assigned(statement: ast.stmt) -> str | None:
     return target.id if isinstance(target, ast.Name) else None
 
 
-def _bound(statement: ast.stmt) -> Iterable[str]:
-    """List the names that a top-level statement binds, also within `if` and `try`."""
-    if isinstance(statement, DEFINING):
-        yield statement.name
-    elif isinstance(statement, ast.Import | ast.ImportFrom):
-        yield from (alias.asname or alias.name.split(".")[0] for alias in statement.names)
-    else:
-        yield from (n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
-        inner = (node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.stmt))
-        yield from (name for node in inner for name in _bound(node))
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    """List the names that a top-level statement binds, also within `if` and `try`, but not within what it defines."""
+    todo: list[ast.AST] = [statement]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, DEFINING):
+            yield node.name
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        todo += ast.iter_child_nodes(node)

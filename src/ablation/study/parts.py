@@ -18,16 +18,18 @@ from ablation.catalogue.catalogue import OURS, Catalogue
 from ablation.catalogue.entry import INEFFECTIVE, Architecture, Argument
 from ablation.catalogue.factors import Factor, Saturation
 from ablation.catalogue.metrics import Metric
-from ablation.catalogue.recipes import Augmentation
 from ablation.catalogue.sources import Source
 from ablation.study.literals import LiteralFile, PartsError, Place, located
+from ablation.study.mistakes import expected as expected_of
 from ablation.study.parttables import TABLES, OwnArchitecture, OwnArgument, Table
-from ablation.study.schema import Recipe, nearest
+from ablation.study.schema import Recipe
 from ablation.support.definitions import PACKAGE, Sources
 from ablation.support.digests import digest
 from ablation.support.references import OwnCodeError
+from ablation.support.wording import coded, first_mistakes, listed, nearest, printable
 
 NEEDS = ("diagnostics", "threshold")  # entries of a study that a metric may need
+MOST_NAME = 64  # characters of a part's name, which joins the names of variants
 UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # what pydantic calls a key that there is not
 # What `runs.parquet` states of a run beside its levels and metrics.
 COLUMNS = (
@@ -35,6 +37,18 @@ COLUMNS = (
     *("evaluate_seconds", "diagnostics_seconds", "images_per_second", "device", "processor", "threads", "torch"),
     *("python", "git", "error", "traceback", "log"),
 )
+# By the key of an entry: what its numbers may be.
+BOUNDS = {
+    "digits": (0, 12),
+    "scale": (1e-12, 1e12),
+    "smallest_effect": (1e-12, 1e12),
+    "shape": (1, 4096),
+    "classes": (2, 100_000),
+    "published": (1, 4096),
+    "smallest_side": (1, 4096),
+    "example": (1, 4096),
+    "most": (1, 4096),
+}
 BELOW = {"saturation": Saturation, "arguments": OwnArgument}  # by the key of an entry: what is stated below it
 # What an entry of each table is called.
 KINDS = {
@@ -70,7 +84,7 @@ class Parts:
 
 
 def _error(path: str | Path, mistakes: Iterable[str]) -> PartsError:
-    return PartsError("\n  ".join([f"{path} is no file of parts that can be used:", *mistakes]))
+    return PartsError("\n  ".join([f"{path} is no file of parts that can be used:", *first_mistakes(mistakes)]))
 
 
 def read_parts(path: Path) -> Parts:
@@ -91,33 +105,36 @@ def read_parts(path: Path) -> Parts:
     """
     path = Path(path)
     if path.suffix != ".py":
-        raise PartsError(f"{path}: found a file that ends in {path.suffix!r}, expected a Python file, .py")
+        raise PartsError(
+            f"{printable(str(path))}: found a file that ends in {coded(path.suffix)}, expected a Python file, .py"
+        )
     file = LiteralFile(path, TABLES)
     if not file.tables and not file.mistakes:
         hints = "".join(nearest(name, TABLES) for name in sorted(file.names) if name.isupper())
         raise PartsError(f"{path}: found no table, expected one or more of {', '.join(TABLES)} as literal dicts{hints}")
     # Relative where it can be: a study that moves with its parts stays the same.
     whole = Path(os.path.abspath(path))
-    shown = os.path.relpath(whole) if whole.is_relative_to(Path.cwd()) else str(whole)
+    named = os.path.relpath(whole) if whole.is_relative_to(Path.cwd()) else str(whole)
     entries = {}
     for name, content in file.tables.items():
         for place, stated in _entries(file, (name,), content, TABLES[name].depth):
-            entry = _validated(file, place, stated, TABLES[name], shown)
+            entry = _validated(file, place, stated, TABLES[name], named)
             if entry is not None:
                 entries[place] = entry
     if file.mistakes:
         raise _error(path, file.mistakes.values())
-    return Parts(shown, entries, file.lines)
+    return Parts(named, entries, file.lines)
 
 
 def _entries(file: LiteralFile, place: Place, content: Any, depth: int) -> Iterator[tuple[Place, Mapping[str, Any]]]:
     """List the entries of a table with their places; what is no mapping, or has no proper name, is noted."""
     table = TABLES[place[0]]
     if not isinstance(content, dict):
-        file.refuse(place, f"found {content!r}, expected a dict")
+        file.refuse(place, f"found {coded(content)}, expected a dict")
     elif depth == 0:
-        if not re.fullmatch(table.name, place[-1]):
-            file.refuse(place, f"found the name {place[-1]!r}, expected {table.named}")
+        if not re.fullmatch(table.name, place[-1]) or len(place[-1]) > MOST_NAME:
+            expected = f"{table.named}, at most {MOST_NAME}"
+            file.refuse(place, f"found the name {coded(place[-1])}, expected {expected}")
         yield place, content
     else:
         for name, inner in content.items():
@@ -130,13 +147,15 @@ def _validated(file: LiteralFile, place: Place, stated: Mapping[str, Any], table
     for key in table.code:
         code = stated.get(key)
         beside = isinstance(code, str) and re.fullmatch(r"(\w+):(\w+)", code)
-        if beside and Path(path).with_name(f"{beside[1]}.py").is_file():
+        if beside and os.path.isfile(Path(path).with_name(f"{beside[1]}.py")):
             named[key] = f"{Path(path).with_name(beside[1])}.py:{beside[2]}"
         elif isinstance(code, str) and ":" in code and not re.fullmatch(r"[\w.]+:[\w.]+", code):
-            file.refuse((*place, key), f"found {code!r}, expected a function or class of this file, or module:name")
+            file.refuse(
+                (*place, key), f"found {coded(code)}, expected a function or class of this file, or module:name"
+            )
         elif code == "" or (isinstance(code, str) and ":" not in code and code not in file.names):
             expected = f"a function or class of this file, or module:name{nearest(code, file.names)}"
-            file.refuse((*place, key), f"found {code!r}, expected {expected}")
+            file.refuse((*place, key), f"found {coded(code)}, expected {expected}")
         elif isinstance(code, str) and ":" not in code:
             named[key] = f"{path}:{code}"
         elif isinstance(code, str) and code.startswith(f"{PACKAGE}."):
@@ -172,15 +191,15 @@ def _wrong_values(error: ValidationError, table: Table, stated: Mapping[str, Any
             if not isinstance(content, dict) or not (kind == "missing" or key in content):
                 break
             where, content = (*where, str(key)), content.get(key)
-        wanted = detail["msg"].removeprefix("Input should be ")
-        found[where] = repr(content)
+        wanted = expected_of(detail)
+        found[where] = coded(content)
         if kind in UNKNOWN:
             inner = BELOW[where[0]] if where[1:] else table.kind
             known = [entry.name for entry in fields(inner)]
             found[where], wanted = "an unknown key", f"one of {', '.join(known)}{nearest(where[-1], known)}"
         elif kind == "missing":
             # Also of a list that is too short.
-            found[where], wanted = ("nothing", "this key") if content is None else (repr(content), "more entries")
+            found[where], wanted = ("nothing", "this key") if content is None else (coded(content), "more entries")
         expected.setdefault(where, []).append(wanted)
     for where, wanted in expected.items():
         yield where, f"found {found[where]}, expected {' or '.join(wanted)}"
@@ -193,20 +212,23 @@ def _senseless(entry: Any) -> Iterator[tuple[Place, str]]:
             found = "both measure and compute" if entry.measure else "neither measure nor compute"
             yield (), f"found {found}, expected the one that its numbers come from"
         if entry.needs and entry.needs not in NEEDS:
-            yield ("needs",), f"found {entry.needs!r}, expected {' or '.join(NEEDS)}{nearest(entry.needs, NEEDS)}"
-    if isinstance(entry, Augmentation) and entry.example is not None and entry.example < 1:
-        yield ("example",), f"found {entry.example}, expected a whole number of 1 or more"
+            yield ("needs",), f"found {coded(entry.needs)}, expected {' or '.join(NEEDS)}{nearest(entry.needs, NEEDS)}"
+    for name, (least, most) in BOUNDS.items():
+        stated = getattr(entry, name, None)
+        numbers = stated if isinstance(stated, tuple) else [] if stated is None else [stated]
+        if not all(least <= number <= most for number in numbers):
+            yield (name,), f"found {coded(stated)}, expected from {least:,} to {most:,}"
     for name, argument in entry.arguments.items() if isinstance(entry, OwnArchitecture) else ():
         taken = {*Recipe.model_fields, *OURS.factors, *OURS.metrics, *COLUMNS, "runs", "training_multiply_adds"}
         if not name.isidentifier() or name in taken:
             expected = "another name: this is a layer factor, an entry of the recipe, a metric or a column of tables"
-            yield ("arguments", name), f"found {name!r}, expected {expected}"
+            yield ("arguments", name), f"found {coded(name)}, expected {expected}"
         if argument.scales and (type(argument.reference) is not int or argument.choices):
-            found = f"scales, with the reference {argument.reference!r}" + " and choices" * bool(argument.choices)
+            found = f"scales, with the reference {coded(argument.reference)}" + " and choices" * bool(argument.choices)
             yield ("arguments", name, "scales"), f"found {found}, expected it only of whole numbers without choices"
         if argument.choices and argument.reference not in argument.choices:
-            choices = ", ".join(map(repr, argument.choices))
-            yield ("arguments", name, "reference"), f"found {argument.reference!r}, expected one of {choices}"
+            choices = ", ".join(map(coded, argument.choices))
+            yield ("arguments", name, "reference"), f"found {coded(argument.reference)}, expected one of {choices}"
 
 
 def describe_part(entry: Any) -> str:
@@ -250,7 +272,7 @@ def _joined(known: Catalogue, parts: Parts) -> Catalogue:
             reserved = {*factors, *Recipe.model_fields, *COLUMNS, *arguments}
         for (name,) in own:
             if name in there or name in reserved:
-                mistakes.append(((table, name), f"found {name!r}, which is taken: choose another name"))
+                mistakes.append(((table, name), f"found {coded(name)}, which is taken: choose another name"))
         joined[TABLES[table].joins] = {**there, **{name: entry for (name,), entry in own.items()}}
     for (name,), entry in parts.of("ARCHITECTURES").items():
         mistakes += [(("ARCHITECTURES", name, *where), message) for where, message in _unknown_levels(entry, factors)]
@@ -271,7 +293,7 @@ def _with_levels(known: Mapping[str, Factor], parts: Parts) -> tuple[dict[str, F
         if factor not in factors:
             mistakes.append((("LEVELS", factor), _no_factor(factor, factors)))
         elif name in factors[factor].levels:
-            message = f"found {name!r}, which is taken in {factor}: choose another name"
+            message = f"found {coded(name)}, which is taken in {factor}: choose another name"
             mistakes.append((("LEVELS", factor, name), message))
         else:
             factors[factor] = replace(factors[factor], levels={**factors[factor].levels, name: level})
@@ -279,7 +301,7 @@ def _with_levels(known: Mapping[str, Factor], parts: Parts) -> tuple[dict[str, F
 
 
 def _no_factor(name: str, factors: Iterable[str]) -> str:
-    return f"found {name!r}, expected a factor: {', '.join(factors)}{nearest(name, factors)}"
+    return f"found {coded(name)}, expected a factor: {', '.join(factors)}{nearest(name, factors)}"
 
 
 def _unknown_levels(entry: OwnArchitecture, factors: Mapping[str, Factor]) -> Iterator[tuple[Place, str]]:
@@ -293,16 +315,16 @@ def _unknown_levels(entry: OwnArchitecture, factors: Mapping[str, Factor]) -> It
     for where, factor, level in named:
         levels = factors[factor].levels if factor in factors else ()
         if where[0] == "excluded" and factor not in entry.layers:
-            yield where, f"found {factor!r}, expected factor.level of its layers: {', '.join(entry.layers)}"
+            yield where, f"found {coded(factor)}, expected factor.level of its layers: {', '.join(entry.layers)}"
         elif factor in factors and level not in levels:
-            yield where, f"found {level!r}, expected a level of {factor}: {', '.join(levels)}{nearest(level, levels)}"
+            yield where, f"found {coded(level)}, expected a level of {factor}: {listed(levels)}{nearest(level, levels)}"
     for name in ("output", "initialisation"):
         if name not in entry.layers:
             yield ("layers",), f"found no {name}, expected a reference level of it: every network has one"
     own = [*entry.layers, *entry.arguments]
     for key, name in [*(("small", name) for name in entry.small), *(("others", name) for name in entry.others)]:
         if name not in own:
-            yield (key, name), f"found {name!r}, expected one of its factors: {', '.join(own)}{nearest(name, own)}"
+            yield (key, name), f"found {coded(name)}, expected one of its factors: {listed(own)}{nearest(name, own)}"
 
 
 def _architecture(entry: OwnArchitecture, factors: Mapping[str, Any]) -> Architecture:
@@ -313,7 +335,7 @@ def _architecture(entry: OwnArchitecture, factors: Mapping[str, Any]) -> Archite
         builder=entry.builder,
         text=entry.text,
         layers=entry.layers,
-        arguments={name: Argument(a.reference, a.text, a.choices, a.scales) for name, a in entry.arguments.items()},
+        arguments={n: Argument(a.reference, a.text, a.choices, a.scales, a.most) for n, a in entry.arguments.items()},
         lacks=lacks,
         excluded=entry.excluded,
         smallest_side=entry.smallest_side,

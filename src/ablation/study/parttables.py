@@ -21,6 +21,7 @@ class OwnArgument:
     text: str
     choices: tuple[Scalar, ...] = ()
     scales: bool = False
+    most: int | float | None = None
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,21 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from ablation.catalogue.architectures import family_of
 from ablation.catalogue.catalogue import OURS, Catalogue
 from ablation.catalogue.metrics import Metric
 from ablation.catalogue.sources import Source
 from ablation.study.contrasts import Contrast, Contrasts, contrasts_of_variants
 from ablation.study.controls import Controls
 from ablation.study.expansion import expand
-from ablation.study.resolution import Resolver
-from ablation.study.schema import Recipe, Study, nearest
+from ablation.study.resolution import Resolver, Variant
+from ablation.study.schema import Recipe, Study
 from ablation.study.specs import code_spec, diagnostics_spec
 from ablation.support.digests import digest
+from ablation.support.wording import nearest, shown
+
+MOST_ID = 200  # characters of a variant's id: a file may have 255, and some are written behind it
+MOST_STARTS = 10  # warm starts one after the other, which a spec holds one within the other
 
 
 class Plan:
@@ -63,8 +68,9 @@ class Plan:
         contrasts = Contrasts(self._resolver, controls, variants)
         controlled = contrasts.of_controls()
         self.claims = contrasts.of_claims()
-        order = list(study.architectures)
-        self.variants = dict(sorted(variants.items(), key=lambda item: order.index(item[1].architecture)))
+        order = {name: place for place, name in enumerate(study.architectures)}
+        self.variants = dict(sorted(variants.items(), key=lambda item: order[item[1].architecture]))
+        self._check_ids()
         self._check_diagnostics()
         self._check_warm_starts()
         self._resolver.stop_if_wrong()
@@ -128,6 +134,11 @@ class Plan:
         """The metrics asked for that need another forward pass of the trained networks, with the code that measures them."""
         return {name: self.metrics[name].measure for name in sorted(self.asked) if self.metrics[name].measure}
 
+    @property
+    def smallest_effect(self) -> float:
+        """The smallest effect of interest on the first metric: the study's or, where it states none, the metric's."""
+        return self.study.smallest_effect or self.metrics[self.study.metrics[0]].smallest_effect
+
     def frozen(self) -> str:
         """Write the plan as a line of JSON for `ablation.study.studyfile.read_frozen`: the study and the answers."""
         content = {"name": self.name, "study": self.study.model_dump(), "answers": dict(self.answers)}
@@ -180,11 +191,16 @@ class Plan:
 
     def _check_metrics(self) -> None:
         for position, metric in enumerate(self.study.metrics):
-            self._resolver.check_metric(("metrics", position), metric)
+            known = self._resolver.check_metric(("metrics", position), metric)
+            if known and position == 0 and self.smallest_effect is None:
+                self._resolver.refuse(
+                    ("smallest_effect",),
+                    f"this key is missing: {metric} has no default, say what effect is of interest",
+                )
         for key in ("seeds", "metrics", "diagnostics"):
             values = list(getattr(self.study, key))
             if len(set(values)) < len(values):
-                self._resolver.refuse((key,), f"found {values}, expected every entry once")
+                self._resolver.refuse((key,), f"found {shown(values)}, expected every entry once")
 
     def _check_diagnostics(self) -> None:
         """Note the epochs to diagnose that some variant does not have."""
@@ -193,19 +209,38 @@ class Plan:
             if epoch > last:
                 self._resolver.refuse(("diagnostics", position), f"found {epoch}, expected an epoch from 0 to {last}")
 
-    def _check_warm_starts(self) -> None:
-        """Note warm starts from what is not another variant of the study, and circles of warm starts."""
+    def _check_ids(self) -> None:
+        """Note ids that are longer than the name of a file may be, with what is written behind them."""
         for variant in self.variants.values():
-            seen, current = [], variant
+            if len(variant.id) > MOST_ID:
+                key = ("grid",) if variant.changed else ("architectures", variant.architecture)
+                found = f"found the variant {shown(variant.id)} with a name of {len(variant.id)} characters"
+                self._resolver.refuse(key, f"{found}, expected {MOST_ID} or fewer: files are named by it")
+
+    def _check_warm_starts(self) -> None:
+        """Note warm starts from what is no other variant of the study or of its family, circles, and long chains."""
+        for variant in self.variants.values():
+            seen, current = [variant.id], variant
             while (source := current.levels["warm_start"]) != "none":
-                if source not in self.variants:
-                    hint = nearest(source, self.variants)
-                    self._resolver.refuse(
-                        ("grid",), f"{current.id}: found warm_start {source!r}, expected a variant of this study{hint}"
-                    )
-                    break
-                if source in (variant.id, *seen):
-                    self._resolver.refuse(("grid",), f"{variant.id}: found a warm start that comes back to {source!r}")
+                if why := self._refuse_start(current, source, seen):
+                    self._resolver.refuse(("grid",), why)
                     break
                 seen.append(source)
                 current = self.variants[source]
+
+    def _refuse_start(self, variant: Variant, source: str, seen: list[str]) -> str:
+        """Say why the last variant of a chain of warm starts cannot start from another; empty if it can."""
+        if source not in self.variants:
+            hint = nearest(source, self.variants)
+            return f"{variant.id}: found warm_start {shown(source)}, expected a variant of this study{hint}"
+        if source in seen:
+            return f"{seen[0]}: found a warm start that comes back to {source!r}"
+        if len(seen) > MOST_STARTS:
+            return f"{seen[0]}: found more than {MOST_STARTS} warm starts one after the other, expected fewer"
+        families = [family_of(self.variants[id].builder) for id in (variant.id, source)]
+        if None not in families and families[0] != families[1]:
+            return (
+                f"{variant.id}: found warm_start {source!r}, expected a variant of the same family: a network of "
+                f"{families[0]} shares no kernels with one of {families[1]}"
+            )
+        return ""

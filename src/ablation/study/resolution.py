@@ -11,8 +11,10 @@ from ablation.catalogue.catalogue import OURS, Catalogue
 from ablation.catalogue.recipes import parse_augmentation
 from ablation.catalogue.sources import input_shape
 from ablation.study.levels import level_text, read_level
-from ablation.study.schema import NAME, Problem, Recipe, Study, StudyError, nearest
+from ablation.study.mistakes import sentence
+from ablation.study.schema import NAME, Problem, Recipe, Study, StudyError
 from ablation.study.specs import architecture_spec
+from ablation.support.wording import listed, nearest, shown
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Resolver:
         allowed = list(allowed)
         if found in allowed:
             return True
-        self.refuse(key, f"found {found!r}, expected {what}: {', '.join(allowed)}{nearest(found, allowed)}")
+        self.refuse(key, f"found {shown(found)}, expected {what}: {listed(allowed)}{nearest(found, allowed)}")
         return False
 
     def check_metric(self, key: tuple, metric: str) -> bool:
@@ -146,7 +148,7 @@ class Resolver:
         network_levels = {factor: levels[factor] for factor in entry.references}
         reason = entry.refuse(network_levels)
         if reason:
-            self.refuse(key, f"found { ({f: levels[f] for f in entry.arguments}) }: {reason}")
+            self.refuse(key, f"found {shown({f: levels[f] for f in entry.arguments}, 300)}: {reason}")
         least = entry.stem_side if network_levels.get("stem") == "published" else entry.smallest_side
         if self._side and self._side < least:
             stem = " with its published stem" if least > entry.smallest_side else ""
@@ -155,29 +157,30 @@ class Resolver:
             )
         for factor, why in entry.ineffective(network_levels, self._side).items():
             if factor in changed:
-                self.refuse(key, f"{factor}: {changed[factor]!r} would change nothing: {why}")
+                self.refuse(key, f"{factor}: {shown(changed[factor])} would change nothing: {why}")
         try:
             recipe = Recipe.model_validate(
                 {entry: levels[entry] for entry in Recipe.model_fields}, context=self.catalogue
             )
         except ValidationError as error:
-            self.refuse(key, f"found {changed or levels}: {error.errors()[0]['msg']}")
+            found = f"found {shown(changed)}: " if changed else ""
+            self.refuse(key, f"{found}{sentence(error.errors()[0])}")
             return
         known = self.catalogue.augmentations
         for name, amount in parse_augmentation(recipe.augmentation, known):
             if known[name].below_side and self._side and self._side <= amount:
                 wanted = f"{name} by less than the {self._side} pixels of an image's side"
-                self.refuse(key, f"found the augmentation {recipe.augmentation!r}, expected {wanted}")
+                self.refuse(key, f"found the augmentation {shown(recipe.augmentation)}, expected {wanted}")
         for entry, why in recipe.without_effect().items():
             if entry in changed:
-                self.refuse(key, f"{entry}: {changed[entry]!r} would change nothing: {why}")
+                self.refuse(key, f"{entry}: {shown(changed[entry])} would change nothing: {why}")
 
     def _resolve_architectures(self) -> dict[str, dict[str, Any]]:
         baselines = {}
         for name, stated in self.study.architectures.items():
             key = ("architectures", name)
-            if not re.match(NAME, name):
-                self.refuse(key, f"found the name {name!r}, expected letters, digits and _ only")
+            if not re.fullmatch(NAME, name):
+                self.refuse(key, f"found the name {shown(name)}, expected letters, digits and _ only")
                 continue
             builder, known = stated.builder or name, self.catalogue.architectures
             if self.choose((*key, "builder") if stated.builder else key, builder, known, "an architecture"):

@@ -1,21 +1,27 @@
 """Reading a study file: YAML with line numbers, and errors that say where, what was found and what is allowed."""
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import ValidationError
 
 from ablation.catalogue.catalogue import OURS, Catalogue
+from ablation.study.mistakes import sentence
 from ablation.study.parts import PartsError, with_parts
 from ablation.study.plan import Plan
-from ablation.study.schema import Problem, Strict, Study, StudyError, nearest
+from ablation.study.schema import Problem, Strict, Study, StudyError
+from ablation.study.yamlfile import Node, YamlError, compose
+from ablation.support.files import TextError, read_text
+from ablation.support.wording import cut, first_mistakes, listed, nearest, printable, shown
 
 STUDIES = Path("config/studies")
 STUDY_NAME = r"[a-z0-9][a-z0-9_-]*"
+MOST_BYTES = 500_000  # of a study file
+MOST_NAME = 100  # characters of a study's name
 TAKEN = ("store", "data", "downloads", "mlartifacts")  # folders of results that are no study's
 
 
@@ -23,57 +29,16 @@ class StudyFileError(Exception):
     """A study file that cannot be used; the message names file, line, key, what was found and what is allowed."""
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's reading of plain words: `on` and `no` are levels, not truth values, and 1e-4 is a number."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|false)$"), list("tf"))
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?$"),
-    list("-+.0123456789"),
-)
-
-
-def _lines(node: yaml.Node | None, key: tuple = (), above: tuple[yaml.Node, ...] = ()) -> dict[tuple, int]:
-    """Map each key of a YAML document to its line; a key that stands twice or is no word is a Problem."""
-    if node in above:
-        raise Problem(key, f"found a reference to itself (line {node.start_mark.line + 1})")
-    above = (*above, node)
-    lines = {key: node.start_mark.line + 1} if node else {}
-    if isinstance(node, yaml.MappingNode):
-        for name, value in node.value:
-            if not isinstance(name, yaml.ScalarNode):
-                raise Problem(
-                    key, f"found a list or mapping as a key (line {name.start_mark.line + 1}), expected a word"
-                )
-            inner = (*key, name.value)
-            if inner in lines:
-                raise Problem(
-                    inner, f"found the key {name.value!r} twice (line {name.start_mark.line + 1}), expected it once"
-                )
-            lines |= _lines(value, inner, above) | {inner: name.start_mark.line + 1}
-    elif isinstance(node, yaml.SequenceNode):
-        for position, value in enumerate(node.value):
-            lines |= _lines(value, (*key, position), above)
-    return lines
-
-
-def _parse(text: str, path: Path) -> tuple[Any, dict[tuple, int]]:
+def _read_node(path: Path) -> Node:
+    """Read a study file as YAML."""
     try:
-        lines = _lines(yaml.compose(text, _Loader))
-        return yaml.load(text, _Loader), lines
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        what = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise StudyFileError(f"{path}{where}: not valid YAML: {what}") from None
+        return compose(read_text(path, MOST_BYTES))
+    except TextError as error:
+        raise StudyFileError(f"{path}: {error}") from None
+    except YamlError as error:
+        raise StudyFileError(f"{path}{error}") from None
+    except Problem as problem:
+        raise _report(path, [problem], Node(None, 1)) from None
 
 
 def parse_value(text: str) -> Any:
@@ -85,15 +50,15 @@ def parse_value(text: str) -> Any:
         If the text is not YAML.
     """
     try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError:
-        raise StudyFileError(f"found {text!r}, expected a number, true, false or a word") from None
+        return compose(text).content
+    except (YamlError, Problem):
+        raise StudyFileError(f"found {shown(text)}, expected a number, true, false or a word") from None
 
 
 def _key_text(key: tuple) -> str:
     text = ""
     for part in key:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        text += f"[{part}]" if isinstance(part, int) else f".{repr(cut(part))[1:-1]}"
     return text.lstrip(".") or "the file"
 
 
@@ -116,46 +81,30 @@ def _problems(error: ValidationError) -> list[Problem]:
     """Say each of pydantic's errors as what was found and what was expected."""
     problems = []
     for detail in error.errors():
-        key, found, context = detail["loc"], detail["input"], detail.get("ctx", {})
+        key, context = detail["loc"], detail.get("ctx", {})
         if detail["type"] == "extra_forbidden":
             allowed = _allowed_keys(key[:-1])
-            hint = nearest(key[-1], allowed)
-            problems.append(Problem(key, f"unknown key {key[-1]!r}{hint}; allowed: {', '.join(allowed)}"))
+            message = f"unknown key {shown(key[-1])}{nearest(key[-1], allowed)}; allowed: {', '.join(allowed)}"
         elif detail["type"] == "name":
-            name = getattr(found, "get", {}.get)(context["key"])
-            allowed = context["allowed"]
-            problems.append(
-                Problem(
-                    (*key, context["key"]), f"found {name!r}, expected {', '.join(allowed)}{nearest(name, allowed)}"
-                )
-            )
-        elif detail["type"] == "missing":
-            problems.append(Problem(key, "this key is missing"))
-        elif detail["type"] == "literal_error":
-            allowed = re.findall(r"'([^']*)'", context["expected"])
-            problems.append(Problem(key, f"found {found!r}, expected {', '.join(allowed)}{nearest(found, allowed)}"))
+            key, name, allowed = (*key, context["key"]), context["found"], context["allowed"]
+            message = f"found {shown(name)}, expected {listed(allowed)}{nearest(name, allowed)}"
+        elif detail["type"] == "missing" and isinstance(key[-1], str):
+            message = "this key is missing"
         else:
-            expected = re.sub(r"^(Input should be|Value error,) ?", "", detail["msg"])
-            shown = found if isinstance(found, str | int | float | bool | list | None) else type(found).__name__
-            if isinstance(found, dict):
-                problems.append(Problem(key, f"expected {expected}" if expected.startswith("a ") else expected))
-            else:
-                problems.append(Problem(key, f"found {json.dumps(shown, default=str)}, expected {expected}"))
+            message = sentence(detail)
+        problems.append(Problem(key, message))
     return problems
 
 
-def _report(path: Path, problems: list[Problem], lines: dict[tuple, int]) -> StudyFileError:
+def _report(path: Path, problems: list[Problem], node: Node | None = None) -> StudyFileError:
     rows = []
-    for problem in dict.fromkeys(problems):
-        key = problem.key
-        while key and key not in lines:
-            key = key[:-1]
-        line = f"line {lines[key]}, " if key in lines else ""
-        rows.append((lines.get(key, 0), f"  {line}{_key_text(problem.key)}: {problem.message}"))
+    for problem in problems:
+        line = node.line_of(problem.key) if node else 0
+        where = f"line {line}, " if node and node.inner else ""
+        rows.append((line, f"  {where}{_key_text(problem.key)}: {problem.message}"))
     # The same mistake may be met once for each architecture of a block.
-    return StudyFileError(
-        "\n".join([f"{path} is not a study that can run:", *dict.fromkeys(r for _, r in sorted(rows))])
-    )
+    mistakes = first_mistakes(row for _, row in sorted(rows))
+    return StudyFileError("\n".join([f"{path} is not a study that can run:", *mistakes]))
 
 
 def locate_study(name: str, folders: Sequence[Path] = (STUDIES,)) -> Path:
@@ -166,34 +115,37 @@ def locate_study(name: str, folders: Sequence[Path] = (STUDIES,)) -> Path:
     StudyFileError
         If there is no such file, or if its name cannot be the name of a folder of results.
     """
-    given, listed = str(name), " or ".join(map(str, folders))
+    given, places = str(name), " or ".join(map(str, folders))
     by_path = given.endswith((".yaml", ".yml"))
     candidates = [Path(given)] if by_path else [folder / f"{given}.yaml" for folder in folders]
-    path = next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
-    if not re.fullmatch(STUDY_NAME, path.stem) or (not by_path and "/" in given):
+    path = next((candidate for candidate in candidates if os.path.isfile(candidate)), candidates[0])
+    if not re.fullmatch(STUDY_NAME, path.stem) or len(path.stem) > MOST_NAME or (not by_path and "/" in given):
         raise StudyFileError(
-            f"study: found {given!r}, expected the name of a file in {listed} or the path of a .yaml file; "
-            "the name is small letters, digits, - and _ (the results go to a folder of that name)"
+            f"study: found {shown(given)}, expected the name of a file in {places} or the path of a .yaml file; the name "
+            f"is small letters, digits, - and _, at most {MOST_NAME} (the results go to a folder of that name)"
         )
     if path.stem in TAKEN:
         raise StudyFileError(
-            f"study: found {given!r}, expected another name: results/{path.stem} is a folder of all studies"
+            f"study: found {shown(given)}, expected another name: results/{path.stem} is a folder of all studies"
         )
-    if not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise StudyFileError(f"study: found {printable(str(path))}, which is a folder, device or pipe, expected a file")
+    if not os.path.isfile(path):
         known = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
-        raise StudyFileError(
-            f"study: no such file {path}{nearest(given, known)}; in {listed}: {', '.join(known) or 'none'}"
-        )
+        missing = f"{cut(printable(str(path)), 400)}{nearest(given, known)}"
+        raise StudyFileError(f"study: no such file {missing}; in {places}: {listed(known) or 'none'}")
     return path
 
 
-def read_study(path: Path) -> Plan:
+def read_study(path: Path, most_runs: int | None = None) -> Plan:
     """Read, validate and expand a study file. Nothing is written.
 
     Parameters
     ----------
     path : Path
         Its stem is the study's name.
+    most_runs : int, optional
+        How many runs it may have; without it, as many as it states.
 
     Returns
     -------
@@ -204,34 +156,34 @@ def read_study(path: Path) -> Plan:
     StudyFileError
         With every mistake that was found: file, line, key, what was found and what is allowed.
     """
+    node = _read_node(path)
+    if not isinstance(node.content, dict):
+        found = "an empty file" if node.content is None else shown(node.content)
+        raise StudyFileError(f"{path}: found {found}, expected a mapping with the keys of a study")
+    catalogue = _read_own_parts(node, path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyFileError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-    try:
-        content, lines = _parse(text, path)
-    except Problem as problem:
-        raise _report(path, [problem], {}) from None
-    if not isinstance(content, dict):
-        raise StudyFileError(f"{path}: found {type(content).__name__}, expected a mapping with the keys of a study")
-    catalogue = _read_own_parts(content, path, lines)
-    try:
-        return Plan(Study.model_validate(content, context=catalogue), path.stem, catalogue=catalogue)
+        plan = Plan(Study.model_validate(node.content, context=catalogue), path.stem, catalogue=catalogue)
     except ValidationError as error:
-        raise _report(path, _problems(error), lines) from None
+        raise _report(path, _problems(error), node) from None
     except StudyError as error:
-        raise _report(path, error.problems, lines) from None
+        raise _report(path, error.problems, node) from None
+    if most_runs is not None and plan.runs > most_runs:
+        raise StudyFileError(
+            f"{path} would be {len(plan.variants):,} variants x {len(plan.study.seeds):,} seeds = {plan.runs:,} runs, "
+            f"expected {most_runs:,} or fewer; if it is meant so: --config max_runs={plan.runs}"
+        )
+    return plan
 
 
-def _read_own_parts(content: dict[str, Any], path: Path, lines: dict[tuple, int]) -> Catalogue:
+def _read_own_parts(node: Node, path: Path) -> Catalogue:
     """Return what a study may name: our catalogue, and the parts that it states."""
-    stated = content.get("parts", [])
+    stated = node.content.get("parts", [])
     if not isinstance(stated, list) or not all(isinstance(file, str) for file in stated):
         return OURS  # which the models refuse with its line
     try:
         return with_parts([path.parent / file for file in stated])[0]
     except PartsError as error:
-        raise _report(path, [Problem(("parts",), str(error))], lines) from None
+        raise _report(path, [Problem(("parts",), str(error))], node) from None
 
 
 def read_frozen(path: Path) -> Plan:
@@ -250,8 +202,8 @@ def read_frozen(path: Path) -> Plan:
     except PartsError as error:
         raise StudyFileError(str(error)) from None
     except StudyError as error:
-        raise _report(path, error.problems, {}) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _report(path, error.problems) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         why = f"{error.error_count()} keys do not fit" if isinstance(error, ValidationError) else error
         raise StudyFileError(f"{path}: not a frozen study ({why}); start the study again to write it anew") from None
 
@@ -270,7 +222,4 @@ def read_started(path: Path, answers: Path) -> Plan | None:
 
 def study_schema() -> dict[str, Any]:
     """Return the JSON schema of a study file, for editors."""
-    schema = Study.model_json_schema()
-    seeds = schema["properties"]["seeds"]
-    seeds.pop("type", None)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}

@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +11,48 @@ from pathlib import Path
 from typing import BinaryIO
 
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)  # of folders, on some network file systems
+
+
+class TextError(Exception):
+    """A file that is no text that people write; the message says what was found and what was expected."""
+
+
+def read_text(path: Path, most: int) -> str:
+    """Read a text file of someone's own; a byte-order mark is left out.
+
+    Parameters
+    ----------
+    path : Path
+    most : int
+        Bytes that it may have.
+
+    Raises
+    ------
+    TextError
+        If it is not there, no regular file, too large, or not UTF-8. What would block or never end is not opened.
+    """
+    try:
+        kind = os.stat(path).st_mode
+        if stat.S_ISDIR(kind):
+            raise TextError("found a folder, expected a file")
+        if not stat.S_ISREG(kind):
+            raise TextError("found a device or pipe, expected a file")
+        with open(path, "rb") as file:
+            content = file.read(most + 1)
+        if len(content) > most:
+            raise TextError(f"found a file of more than {most:,} bytes, expected {most:,} or fewer")
+        return content.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise TextError("found no such file") from None
+    except OSError as error:
+        raise TextError(f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise TextError(
+            f"cannot be read as UTF-8 text: found the byte 0x{content[error.start]:02X} in line {line}"
+        ) from None
+    except ValueError:  # a NUL, or what no name of a file can be
+        raise TextError("found a name that no file can have") from None
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,7 +1,10 @@
 """The catalogue's entries of VGG, and the parser of plans; `ablation.networks.families.vgg` builds them."""
 
+import re
+
 from ablation.catalogue.entry import (
     CONVOLUTIONAL,
+    COUNT,
     DENSE_HEAD,
     DROPOUT_SHARE,
     Architecture,
@@ -9,6 +12,7 @@ from ablation.catalogue.entry import (
     Family,
     Levels,
     Rule,
+    refuse_many,
     refuse_unreadable,
 )
 
@@ -29,10 +33,13 @@ def parse_plan(plan: str) -> tuple[tuple[int, int], ...]:
     ValueError
         If it is written otherwise, or a number is below one.
     """
-    stages = [stage.split("x") for stage in plan.split()]
-    if not stages or not all(len(stage) == 2 and all(n.isdecimal() and int(n) for n in stage) for stage in stages):
-        raise ValueError("plan must name stages as convolutions x multiples of the width, such as '1x1 1x2 2x4'")
-    return tuple((int(count), int(multiple)) for count, multiple in stages)
+    stages = [re.fullmatch(f"({COUNT})x({COUNT})", stage) for stage in plan.split()]
+    expected = "plan must name stages as convolutions x multiples of the width, such as '1x1 1x2 2x4'"
+    if not stages or not all(stages):
+        raise ValueError(expected)
+    counts = tuple((int(stage[1]), int(stage[2])) for stage in stages)
+    refuse_many(len(counts), max(map(max, counts)), expected)
+    return counts
 
 
 def longest_stage(levels: Levels) -> tuple[int, str]:

@@ -160,7 +160,7 @@ def effects(tables: StudyTables) -> Figure:
         metric.scale * tables.comparison.set_index("variant")[[f"{name}_{p}" for p in ("effect", "low", "high")]]
     )
     untested = tables.comparison.set_index("variant")["not_testable"] != ""
-    margin = metric.scale * plan.study.smallest_effect
+    margin = metric.scale * plan.smallest_effect
     for axis, (architecture, variants) in zip(axes, rows.items(), strict=True):
         colours = variant_colours(plan, [architecture, *variants])
         axis.axvspan(-margin, margin, color="0.9", zorder=0)
