@@ -140,3 +140,9 @@ def test_an_unknown_key_of_the_config_is_refused(workspace):
     with (workspace.path / "config/config.yaml").open("a") as file:
         file.write("epochs: 3\n")
     assert "epochs" in workspace.run(ok=False)
+
+
+def test_a_study_of_more_runs_than_the_config_allows_says_which_option_lets_it_go_on(workspace):
+    expected = "would be 5 variants x 2 seeds = 10 runs, expected 9 or fewer; if it is meant so: --config max_runs=10"
+    assert expected in workspace.run("--dry-run", max_runs=9, ok=False)
+    workspace.run("--dry-run", max_runs=10)
