@@ -9,9 +9,9 @@ from specs import GOOD
 
 from ablation.cli.entry import run as ablation
 from ablation.jobs.shards import planned_runs
-from ablation.jobs.trained import NoWeightsError, read_weights
+from ablation.jobs.trained import read_weights
 from ablation.records.runs import read_run
-from ablation.records.store import RECORD, WEIGHTS, Store
+from ablation.records.store import RECORD, WEIGHTS, NoWeightsError, Store
 from ablation.study.studyfile import read_study
 from ablation.support.digests import digest
 from ablation.support.locks import hold

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ablation.catalogue.sources import DataError
-from ablation.records.store import NewerRecordError
+from ablation.records.store import NewerRecordError, NoWeightsError
 from ablation.study.parts import PartsError
 from ablation.study.schema import StudyError
 from ablation.study.studyfile import StudyFileError
@@ -63,5 +63,5 @@ def run(words: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     try:
         arguments.main(arguments)
-    except (StudyFileError, StudyError, PartsError, DataError, OwnCodeError, NewerRecordError) as error:
+    except (StudyFileError, StudyError, PartsError, DataError, OwnCodeError, NewerRecordError, NoWeightsError) as error:
         sys.exit(str(error))
