@@ -15,10 +15,9 @@ from ablation.analysis.access import NotThereError
 from ablation.analysis.collection import collect
 from ablation.data import datasets
 from ablation.jobs.results import shard_result
-from ablation.jobs.trained import NoWeightsError
 from ablation.jobs.training import write_record
 from ablation.records.keys import run_key
-from ablation.records.store import Store
+from ablation.records.store import NoWeightsError, Store
 from ablation.study.studyfile import read_study
 from ablation.training.evaluation import put_on_device
 from ablation.training.run import Run

@@ -10,9 +10,9 @@ from ablation.cli.entry import run as ablation
 from ablation.data import datasets
 from ablation.jobs.measuring import measure, measure_shard
 from ablation.jobs.results import shard_result
-from ablation.jobs.trained import NoWeightsError, read_weights, trained_network
+from ablation.jobs.trained import read_weights, trained_network
 from ablation.jobs.training import write_record
-from ablation.records.store import WEIGHTS, Store
+from ablation.records.store import WEIGHTS, NoWeightsError, Store
 from ablation.support.references import OwnCodeError
 from ablation.training.evaluation import Part
 from ablation.training.run import Run

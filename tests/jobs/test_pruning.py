@@ -9,9 +9,9 @@ from specs import GOOD
 
 from ablation.cli.entry import run as ablation
 from ablation.jobs.shards import planned_runs
-from ablation.jobs.trained import NoWeightsError, read_weights
+from ablation.jobs.trained import read_weights
 from ablation.records.runs import read_run
-from ablation.records.store import RECORD, WEIGHTS, Store
+from ablation.records.store import RECORD, WEIGHTS, NoWeightsError, Store
 from ablation.study.studyfile import read_study
 from ablation.support.digests import digest
 from ablation.support.locks import hold
@@ -97,7 +97,15 @@ def test_a_study_elsewhere_counts_where_it_is_named(project, capsys):
     Path("results/good").rename("results/moved")
     add_study("other", GOOD.replace("batch_size: 64", "batch_size: 32"))
     assert "1 item" in prune(capsys, "moved.yaml")
-    assert f"{len(keys(project))} items" in prune(capsys)
+    said = prune(capsys)
+    assert f"{len(keys(project))} items" in said
+
+
+def test_a_study_that_is_gone_is_named_with_its_records(project, capsys):
+    shard = {"variant": "lenet", "runs": [{"key": OTHER}]}
+    Path("results/gone/shards/lenet").mkdir(parents=True)
+    Path("results/gone/shards/lenet/0.json").write_text(json.dumps(shard))
+    assert "gone is neither in config/studies nor named" in prune(capsys)
 
 
 def test_a_project_without_studies_is_refused(project):
@@ -115,20 +123,24 @@ def test_a_broken_study_keeps_everything_unless_it_is_ignored(project, capsys):
     before = keys(project)
     said = prune(capsys, "--delete")
     assert "broken.yaml: it cannot be planned (config/studies/broken.yaml is not a study that can run: " in said
-    assert "every record may be its, and stays" in said
+    assert "): 1 record that may be its stay" in said
     assert keys(project) == before
     prune(capsys, "--delete", "--ignore", "broken")
     assert OTHER not in keys(project)
 
 
-def test_a_study_whose_data_were_never_prepared_keeps_the_records_of_such_data(project, capsys):
-    add_study("new", GOOD.replace("batch_size: 64", "batch_size: 32"), digest=None)
+def test_a_study_whose_data_are_not_known_keeps_the_records_of_its_runs(project, capsys):
+    Path("results/good/data.json").unlink()
     said = prune(capsys, "--delete")
-    assert "new: its data were not prepared here, so its runs have no keys yet: all records of such data stay" in said
-    assert OTHER in keys(project)
-    Path("config/studies/new.yaml").write_text(GOOD.replace("name: digits", "name: digits, test: 0.3"))
+    number = len(runs("good"))
+    assert (
+        f"good: its data were not prepared here, so its runs have no keys yet: {number + 1} records that may be its"
+        in said
+    )
+    assert OTHER in keys(project), "it has the spec of a run of the study"
+    Path("config/studies/good.yaml").write_text(GOOD.replace("name: digits", "name: digits, test: 0.3"))
     prune(capsys, "--delete")
-    assert OTHER not in keys(project), "a record of other data cannot be its"
+    assert keys(project) == set(), "records of other data cannot be its"
 
 
 def test_the_prepared_data_count_where_the_receipt_is_gone(project, capsys):
@@ -139,13 +151,19 @@ def test_the_prepared_data_count_where_the_receipt_is_gone(project, capsys):
     assert "1 item" in prune(capsys)
 
 
-def test_controls_whose_sizes_are_not_known_keep_the_records_of_their_data(project, capsys):
+def test_controls_whose_sizes_are_not_known_keep_what_may_be_theirs(project, capsys):
     text = GOOD.replace("factors: {residual: [none], lr: [0.01]}", "factors: {depth: [14]}\n    match: parameters")
     add_study("matched", text)
-    assert "matched: the sizes of its controls were not sought here: all records of such data stay" in prune(capsys)
     plan = read_study(Path("config/studies/matched.yaml"))
+    (control,) = (variant for variant in plan.variants if "parameters_of" in variant)
+    spec = plan.settled(dict.fromkeys(plan.questions, 9)).spec(control, 0)
+    project.remove(OTHER)
+    project.write(OTHER, {**CONTENT, "spec": spec}, predicted.files(True))
+    said = prune(capsys)
+    assert "matched: the sizes of its controls were not sought here: 1 record that may be its stay" in said
+    assert "nothing to free" in said
     Path("results/matched/plan").mkdir()
-    Path("results/matched/plan/controls.json").write_text(json.dumps(dict.fromkeys(plan.questions, 9)))
+    Path("results/matched/plan/controls.json").write_text(json.dumps(dict.fromkeys(plan.questions, 8)))
     assert "1 item" in prune(capsys)
 
 

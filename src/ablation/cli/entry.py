@@ -7,7 +7,7 @@ from importlib import import_module
 
 from ablation.catalogue.entry import NetworkError
 from ablation.catalogue.sources import DataError
-from ablation.records.store import NewerRecordError
+from ablation.records.store import NewerRecordError, NoWeightsError
 from ablation.study.parts import PartsError
 from ablation.study.schema import StudyError
 from ablation.study.studyfile import StudyFileError
@@ -65,7 +65,10 @@ def run(words: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     try:
         arguments.main(arguments)
-    except (StudyFileError, StudyError, PartsError, DataError, OwnCodeError, NetworkError, NewerRecordError) as error:
+    except (
+        *(StudyFileError, StudyError, PartsError, DataError, OwnCodeError, NetworkError),
+        *(NewerRecordError, NoWeightsError),
+    ) as error:
         sys.exit(str(error))
     except Exception as error:
         place = own_place(error)

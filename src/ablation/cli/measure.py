@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ablation.cli.train import read_data
-from ablation.records.store import DamagedRecordError, Store
+from ablation.records.store import DamagedRecordError, NoWeightsError, Store
 from ablation.support.files import write_whole
 
 
@@ -15,7 +15,6 @@ def main(arguments: argparse.Namespace) -> None:
     import torch
 
     from ablation.jobs.measuring import measure_shard
-    from ablation.jobs.trained import NoWeightsError
 
     torch.set_num_threads(arguments.threads)
     result = json.loads(arguments.shard.read_text())

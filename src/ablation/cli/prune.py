@@ -59,9 +59,9 @@ def main(arguments: argparse.Namespace) -> None:
     if not store.root.is_dir():
         sys.exit(f"{store.root}: found no store, expected a folder of records; --results names the folder of results")
     wanted = find_wanted(study_files(arguments.studies, arguments.ignore), results)
-    for sentence in wanted.said:
-        print(sentence, file=sys.stderr)
     items = find_unwanted(store, wanted, results, arguments.weights)
+    for sentence in wanted.sentences():
+        print(sentence, file=sys.stderr)
     if not items:
         print("nothing to free: every record is wanted, or may be")
         return

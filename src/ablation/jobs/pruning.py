@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from ablation.jobs.results import record_keys
-from ablation.jobs.shards import planned_runs
+from ablation.records.keys import run_key
 from ablation.records.store import PRUNED, WEIGHTS, WRITING, DamagedRecordError, NewerRecordError, Store
+from ablation.study.controls import MARK
 from ablation.study.parts import PartsError
 from ablation.study.plan import Plan
 from ablation.study.schema import StudyError
-from ablation.study.studyfile import StudyFileError, read_started, read_study
+from ablation.study.studyfile import StudyFileError, read_frozen, read_study
+from ablation.support.digests import digest
+from ablation.support.formatting import plural
 from ablation.support.locks import CannotLockError, LockHeldError, hold
 from ablation.support.references import OwnCodeError
 
@@ -31,27 +35,58 @@ class Wanted:
     ----------
     keys : set of str
         Of the runs that they have.
-    open : list of (str, dict or None)
-        The studies whose keys are not known, each with its part ``data``: records of such data may be theirs; None: any may.
-    said : list of str
-        Why, a sentence each.
+    specs : dict of str to str
+        Where the data are not known, and with them the keys: the study by the digest of a run's spec.
+    patterns : list of (str, dict)
+        Where sizes of controls are not known: the study and a run's spec with marks in their place.
+    names : set of str
+        Of the studies that could be planned.
+    whys : dict of str to str
+        By study: why not all its keys are known.
+    unreadable : set of str
+        The studies of which nothing is known: any record may be theirs.
+    kept : Counter of str
+        By study: the records that stay because they may be its.
     """
 
     keys: set[str] = field(default_factory=set)
-    open: list[tuple[str, dict[str, Any] | None]] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    specs: dict[str, str] = field(default_factory=dict)
+    patterns: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    whys: dict[str, str] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
+    kept: Counter[str] = field(default_factory=Counter)
 
-    def leave_open(self, name: str, data: dict[str, Any] | None, why: str) -> None:
-        """Note a study whose keys are not known."""
-        kept = "every record may be its, and stays" if data is None else "all records of such data stay"
-        self.open.append((name, data))
-        self.said.append(f"{name}: {why}: {kept}")
-
-    def may_have(self, record: Mapping[str, Any]) -> bool:
-        """Say whether a record may be of a study whose keys are not known."""
+    def keep(self, record: Mapping[str, Any]) -> bool:
+        """Say whether a record may be of a study whose keys are not all known, and count it."""
         spec = record.get("spec")
-        data = spec.get("data") if isinstance(spec, dict) else None
-        return any(stated is None or stated == data for _, stated in self.open)
+        owner = next(iter(self.unreadable), "")
+        if not owner and isinstance(spec, dict):
+            owner = self.specs.get(digest(spec), "")
+            owner = owner or next((name for name, pattern in self.patterns if fits(spec, pattern)), "")
+        if owner:
+            self.kept[owner] += 1
+        return bool(owner)
+
+    def sentences(self) -> list[str]:
+        """Say what stays although nobody is known to want it, and why."""
+        return [
+            f"{name}: {why}: {plural(self.kept[name], 'record')} that may be its stay"
+            for name, why in self.whys.items()
+            if self.kept[name]
+        ]
+
+
+def fits(content: Any, pattern: Any) -> bool:
+    """Say whether plain data are those of a pattern, in which a level that is not known yet stands for any."""
+    if isinstance(pattern, Mapping):
+        if set(pattern) == {MARK}:
+            return True
+        same = isinstance(content, Mapping) and set(content) == set(pattern)
+        return same and all(fits(content[name], value) for name, value in pattern.items())
+    if isinstance(pattern, list):
+        return isinstance(content, list) and len(content) == len(pattern) and all(map(fits, content, pattern))
+    return content == pattern
 
 
 @dataclass(frozen=True)
@@ -89,21 +124,20 @@ def find_wanted(files: Iterable[Path], results: Path) -> Wanted:
         try:
             plan = read_study(file)
         except NOT_PLANNED as error:
-            wanted.leave_open(str(file), None, f"it cannot be planned ({in_a_line(error)})")
+            wanted.unreadable.add(str(file))
+            wanted.whys[str(file)] = f"it cannot be planned ({in_a_line(error)})"
         else:
             want_study(wanted, plan, results)
     for lock in sorted(results.glob("*/start/lock")):
         if is_held(lock):
             name, folder = f"{lock.parents[1].name} (which a start works on)", lock.parent
             try:
-                plan = read_started(folder / "study.json", folder.parent / "plan/controls.json")
+                plan = read_frozen(folder / "study.json")
             except NOT_PLANNED as error:
-                wanted.leave_open(name, None, in_a_line(error))
-                continue
-            if plan:
-                want_study(wanted, plan, results)
+                wanted.unreadable.add(name)
+                wanted.whys[name] = in_a_line(error)
             else:
-                wanted.leave_open(name, None, "its sizes are still sought")
+                want_study(wanted, plan, results)
     return wanted
 
 
@@ -113,28 +147,43 @@ def in_a_line(error: Exception) -> str:
 
 
 def want_study(wanted: Wanted, plan: Plan, results: Path) -> None:
-    """Add the keys of a study's runs, with all data that are prepared for it here."""
-    data, place = plan.study.data.model_dump(), results / plan.name
-    if plan.questions:
-        answers = read(place / "plan/controls.json")
-        if not set(plan.questions) <= set(answers):
-            wanted.leave_open(plan.name, data, "the sizes of its controls were not sought here")
-            return
+    """Add the keys of a study's runs, with all data that are prepared for it here; or what is known of their specs."""
+    data, place = json.loads(json.dumps(plan.study.data.model_dump())), results / plan.name
+    wanted.names.add(plan.name)
+    answers = read(place / "plan/controls.json")
+    if plan.questions and set(plan.questions) <= set(answers):
         plan = plan.settled(answers)
+    specs = [plan.spec(variant, seed) for variant in plan.variants for seed in plan.study.seeds]
+    specs = json.loads(json.dumps(specs))  # as a record has them: lists in the place of tuples
+    settled = [spec for spec in specs if is_settled(spec)]
+    if len(settled) < len(specs):
+        wanted.whys[plan.name] = "the sizes of its controls were not sought here"
+        wanted.patterns += [(plan.name, spec) for spec in specs if spec not in settled]
     manifests = [read(place / "data.json"), read(results / "data" / plan.data_folder / "manifest.json")]
-    digests = {manifest["digest"] for manifest in manifests if manifest.get("data") == json.loads(json.dumps(data))}
+    digests = {manifest["digest"] for manifest in manifests if manifest.get("data") == data}
     try:
-        wanted.keys |= {run.key for digest in digests for run in planned_runs(plan, digest)}
+        wanted.keys |= {run_key(spec, data_digest) for data_digest in digests for spec in settled}
     except NOT_PLANNED as error:
-        wanted.leave_open(plan.name, data, f"its runs cannot be planned ({error})")
-        return
+        wanted.unreadable.add(plan.name)
+        wanted.whys[plan.name] = f"its runs cannot be planned ({in_a_line(error)})"
     if not digests:
-        wanted.leave_open(plan.name, data, "its data were not prepared here, so its runs have no keys yet")
+        wanted.whys[plan.name] = "its data were not prepared here, so its runs have no keys yet"
+        wanted.specs |= {digest(spec): plan.name for spec in settled}
+
+
+def is_settled(content: Any) -> bool:
+    """Say whether plain data have no level that is not known yet."""
+    if isinstance(content, Mapping):
+        return set(content) != {MARK} and all(map(is_settled, content.values()))
+    return all(map(is_settled, content)) if isinstance(content, list) else True
 
 
 def find_unwanted(store: Store, wanted: Wanted, results: Path, weights_only: bool = False) -> list[Item]:
     """List what no study wants: records (or their weights alone), and what interrupted processes left."""
-    return [*unwanted_records(store, wanted, studies_of(results), weights_only), *leftovers(store, wanted)]
+    started = any((results / name).is_dir() for name in wanted.whys)  # it may have an interrupted training
+    keep_running = started or bool(wanted.unreadable)
+    records = unwanted_records(store, wanted, studies_of(results), weights_only)
+    return [*records, *leftovers(store, wanted, keep_running)]
 
 
 def unwanted_records(store: Store, wanted: Wanted, studies: Mapping[str, str], weights_only: bool) -> Iterator[Item]:
@@ -149,21 +198,25 @@ def unwanted_records(store: Store, wanted: Wanted, studies: Mapping[str, str], w
             continue
         except DamagedRecordError:
             record = {}
-        if wanted.may_have(record) or (weights_only and WEIGHTS not in record.get("files", ())):
+        if (weights_only and WEIGHTS not in record.get("files", ())) or wanted.keep(record):
             continue
         study = studies.get(key, "")
-        why = f"{study} has other runs now" if study else "no study has this run"
+        other = "has other runs now" if study in wanted.names else "is neither in config/studies nor named"
+        why = f"{study} {other}" if study else "no study has this run"
         kind, path = (WEIGHTS_ONLY, folder / WEIGHTS) if weights_only else (RECORDS, folder)
         yield Item(kind, path, key, study, str(record.get("variant", "")), size_of(path), why)
 
 
-def leftovers(store: Store, wanted: Wanted) -> Iterator[Item]:
-    """List what interrupted processes left that nobody holds and no study wants to go on with."""
+def leftovers(store: Store, wanted: Wanted, keep_running: bool) -> Iterator[Item]:
+    """List what interrupted processes left that nobody holds and no study wants to go on with.
+
+    With `keep_running`, interrupted trainings stay, for whose they are is not known.
+    """
     running = store.root / ".running"
     for folder in sorted(path for path in running.glob("*") if path.name != "locks"):
         key = folder.name
         trained = store.folder(key).is_dir()
-        if (trained or not (key in wanted.keys or wanted.open)) and not is_held(running / "locks" / key):
+        if (trained or not (key in wanted.keys or keep_running)) and not is_held(running / "locks" / key):
             why = "its record is there" if trained else "an interrupted training that no study wants"
             yield Item(LEFTOVERS, folder, key, "", "", size_of(folder), why)
     for folder in sorted((store.root / ".damaged").glob("*")):

@@ -8,12 +8,8 @@ import torch
 from torch import nn
 
 from ablation.networks.build import build
-from ablation.records.store import LATE, WEIGHTS, Store
+from ablation.records.store import LATE, WEIGHTS, NoWeightsError, Store
 from ablation.support.references import OwnCodeError
-
-
-class NoWeightsError(Exception):
-    """A record has no weights to go on with; the message says why and what to do."""
 
 
 def read_weights(store: Store, key: str, patience: float = LATE) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

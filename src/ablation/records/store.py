@@ -48,6 +48,10 @@ class NewerRecordError(Exception):
     """A record of a format that a newer version of this program writes; the message says which and what to do."""
 
 
+class NoWeightsError(Exception):
+    """A record has no weights to go on with; the message says why and what to do."""
+
+
 @dataclass(frozen=True)
 class Running:
     """The place of a run in training, held by one process at a time."""
