@@ -98,7 +98,7 @@ def same_as_in_one_go(workspace, study):
     training.be_deterministic()
     parts = evaluation.put_on_device(arrays, manifest, torch.device("cpu"))
     whole = training.train(plan.spec("lenet", 0), parts, 10)
-    exact = ("epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy", "lr")
+    exact = ("epoch", "train_loss", "objective", "validation_loss", "train_accuracy", "validation_accuracy", "lr")
     return all(
         [row[name] for name in exact] == [recorded[name] for name in exact]
         for row, recorded in zip(whole.curves, record["curves"], strict=True)

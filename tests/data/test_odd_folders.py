@@ -18,16 +18,21 @@ from ablation.data import datasets, folders, imagefolders, room
 from ablation.data.folders import fingerprint
 from ablation.study.schema import Data
 
-SECONDS = 20  # what takes longer hangs
+SECONDS = 120  # what takes longer hangs
 
 
 @pytest.fixture(autouse=True)
 def patience():
     """A test that hangs fails."""
-    signal.signal(signal.SIGALRM, signal.default_int_handler)
+
+    def give_up(*_):
+        pytest.fail(f"not done after {SECONDS} s")
+
+    previous = signal.signal(signal.SIGALRM, give_up)
     signal.alarm(SECONDS)
     yield
     signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)
 
 
 def prepare(folder, aside, **options):
