@@ -56,7 +56,7 @@ def test_the_start_and_the_table_say_how_large_controls_are(run, tmp_path, capsy
         assert sentence.startswith(f"{contrast.variant} has {wanted:,} parameters; its control {contrast.reference}, ")
         assert sentence.endswith(f"{row['parameters']:,}: the size was not reached {off}") == ("lenet" in sentence)
         assert sentence.endswith(off)
-    assert table.loc[["lenet", "vgg11", "vgg11-depth.19"], ["control_of", "size_ratio"]].isna().all(None)
+    assert table.loc[["lenet", "vgg11", "vgg11-depth.19"], ["control_of", "size_ratio"]].isna().to_numpy().all()
 
 
 def test_a_network_that_would_say_nothing_is_refused_in_a_sentence(run, tmp_path):
