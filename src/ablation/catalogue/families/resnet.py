@@ -62,7 +62,9 @@ FAMILY = Family(
     """ResNet: for small images (He, Zhang, Ren and Sun 2015, section 4.2) and for ImageNet (the same, table 1).
 
     In a bottleneck the 3x3 convolution has the stride, as in torchvision and in the authors' later code; in the paper the
-    first 1x1 convolution has it.
+    first 1x1 convolution has it. Pre-activated networks (He, Zhang, Ren and Sun 2016) share the first activation of a unit
+    between branch and shortcut where the unit changes the shape, as in the authors' code for bottlenecks; the paper's
+    appendix says so of the first unit of the network, too, where it is no bottleneck. They end in a norm and an activation.
     """,
     {
         "resnet": Architecture(
