@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 from mlflow.tracking import MlflowClient
-from workspace import STUDY
+from workspace import STUDY, Workspace, copy_project
 
 PARTS = """
 from pathlib import Path
@@ -35,8 +35,10 @@ def noise(images, amount, generator):
 
 
 @pytest.fixture
-def fragile(workspace):
+def fragile(tmp_path):
     """A study of which two variants fail for want of a file, and a third by itself: a batch of one image."""
+    workspace = Workspace(tmp_path / "project")
+    copy_project(workspace.path)
     text = yaml.safe_load((workspace.path / STUDY).read_text())
     text |= {"parts": ["parts.py"], "data": {"name": "digits", "per_class": 20}, "claims": {}}
     text["recipe"] |= {"epochs": 2, "augmentation": "noise10"}
