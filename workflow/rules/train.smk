@@ -17,6 +17,7 @@ rule train_shard:
         start=warm_starts,
     output:
         result=shard_result("{variant}", "{shard}"),
+        seal=seal("train_shard/{variant}/{shard}"),
     log:
         f"{STUDY}/logs/train_shard/{{variant}}/{{shard}}.log",
     benchmark:
@@ -47,5 +48,6 @@ rule train_shard:
             --threads {threads} \
             --gpus {resources.gpu} \
             --gres "{resources.gres}" \
-            --result {output.result:q} 2>&1 | tee {log:q} >&2
+            --result {output.result:q} \
+            --seal {output:q} 2>&1 | tee {log:q} >&2
         """

@@ -30,10 +30,10 @@ def planned_runs(plan: Plan, data_digest: str) -> list[PlannedRun]:
     return [PlannedRun(variant, seed, run_key(spec, data_digest), spec) for variant, seed, spec in specs]
 
 
-def shard_spec(plan: Plan, variant: str, seeds: Sequence[int], generation: int = 0) -> str:
-    """Write the frozen spec of a shard as one line of JSON, with the generation that its result is to have."""
+def shard_spec(plan: Plan, variant: str, seeds: Sequence[int]) -> str:
+    """Write the frozen spec of a shard as one line of JSON."""
     specs = [plan.spec(variant, seed) for seed in seeds]
-    return json.dumps({"variant": variant, "runs": specs, "generation": generation}, sort_keys=True)
+    return json.dumps({"variant": variant, "runs": specs}, sort_keys=True)
 
 
 def record_keys(result: Mapping[str, Any]) -> list[str]:
@@ -47,4 +47,4 @@ def shard_result(shard: Mapping[str, Any], keys: Sequence[str], records: Iterabl
         {"seed": spec["seed"], "key": key, "status": record["status"]}
         for spec, key, record in zip(shard["runs"], keys, records, strict=True)
     ]
-    return {"variant": shard["variant"], "generation": shard.get("generation", 0), "runs": runs}
+    return {"variant": shard["variant"], "runs": runs}

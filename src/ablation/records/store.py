@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from ablation.support.digests import digest, file_digest
 from ablation.support.files import aside_name, is_listed, sync_folder, write_whole
-from ablation.support.locks import CannotLockError, hold, tell
+from ablation.support.locks import CannotLockError, hold, is_held, tell
 
 ROOT = Path("results/store")
 RECORD, CORRECT, WEIGHTS, DIAGNOSTICS = "record.json", "correct.npy", "weights.safetensors", "diagnostics.json"
@@ -211,3 +211,8 @@ class Store:
         except OSError:
             return []
         return [json.loads(line) for line in lines]
+
+    def under_way(self, key: str) -> tuple[bool, bool]:
+        """Say whether a process trains a run at this moment, and whether a state to go on from is there."""
+        running = self.root / ".running"
+        return is_held(running / "locks" / key), (running / key / STATE).is_file()

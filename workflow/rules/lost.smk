@@ -1,0 +1,68 @@
+"""
+What was lost or damaged since it was made, found while the workflow is read and without changing a file.
+
+NEEDS: common.smk, and the seals that the rules name
+GIVES: LOST, by which Snakemake makes it again (remake_what_is_lost)
+"""
+
+from ablation.jobs.starts import (
+    FolderInTheWayError,
+    is_other,
+    listed,
+    lost_of,
+    refuse_folders,
+)
+from ablation.support.formatting import plural
+from ablation.support.seals import damaged_files
+
+
+def find_damaged_files():
+    """Note what has to be written again, and return a sentence for each file."""
+    sentences = []
+    for path in seals():
+        if damaged := damaged_files(Path(modified(path))):
+            refuse_folders(damaged)
+            LOST[path] = list(map(str, damaged))
+            sentences += [
+                f"{file}: missing or damaged; it will be written again"
+                for file in damaged
+            ]
+    return sentences
+
+
+def find_other_specs():
+    """Note the frozen files that say something else than the study, edited or damaged either one, and say how many."""
+    texts = frozen_texts().items()
+    other = [
+        path for path, text in texts if is_other(Path(modified(path)), f"{text}\n")
+    ]
+    refuse_folders(Path(modified(path)) for path in other)
+    LOST.update((path, [path]) for path in other)
+    more = f" and {plural(len(other) - 1, 'file')} like it" if len(other) > 1 else ""
+    first = f"{modified(other[0])}{more}" if other else ""
+    return [f"{first}: not what the study asks now; written again"] if other else []
+
+
+def find_what_is_lost():
+    """Note the files that name what is lost, and return a sentence for each."""
+    named = [(path, lost_records, "trained again") for path in shard_results(None)]
+    named += [
+        (RECEIPT, lost_data, "prepared again"),
+        (MIRRORED, lost_mirror, "made again"),
+    ]
+    sentences = []
+    for path, find, remedy in named:
+        if lost := lost_of(Path(modified(path)), find):
+            LOST.setdefault(path, []).extend(lost)
+            what = ", ".join(lost)
+            sentences.append(
+                f"{modified(path)}: missing or damaged: {what}; it will be {remedy}"
+            )
+    return sentences
+
+
+if workflow.is_main_process:
+    try:
+        tell(listed([*find_damaged_files(), *find_other_specs(), *find_what_is_lost()]))
+    except FolderInTheWayError as error:
+        refuse(error)
