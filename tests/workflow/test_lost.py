@@ -66,7 +66,7 @@ def test_a_start_that_is_refused_changes_no_file_of_the_results(lossy):
     workspace, _ = lossy
     with hold(workspace.path / "results/miniature/start/lock", what="the study"):
         before = files_below(workspace.path / "results")
-        assert "is held by" in workspace.run(ok=False)
+        assert workspace.refused().splitlines()[-1].startswith("the study miniature is held by")
         assert files_below(workspace.path / "results") == before
 
 

@@ -32,18 +32,13 @@ def modified(path):
 
 def read_plan():
     """Read, validate and expand the study, and return its file, too; what is wrong with it is said in its own words."""
-    try:
-        from ablation.study.studyfile import (
-            STUDIES,
-            StudyFileError,
-            locate_study,
-            read_study,
-        )
-    except ModuleNotFoundError as error:
-        refuse(
-            f"{sys.executable} runs Snakemake and has no package {error.name!r}, which reading a study needs: install it "
-            "there, or start Snakemake from an environment that has what pyproject.toml lists"
-        )
+    from ablation.study.studyfile import (
+        STUDIES,
+        StudyFileError,
+        locate_study,
+        read_study,
+    )
+
     try:
         path = locate_study(
             config["study"], list(dict.fromkeys([STUDIES, CHECKOUT / STUDIES]))

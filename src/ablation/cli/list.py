@@ -29,9 +29,9 @@ from ablation.study.plan import Plan
 from ablation.study.studyfile import STUDIES, StudyFileError, locate_study, read_study
 
 EPILOG = """examples:
-  ./do ablation list                      the studies of config/studies: runs, those that exist, title
-  ./do ablation list digits               its variants: runs that are done, failed, in training, to be trained
-  ./do ablation list digits --json        the same for programs, run by run
+  ./do list                  the studies of config/studies: runs, those that exist, title
+  ./do list digits           its variants: runs that are done, failed, in training, to be trained
+  ./do list digits --json    the same for programs, run by run
 """
 WIDTH = 100
 
@@ -62,7 +62,7 @@ def row(runs: Sequence[RunState], found: Mapping[str, float]) -> dict[str, Any]:
     special = ", ".join(f"{number} {state}" for state, number in done.items() if state != "completed")
     scores = [100 * found[run.key] for run in runs if run.state not in OPEN and run.key in found]
     return {
-        "variant": cut(runs[0].variant, 46),
+        "variant": cut(runs[0].variant, 40),
         "runs": len(runs),
         "done": f"{done.total()} ({special})" if special else str(done.total()),
         "not done": ", ".join(f"{number} {state}" for state, number in left.items()) or "-",
@@ -82,7 +82,9 @@ def list_variants(plan: Plan, results: Path, as_json: bool) -> None:
     states = statuses(examine(plan, results), store)
     found = accuracies(results / plan.name / "runs.parquet")
     if as_json:
-        print(json.dumps([{**asdict(run), "test_accuracy": found.get(run.key)} for run in states], indent=1))
+        scores = [None if run.state in OPEN else found.get(run.key) for run in states]
+        rows = [{**asdict(run), "test_accuracy": score} for run, score in zip(states, scores, strict=True)]
+        print(json.dumps(rows, indent=1))
         return
     variants = {variant: [run for run in states if run.variant == variant] for variant in plan.variants}
     table = [row(runs, found) for runs in variants.values()]
@@ -108,7 +110,7 @@ def list_studies(results: Path, as_json: bool) -> None:
         print(json.dumps(table, indent=1))
         return
     names = max((len(line["study"]) for line in table), default=0)
-    short = [{**line, "title": cut(line["title"], max(20, WIDTH - names - 18))} for line in table]
+    short = [{**line, "title": cut(line["title"], max(20, WIDTH - max(names, 5) - 21))} for line in table]
     print(tabulate(short, headers="keys", missingval="-") if table else f"found no study in {STUDIES}")
 
 

@@ -172,7 +172,7 @@ def outlook(plan: Plan, states: Sequence[RunState], images: int | None, speeds: 
     if images is None:
         return f"{plan.name}: {grid}; how many of them exist is known once the data are prepared"
     first = f"{plan.name}: {grid}, {len(states) - len(left)} exist, {len(left)} to train"
-    first += f" ({begun} of them from a saved state)" if begun else ""
+    first += f" ({begun} of them begun)" if begun else ""
     if not left:
         return first
     work = {state.variant: 0 for state in left}

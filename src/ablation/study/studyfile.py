@@ -170,6 +170,10 @@ def locate_study(name: str, folders: Sequence[Path] = (STUDIES,)) -> Path:
     by_path = given.endswith((".yaml", ".yml"))
     candidates = [Path(given)] if by_path else [folder / f"{given}.yaml" for folder in folders]
     path = next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
+    if not path.is_file() and Path(given).is_dir():
+        raise StudyFileError(
+            f"study: found the folder {given!r}, expected the name of a file in {listed} or the path of a .yaml file"
+        )
     if not re.fullmatch(STUDY_NAME, path.stem) or (not by_path and "/" in given):
         raise StudyFileError(
             f"study: found {given!r}, expected the name of a file in {listed} or the path of a .yaml file; "
