@@ -61,6 +61,8 @@ def test_each_run_is_in_the_state_that_the_store_shows(plan, begun):
     assert [run.key for run in states] == [run.key for run in runs]
     found = [run.state for run in inventory.statuses(states, store)]
     assert found == ["completed", "diverged", DAMAGED, TRAINING, SAVED, MISSING]
+    (store.root / ".running" / runs[4].key / "curves.jsonl").write_text("{")
+    assert inventory.run_states(plan, MANIFEST, store)[4].done == 0, "its curves are damaged"
     lost = inventory.run_states(plan, MANIFEST, store, lost=[runs[0].key])
     assert lost[0].state == MISSING
 
@@ -99,7 +101,7 @@ def test_speeds_are_those_of_records_of_such_a_machine(begun, tmp_path):
     assert inventory.recorded_speeds(variants, shards, store, gpu=True) == {}
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"digest": "x"}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"digest": "x"}', '{"digest": "x", "counts": []}'])
 def test_a_manifest_that_cannot_be_read_is_none(tmp_path, content):
     assert inventory.read_manifest(tmp_path) is None
     (tmp_path / "manifest.json").write_text(content)

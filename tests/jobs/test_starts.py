@@ -7,14 +7,14 @@ import pytest
 
 from ablation.jobs.starts import (
     ORIGIN,
-    FolderInTheWayError,
+    MisplacedError,
     OriginError,
     check_origin,
     is_other,
     listed,
     lost_of,
     note_origin,
-    refuse_folders,
+    refuse_misplaced,
 )
 
 
@@ -87,12 +87,21 @@ def test_a_text_that_is_another_one_and_a_folder_in_its_place(tmp_path):
     path.write_text("text")
     assert not is_other(path, "text")
     assert is_other(path, "text\n")
-    refuse_folders([path])
+    refuse_misplaced([path])
     path.unlink()
     path.mkdir()
     assert is_other(path, "text")
-    with pytest.raises(FolderInTheWayError, match="found a folder, expected the file"):
-        refuse_folders([path])
+    with pytest.raises(MisplacedError, match="found a folder, expected the file"):
+        refuse_misplaced([path])
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path, kind):
+    folder = tmp_path / "figures"
+    refuse_misplaced([folder / "deep/curves.svg"])
+    folder.write_text("") if kind == "file" else folder.symlink_to("nowhere")
+    with pytest.raises(MisplacedError, match="figures: found a file, expected a folder"):
+        refuse_misplaced([tmp_path / "runs.parquet", folder / "deep/curves.svg"])
 
 
 def test_a_long_list_is_cut_and_counted():

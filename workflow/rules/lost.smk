@@ -6,11 +6,11 @@ GIVES: LOST, by which Snakemake makes it again (remake_what_is_lost)
 """
 
 from ablation.jobs.starts import (
-    FolderInTheWayError,
+    MisplacedError,
     is_other,
     listed,
     lost_of,
-    refuse_folders,
+    refuse_misplaced,
 )
 from ablation.support.formatting import plural
 from ablation.support.seals import damaged_files
@@ -19,10 +19,12 @@ from ablation.support.seals import damaged_files
 def find_damaged_files():
     """Note what has to be written again, and return a sentence for each file."""
     sentences = []
+    folders = [f"{STUDY}/{name}/any" for name in ("start", "logs", "benchmarks")]
+    refuse_misplaced(Path(modified(path)) for path in [*folders, *seals()])
     for path in seals():
         if damaged := damaged_files(Path(modified(path))):
-            refuse_folders(damaged)
-            LOST[path] = list(map(str, damaged))
+            refuse_misplaced(damaged)
+            LOST.setdefault(path, []).extend(map(str, damaged))
             sentences += [
                 f"{file}: missing or damaged; it will be written again"
                 for file in damaged
@@ -36,7 +38,7 @@ def find_other_specs():
     other = [
         path for path, text in texts if is_other(Path(modified(path)), f"{text}\n")
     ]
-    refuse_folders(Path(modified(path)) for path in other)
+    refuse_misplaced(Path(modified(path)) for path in other)
     LOST.update((path, [path]) for path in other)
     more = f" and {plural(len(other) - 1, 'file')} like it" if len(other) > 1 else ""
     first = f"{modified(other[0])}{more}" if other else ""
@@ -63,6 +65,6 @@ def find_what_is_lost():
 
 if workflow.is_main_process:
     try:
-        tell(listed([*find_damaged_files(), *find_other_specs(), *find_what_is_lost()]))
-    except FolderInTheWayError as error:
+        tell(listed([*find_what_is_lost(), *find_damaged_files(), *find_other_specs()]))
+    except MisplacedError as error:
         refuse(error)

@@ -54,7 +54,12 @@ def read_json(path: Path) -> Any:
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of prepared data; None before they are prepared, or if it cannot be read."""
     manifest = read_json(folder / "manifest.json")
-    return manifest if isinstance(manifest, dict) and {"digest", "counts"} <= set(manifest) else None
+    try:
+        return (
+            manifest if isinstance(manifest["digest"], str) and isinstance(manifest["counts"]["train"], int) else None
+        )
+    except (KeyError, TypeError):
+        return None
 
 
 def settled_plan(plan: Plan, answers: Path) -> Plan:

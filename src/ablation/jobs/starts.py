@@ -16,8 +16,8 @@ class OriginError(Exception):
     """The results are those of another study file of the same name; the message names both and the ways out."""
 
 
-class FolderInTheWayError(Exception):
-    """A folder has the name of a file that the study makes."""
+class MisplacedError(Exception):
+    """A folder has the name of a file that the study makes, or the other way round."""
 
 
 def note_origin(study: Path, folder: Path) -> None:
@@ -86,16 +86,22 @@ def is_other(path: Path, text: str) -> bool:
         return True
 
 
-def refuse_folders(paths: Iterable[Path]) -> None:
-    """Refuse folders in the place of files that the study makes: what they hold is not ours to delete.
+def refuse_misplaced(paths: Iterable[Path]) -> None:
+    """Refuse folders in the place of files that the study makes, and files in the place of their folders.
 
     Raises
     ------
-    FolderInTheWayError
+    MisplacedError
+        What lies there is not ours to delete.
     """
     for path in paths:
         if path.is_dir():
-            raise FolderInTheWayError(f"{path}: found a folder, expected the file that the study makes; move it away")
+            raise MisplacedError(f"{path}: found a folder, expected the file that the study makes; move it away")
+        for folder in path.parents:
+            if folder.is_dir():
+                break
+            if folder.exists() or folder.is_symlink():
+                raise MisplacedError(f"{folder}: found a file, expected a folder of the study; move it away")
 
 
 def listed(sentences: Sequence[str], most: int = 20) -> str:

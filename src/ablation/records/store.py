@@ -205,12 +205,12 @@ class Store:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def running_curves(self, key: str) -> list[dict[str, Any]]:
-        """Return the curves so far of a run in training; empty if it has not finished an epoch."""
+        """Return the curves so far of a run in training; empty if it has not finished an epoch, or if they are damaged."""
         try:
             lines = (self.root / ".running" / key / CURVES).read_text().splitlines()
-        except OSError:
+            return [json.loads(line) for line in lines]
+        except (OSError, ValueError):
             return []
-        return [json.loads(line) for line in lines]
 
     def under_way(self, key: str) -> tuple[bool, bool]:
         """Say whether a process trains a run at this moment, and whether a state to go on from is there."""
