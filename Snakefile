@@ -1,4 +1,4 @@
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
 min_version("9.19")
 
@@ -10,9 +10,7 @@ configfile:
     else f"{workflow.basedir}/config/config.yaml"
 
 
-validate(config, "workflow/schemas/config.schema.yaml")
-
-
+include: "workflow/rules/settings.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/failed.smk"
 include: "workflow/rules/hooks.smk"
@@ -20,6 +18,7 @@ include: "workflow/rules/prepare.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/publish.smk"
+include: "workflow/rules/lost.smk"
 
 
 rule all:

@@ -8,6 +8,7 @@ usage() {
 ./do study [NAME|FILE] [SNAKEMAKE OPTIONS]  run a study (config/studies/digits.yaml if none is named)
 ./do study NAME --retry-failed              and train those runs again that are recorded as failed
 ./do show ARCHITECTURE | STUDY VARIANT      what a variant is, layer by layer (./do show --help)
+./do list [STUDY]                           the studies, or the variants of one with what is there of each
 ./do ablation VERB ...                      any command of the package, such as: ./do ablation check my_parts.py
 ./do test [PYTEST OPTIONS]                  pass the tests
 ./do check                                  format and lint of Python and of the workflow, without changing anything
@@ -36,7 +37,7 @@ find_uv() {
 verb=${1:-help}
 [ $# -gt 0 ] && shift
 case $verb in
-    study | show | ablation | test | check | format | schema | factors | mlflow | setup) ;;
+    study | show | list | ablation | test | check | format | schema | factors | mlflow | setup) ;;
     help | -h | --help) usage; exit 0 ;;
     *) echo "do: no such verb: $verb" >&2; usage >&2; exit 2 ;;
 esac
@@ -75,6 +76,7 @@ case $verb in
         exec snakemake --cores all "$@"
         ;;
     show) exec python -m ablation show "$@" ;;
+    list) exec python -m ablation list "$@" ;;
     ablation) exec python -m ablation "$@" ;;
     test)
         # All of them on all cores; a single file is faster in one process.

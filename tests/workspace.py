@@ -48,9 +48,15 @@ class Workspace:
         assert (done.returncode == 0) == ok, output
         return output
 
-    def planned(self, study="miniature"):
+    def refused(self, *arguments, study="miniature", **settings):
+        """Return what a start that is refused says itself, beside what Snakemake says of every start."""
+        lines = self.run(*arguments, study=study, ok=False, **settings).splitlines()
+        usual = ("Using workflow specific profile", "Config file ", "host:", "Building DAG", "Assuming unrestricted")
+        return "\n".join(line for line in lines if not line.startswith(usual))
+
+    def planned(self, study="miniature", options=()):
         """Count the jobs that a dry run announces, by rule."""
-        output = self.run("--dry-run", study=study)
+        output = self.run("--dry-run", *options, study=study)
         return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
 
     def edit(self, path, old, new):

@@ -32,7 +32,7 @@ def test_the_miniature_study_runs_through_the_profile(workspace):
     assert f"missing or damaged: {lost.name}" in workspace.start().end()
     assert (lost / "record.json").exists()
     assert len(workspace.slurm.jobs()) == before + 1
-    assert "Nothing to be done" in workspace.start().end(), "the job and the start agree on the generation"
+    assert "Nothing to be done" in workspace.start().end(), "what the job wrote is as it was sealed"
 
 
 @pytest.mark.parametrize(

@@ -24,19 +24,17 @@ def result(**statuses):
     return {"runs": [{"seed": 0, "key": keys[name], "status": status} for name, status in statuses.items()]}
 
 
-def test_failed_records_are_left_alone_unless_they_are_to_be_tried_again(store):
-    said = result(completed="completed", failed="failed", missing="stuck")
-    assert outdated(said, store, retry_failed=False) == [MISSING]
-    assert outdated(said, store, retry_failed=True) == [FAILED, MISSING]
+def test_failed_records_are_left_alone(store):
+    assert outdated(result(completed="completed", failed="failed", missing="stuck"), store) == [MISSING]
 
 
 def test_a_result_is_outdated_if_another_study_has_tried_its_run_again(store):
-    assert outdated(result(mended="failed"), store, retry_failed=False) == [MENDED]
+    assert outdated(result(mended="failed"), store) == [MENDED]
 
 
 def test_a_record_that_was_discarded_is_missing(store):
     store.discard(FAILED)
-    assert outdated(result(failed="failed"), store, retry_failed=False) == [FAILED]
+    assert outdated(result(failed="failed"), store) == [FAILED]
     assert not store.has_failed(FAILED)
     store.discard(FAILED)  # by whoever comes second
     assert [path.name for path in store.root.iterdir() if path.name.startswith(".discarded")] == []

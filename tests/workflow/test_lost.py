@@ -1,6 +1,7 @@
 """What was lost is seen without a change, made again by one start, and left alone by the next."""
 
 import json
+import os
 import shutil
 
 import pandas as pd
@@ -9,6 +10,28 @@ from workspace import COLLECT, RUNS, Workspace, copy_project
 
 from ablation.data import datasets, manifests
 from ablation.support.locks import hold
+
+# Files whose bytes are the same however often they are made from the same records.
+STABLE = (
+    *(
+        "runs.parquet",
+        "curves.parquet",
+        "diagnostics.parquet",
+        "examples.npy",
+        "contrasts.csv",
+        "claims.csv",
+        "data.json",
+    ),
+    *(
+        "tables/comparison.csv",
+        "tables/comparison.md",
+        "tables/comparison.tex",
+        "tables/summary.txt",
+        "figures/effects.svg",
+    ),
+    *("plan/variants.csv", "plan/layers.csv", "plan/layers/lenet.md", "plan/miniature.json", "shards/lenet/0.json"),
+    *("specs/lenet/0.json", "specs/lenet-width.3/0.json"),
+)
 
 
 @pytest.fixture
@@ -45,7 +68,7 @@ def test_a_start_that_is_refused_changes_no_file_of_the_results(lossy):
     workspace, _ = lossy
     with hold(workspace.path / "results/miniature/start/lock", what="the study"):
         before = files_below(workspace.path / "results")
-        assert "is held by" in workspace.run(ok=False)
+        assert workspace.refused().splitlines()[-1].startswith("the study miniature is held by")
         assert files_below(workspace.path / "results") == before
 
 
@@ -60,15 +83,24 @@ def test_one_start_repairs_what_was_lost_and_nothing_else_and_the_next_does_noth
     after = workspace.records()
     assert {key for key in after if after[key] != times.get(key)} == lost
     assert [path.name.split("-")[0] in lost for path in (results / "store/.damaged").iterdir()] == [True]
-    receipts = [json.loads((results / f"miniature/{name}.json").read_text()) for name in ("data", "mlflow")]
-    assert [receipt["generation"] for receipt in receipts] == [1, 1]
-    shards = [json.loads(path.read_text())["generation"] for path in results.glob("miniature/shards/*/*.json")]
-    assert sorted(shards) == [0, 0, 0, 1, 1]
     assert "Nothing to be done" in workspace.run()
 
 
+def delete(path):
+    path.unlink()
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
 def truncate(path):
-    path.write_bytes(path.read_bytes()[:-9])
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def garble(path):
+    content = path.read_bytes()
+    path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
 
 
 def make_older(manifest):
@@ -114,13 +146,61 @@ def test_a_training_says_that_data_are_damaged_and_the_next_start_prepares_them_
     assert lost <= set(workspace.records())
 
 
-@pytest.mark.ways
-def test_a_result_that_cannot_be_read_is_written_again(workspace):
-    result = workspace.path / "results/miniature/shards/lenet/0.json"
-    content, times = json.loads(result.read_text()), workspace.records()
-    result.write_text("{")
-    assert workspace.planned()["train_shard"] == 1
-    workspace.run()
-    assert json.loads(result.read_text())["runs"] == content["runs"]
-    assert workspace.records() == times
+def test_a_start_names_and_writes_again_every_file_that_was_deleted_or_damaged_and_trains_nothing(workspace):
+    results, times = workspace.path / "results/miniature", workspace.records()
+    before = {name: (results / name).read_bytes() for name in STABLE}
+    harmed = {
+        "runs.parquet": truncate,
+        "curves.parquet": garble,
+        "examples.npy": delete,
+        "diagnostics.parquet": empty,
+        "contrasts.csv": delete,
+        "claims.csv": truncate,
+        "tables/comparison.md": delete,
+        "tables/comparison.tex": garble,
+        "figures/curves.png": delete,
+        "figures/effects.svg": truncate,
+        "report.html": garble,
+        "plan/variants.csv": truncate,
+        "plan/layers/lenet.md": delete,
+        "data.json": empty,
+        "mlflow.json": garble,
+        "shards/lenet/0.json": truncate,
+    }
+    for name, harm in harmed.items():
+        harm(results / name)
+    garble(results / "specs/lenet/0.json")
+    delete(results / "specs/lenet-width.3/0.json")
+    truncate(results / "plan/miniature.json")
+    delete(results / "seals/write_tables.json")
+    garble(results / "seals/draw_figures.json")
+    (results / "start/study.json").write_text("{")
+    (results / "start/outline.json").write_text("{")
+    output = workspace.run()
+    unsealed = {"tables/comparison.md", "tables/comparison.tex", "figures/curves.png", "figures/effects.svg"}
+    for name in {*harmed, "seals/draw_figures.json"} - unsealed:
+        assert f"results/miniature/{name}: missing or damaged; it will be written again" in output
+    assert "results/miniature/plan/miniature.json and 1 file like it: not what the study asks now" in output
+    assert {name: (results / name).read_bytes() for name in STABLE} == before
+    assert (results / "figures/curves.png").read_bytes().startswith(b"\x89PNG")
+    assert workspace.records() == times, "no training"
     assert "Nothing to be done" in workspace.run()
+
+
+def test_only_what_follows_from_a_lost_file_is_made_again(workspace):
+    results = workspace.path / "results/miniature"
+    (results / "report.html").unlink()
+    publishing = {"write_report": 1, "mirror_records": 1, "all": 1}
+    assert workspace.planned() == {**publishing, "total": 3}
+    shutil.rmtree(workspace.path / ".snakemake/metadata")
+    assert workspace.planned(options=("--rerun-triggers", "mtime")) == {**publishing, "total": 3}
+    (results / "plan/layers/lenet.md").unlink()
+    assert workspace.planned() == {"list_layers": 1, "draw_figures": 1, **publishing, "total": 5}
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused_with_a_sentence(workspace):
+    path = workspace.path / "results/miniature/runs.parquet"
+    path.unlink()
+    path.mkdir()
+    expected = "results/miniature/runs.parquet: found a folder, expected the file that the study makes; move it away"
+    assert workspace.refused() == expected

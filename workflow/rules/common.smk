@@ -1,7 +1,7 @@
 """
 Everything that rules share: the study, where its files lie, and the functions that rules call.
 
-NEEDS: config["study"], config["results"], config["shard_size"], config["max_runs"]
+NEEDS: settings.smk
 GIVES: OUTLINE, PLAN (in the process that plans), names of files and folders, functions for inputs, params and messages
 
 Reading this needs what Snakemake itself needs and no more: the environment that runs Snakemake need not be the one that
@@ -9,45 +9,35 @@ trains. A job on a cluster reads it, too, and finds the outline that the start w
 """
 
 import json
-import sys
 from functools import cache
-from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
-# The checkout that these rules lie in, wherever they are used from: its code runs, whatever is installed.
-RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve()
-CHECKOUT = RULES.parents[1]
-SOURCE = str(CHECKOUT / "src")
-if not Path(SOURCE).is_dir():
-    raise WorkflowError(
-        f"found no folder {SOURCE}: the rules call the package that lies beside them. Clone the repository, and name the "
-        "Snakefile of the clone (snakefile: in a module, or --snakefile) instead of one at a Git host."
-    )
-sys.path.insert(0, SOURCE)
-
-from ablation.jobs.devices import count_gpus
-from ablation.support.digests import digest, file_digest
 from ablation.data.folders import fingerprint
 from ablation.data.manifests import stated_digest
-from ablation.jobs.generations import next_generation
+from ablation.jobs.devices import count_gpus
 from ablation.jobs.outline import Outline
 from ablation.jobs.results import outdated
+from ablation.jobs.starts import OriginError, check_origin
 from ablation.records.keys import references, sources
-from ablation.report.figures.table import FIGURES, figures_of
 from ablation.records.store import NewerRecordError, Store
+from ablation.report.figures.table import FIGURES, figures_of
+from ablation.support.digests import digest, file_digest
 from ablation.support.references import OwnCodeError
 from ablation.tracking.address import receipt_is_stale
-
-# It knows the prefix of a module; when a parameter is computed, the workflow has the modifier of the main Snakefile.
-MODIFIER = workflow.modifier
 
 RESULTS = config["results"].rstrip("/")
 STARTED = f"{RESULTS}/{Path(config['study']).stem}/start"  # the study as it was when the last start began
 
 
+def modified(path):
+    """Return a path as it is within a module, where a prefix may stand before it."""
+    return str(MODIFIER.modify_path(path))
+
+
 def read_plan():
-    """Read, validate and expand the study; what is wrong with it, or with code that it names, is said in its own words."""
+    """Read, validate and expand the study, and return its file, too.
+
+    What is wrong with it, or with code that it names, is said in its own words.
+    """
     from ablation.jobs.shards import check_code
     from ablation.study.studyfile import (
         STUDIES,
@@ -56,14 +46,17 @@ def read_plan():
         read_study,
     )
 
-    folders = dict.fromkeys([STUDIES, CHECKOUT / STUDIES])
     try:
-        path = locate_study(config["study"], list(folders))
+        path = locate_study(
+            config["study"], list(dict.fromkeys([STUDIES, CHECKOUT / STUDIES]))
+        )
+        if workflow.is_main_process:
+            check_origin(path, Path(modified(f"{RESULTS}/{path.stem}")))
         plan = read_study(path, config["max_runs"])
         check_code(plan)
-        return plan
-    except (StudyFileError, OwnCodeError) as error:
-        raise WorkflowError(str(error)) from None
+        return path, plan
+    except (StudyFileError, OriginError, OwnCodeError) as error:
+        refuse(error)
 
 
 def was_planned():
@@ -73,10 +66,10 @@ def was_planned():
 
 
 if was_planned():
-    PLAN = None
+    STUDY_FILE = PLAN = None
     OUTLINE = Outline.read(Path(f"{STARTED}/outline.json"))
 else:
-    PLAN = read_plan()
+    STUDY_FILE, PLAN = read_plan()
     OUTLINE = Outline.of(PLAN, config["shard_size"], figures_of(PLAN))
 
 STUDY = f"{RESULTS}/{OUTLINE.name}"
@@ -87,6 +80,8 @@ RECEIPT = f"{STUDY}/data.json"
 MIRRORED = f"{STUDY}/mlflow.json"
 DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
 DATA = f"data/{OUTLINE.data_folder}"
+SEALS = []  # of the rules, with their wildcards
+LOST = {}  # files to be made again: what of them or of what they name was lost
 
 # A cluster's profile says what its jobs get; else the GPUs of this machine count.
 GPUS = config["gpus_per_job"] if "gpus_per_job" in config else count_gpus()
@@ -129,24 +124,12 @@ def source_folder(wildcards, output):
     return SOURCE
 
 
-def modified(path):
-    """Return a path as it is within a module, where a prefix may stand before it."""
-    return str(MODIFIER.modify_path(path))
-
-
-@cache
-def generation(path, find_lost):
-    """Return the generation of a file; the first answer stays, for Snakemake asks again when a job has removed the file."""
-    return next_generation(Path(modified(path)), find_lost)
-
-
 def lost_records(result):
-    """List the records of a shard's result that are missing, damaged, no longer failed, or failed and to be tried again."""
-    store = Store(Path(modified(f"{RESULTS}/store")))
+    """List the records of a shard's result that are missing, damaged, or no longer those of runs that failed."""
     try:
-        return outdated(result, store, RETRY_FAILED)
+        return outdated(result, Store(Path(modified(f"{RESULTS}/store"))))
     except NewerRecordError as error:
-        raise WorkflowError(str(error)) from None
+        refuse(error)
 
 
 def lost_data(receipt):
@@ -160,23 +143,40 @@ def lost_mirror(receipt):
     return ["mirror"] if receipt_is_stale(receipt, Path(modified(RESULTS))) else []
 
 
-@planned
-def data_generation(wildcards):
-    """Return how often the prepared data were lost: if they are now, this is another number than before."""
-    return generation(RECEIPT, lost_data).number
+def seal(rule):
+    """Name the seal of a rule, its last output: `--seal {output:q}` lets its command write it (`ablation.support.seals`).
+
+    A rule with wildcards has them here, too. What a seal was written with is looked at whenever a start begins.
+    """
+    SEALS.append(f"{STUDY}/seals/{rule}.json")
+    return SEALS[-1]
 
 
-@planned
-def mirror_generation(wildcards):
-    """Return how often the mirror was lost, as above."""
-    return generation(MIRRORED, lost_mirror).number
+def seals():
+    """List the seals of all jobs."""
+    shards = [
+        (variant, n) for variant in OUTLINE.variants for n in range(len(OUTLINE.shards))
+    ]
+    each = (path.format(variant=v, shard=n) for path in SEALS for v, n in shards)
+    return list(dict.fromkeys(each))
+
+
+def remake_what_is_lost(wildcards):
+    """Have Snakemake make again what is lost or damaged, as --forcerun would; as an input, nothing.
+
+    What it learns while it lays out the jobs, it takes into account. A job elsewhere has no say in it.
+    """
+    workflow.dag.forcefiles.update(map(modified, LOST))
+    if workflow.is_main_process and workflow.dryrun:
+        tell_outlook()
+    return []
 
 
 def final_outputs(wildcards):
     """List what a finished study consists of.
 
-    The shards are named although the report needs them anyway: Snakemake makes a file that lies between two others
-    anew only if it is asked for, and a shard whose last training failed must be trained again.
+    All is named although the report needs most of it anyway: Snakemake makes a file that lies between two others anew
+    only if it is asked for. What a seal stands for is made anew with it.
     """
     pages = [
         f"{STUDY}/plan/variants.csv",
@@ -184,7 +184,7 @@ def final_outputs(wildcards):
         f"{STUDY}/report.html",
         MIRRORED,
     ]
-    return [*pages, *shard_results(wildcards)]
+    return [*pages, *shard_results(wildcards), *frozen_texts(), *seals()]
 
 
 def shard_result(variant, shard):
@@ -201,6 +201,16 @@ def shard_results(wildcards):
     ]
 
 
+def frozen_texts():
+    """Return by file what jobs are given: the study, and the spec of each shard."""
+    specs = {
+        f"{STUDY}/specs/{variant}/{n}.json": spec_text(variant, n)
+        for variant in OUTLINE.variants
+        for n in range(len(OUTLINE.shards))
+    }
+    return {STATED if OUTLINE.controls else SETTLED: PLAN.frozen(), **specs}
+
+
 @planned
 def frozen_study(wildcards):
     """Return the validated study; its file is rewritten only when this text changes, so that jobs of one start agree."""
@@ -209,17 +219,16 @@ def frozen_study(wildcards):
 
 @planned
 def frozen_spec(wildcards):
-    """Return the spec of a shard; its file is rewritten only when this text changes.
+    """Return the spec of a shard; its file is rewritten only when this text changes."""
+    return spec_text(wildcards.variant, int(wildcards.shard))
 
-    It does so when records were lost, too, by the generation: the training that reads the file, here or on a cluster,
-    writes the same number into its result.
-    """
+
+@cache
+def spec_text(variant, shard):
+    """Return the spec of a shard."""
     from ablation.jobs.shards import shard_spec
 
-    result = shard_result(wildcards.variant, wildcards.shard)
-    number = generation(result, lost_records).number
-    seeds = OUTLINE.shards[int(wildcards.shard)]
-    return shard_spec(PLAN, wildcards.variant, seeds, number)
+    return shard_spec(PLAN, variant, OUTLINE.shards[shard])
 
 
 def measured_results(wildcards):

@@ -23,6 +23,7 @@ rule collect_records:
         examples=f"{STUDY}/examples.npy",
         diagnostics=f"{STUDY}/diagnostics.parquet",
         classes=f"{STUDY}/classes.parquet",
+        seal=seal("collect_records"),
     log:
         f"{STUDY}/logs/collect_records.log",
     localrule: True
@@ -45,7 +46,8 @@ rule collect_records:
             --curves {output.curves:q} \
             --examples {output.examples:q} \
             --diagnostics {output.diagnostics:q} \
-            --classes {output.classes:q} 2>&1 | tee {log:q} >&2
+            --classes {output.classes:q} \
+            --seal {output:q} 2>&1 | tee {log:q} >&2
         """
 
 
@@ -57,6 +59,7 @@ rule compare_variants:
     output:
         contrasts=f"{STUDY}/contrasts.csv",
         claims=f"{STUDY}/claims.csv",
+        seal=seal("compare_variants"),
     log:
         f"{STUDY}/logs/compare_variants.log",
     localrule: True
@@ -71,7 +74,8 @@ rule compare_variants:
             --study {input.study:q} \
             --runs {input.runs:q} \
             --contrasts {output.contrasts:q} \
-            --claims {output.claims:q} 2>&1 | tee {log:q} >&2
+            --claims {output.claims:q} \
+            --seal {output:q} 2>&1 | tee {log:q} >&2
         """
 
 
@@ -91,6 +95,7 @@ rule write_tables:
         markdown=f"{STUDY}/tables/comparison.md",
         latex=f"{STUDY}/tables/comparison.tex",
         summary=f"{STUDY}/tables/summary.txt",
+        seal=seal("write_tables"),
     log:
         f"{STUDY}/logs/write_tables.log",
     localrule: True
@@ -109,5 +114,6 @@ rule write_tables:
             --csv {output.csv:q} \
             --markdown {output.markdown:q} \
             --latex {output.latex:q} \
-            --summary {output.summary:q} 2>&1 | tee {log:q} >&2
+            --summary {output.summary:q} \
+            --seal {output:q} 2>&1 | tee {log:q} >&2
         """

@@ -9,6 +9,7 @@ import shlex
 import sys
 
 from ablation.jobs.results import failed_runs
+from ablation.records.store import FAILED
 from ablation.support.formatting import plural
 
 RETRY_FAILED = str(config["retry_failed"]).lower() == "true"
@@ -16,15 +17,9 @@ UNMEASURED = f"{STUDY}/plan/unmeasured.json"
 AT_HOME = Path.cwd() == CHECKOUT and RESULTS == "results"
 
 
-def unmeasured_variants(stated):
-    """List the variants that could not be measured, if what failed is to be tried again."""
-    return stated["variants"] if RETRY_FAILED else []
-
-
-@planned
-def measuring_generation(wildcards):
-    """Return how often such variants were to be tried again: if they are now, this is another number than before."""
-    return generation(UNMEASURED, unmeasured_variants).number
+def failed_records(result):
+    """List the records of a shard's result whose runs failed."""
+    return [run["key"] for run in result["runs"] if run["status"] == FAILED]
 
 
 def retry_option(wildcards, output):

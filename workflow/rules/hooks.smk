@@ -3,7 +3,7 @@ What happens when a start begins and ends, apart from the jobs: the lock, the wa
 training, the closing words.
 
 NEEDS: common.smk
-GIVES: results/<study>/start/{outline,study}.json, which all processes of this start read
+GIVES: results/<study>/start/{outline,study}.json, which all processes of this start read, and origin.json
 """
 
 import contextlib
@@ -16,31 +16,24 @@ import sys
 from snakemake.settings.types import DeploymentMethod
 
 from ablation.jobs.cluster import ClusterError, check_cluster
+from ablation.jobs.inventory import (
+    RECORDED,
+    outlook,
+    read_manifest,
+    recorded_speeds,
+    run_states,
+    settled_plan,
+)
+from ablation.jobs.starts import note_origin
+from ablation.support.files import write_whole
 from ablation.support.locks import CannotLockError, LockHeldError, hold
 from ablation.tracking.address import Address
 
 HELD = contextlib.ExitStack()  # for as long as this process lives
 
 
-def tell_what_is_lost():
-    """Say which records are missing or damaged, or were failed; what is to be done about them is left to the job."""
-    store = Store(Path(modified(f"{RESULTS}/store")))
-    for path in shard_results(None):
-        lost = generation(path, lost_records).lost
-        gone = [key for key in lost if not store.is_whole(key)]
-        again = [key for key in lost if key not in gone]
-        for what, keys in (("missing or damaged", gone), ("failed before", again)):
-            if keys:
-                print(
-                    f"{modified(path)}: {what}: {', '.join(keys)}; it will be trained again",
-                    file=sys.stderr,
-                )
-
-
-if workflow.is_main_process:
-    tell_what_is_lost()
-    if not RETRY_FAILED:
-        tell_what_failed()
+if workflow.is_main_process and not RETRY_FAILED:
+    tell_what_failed()
 
 
 def lock_study():
@@ -54,14 +47,11 @@ def lock_study():
             )
         )
     except LockHeldError as error:
-        raise WorkflowError(
+        refuse(
             f"{error}. Wait for it to end, or end it; another study may run beside it."
         )
     except CannotLockError as error:
-        print(
-            f"{error}: make sure yourself that no second start works on this study",
-            file=sys.stderr,
-        )
+        tell(f"{error}: make sure yourself that no second start works on this study")
 
 
 def requests():
@@ -79,7 +69,7 @@ def refuse_what_slurm_would():
         try:
             check_cluster(requests(), config.get("profile"))
         except ClusterError as error:
-            raise WorkflowError(str(error)) from None
+            refuse(error)
 
 
 def ask_for_a_warning():
@@ -122,17 +112,44 @@ def accompany(*command):
     )
 
 
+@cache
+def tell_outlook():
+    """Say once what a start trains, and what that costs."""
+    store = Store(Path(modified(f"{RESULTS}/store")))
+    plan = settled_plan(PLAN, Path(modified(ANSWERS)))
+    manifest = read_manifest(Path(modified(f"{RESULTS}/{DATA}")))
+    lost = {name for names in LOST.values() for name in names}
+    without = OUTLINE.controls if plan.questions and plan is PLAN else []
+    states = run_states(plan, manifest, store, lost, without)
+    left = dict.fromkeys(run.variant for run in states if run.state != RECORDED)
+    shards = Path(modified(f"{STUDY}/shards"))
+    speeds = recorded_speeds(left, shards, store, bool(GPUS))
+    tell(outlook(plan, states, manifest and manifest["counts"]["train"], speeds))
+
+
+def note_the_start():
+    """Write what all processes of this start read, and which file it is the study of."""
+    try:
+        note_origin(STUDY_FILE, Path(STUDY))
+        for name, text in (("study", PLAN.frozen()), ("outline", OUTLINE.text())):
+            with write_whole(Path(f"{STARTED}/{name}.json")) as file:
+                file.write(text.encode())
+        Path(f"{STUDY}/logs").mkdir(exist_ok=True)
+    except OSError as error:
+        refuse(
+            f"{error.filename}: cannot be written ({error.strerror}); --config results=FOLDER names another folder"
+        )
+
+
 onstart:
     refuse_what_slurm_would()
     ask_for_a_warning()
     lock_study()
-    Path(STARTED).mkdir(parents=True, exist_ok=True)
-    Path(f"{STARTED}/study.json").write_text(PLAN.frozen())
-    Path(f"{STARTED}/outline.json").write_text(OUTLINE.text())
+    note_the_start()
+    tell_outlook()
     accompany("watch")
     # The mirror while it trains; the rule mirror_records completes it, whatever becomes of this process.
     log = f"{STUDY}/logs/mirror_follow.log"
-    Path(log).parent.mkdir(exist_ok=True)
     variants = f"{STUDY}/plan/variants.csv"
     accompany("mirror", "--follow", "--log", log, "--variants", variants)
 

@@ -12,8 +12,11 @@ GIVES: results/<study>/data.json, the receipt of arrays that lie in results/data
 
 rule prepare_data:
     """Read the data set once, split it, and write it as arrays with a digest, unless another study has done so."""
+    input:
+        remake_what_is_lost,
     output:
         receipt=RECEIPT,
+        seal=seal("prepare_data"),
     log:
         f"{STUDY}/logs/prepare_data.log",
     localrule: True  # a data set may have to be fetched, and compute nodes may reach nothing
@@ -23,7 +26,6 @@ rule prepare_data:
         spec=DATA_SPEC,
         source=data_source,
         origin=data_origin,
-        generation=data_generation,
         folder=shared(DATA),
         downloads=shared("downloads"),
         src=source_folder,
@@ -36,7 +38,7 @@ rule prepare_data:
             --downloads {params.downloads:q} \
             --folder {params.folder:q} \
             --receipt {output.receipt:q} \
-            --generation {params.generation} 2>&1 | tee {log:q} >&2
+            --seal {output:q} 2>&1 | tee {log:q} >&2
         """
 
 
@@ -66,6 +68,7 @@ if OUTLINE.controls:
         output:
             answers=ANSWERS,
             study=SETTLED,
+            seal=seal("find_controls"),
         log:
             f"{STUDY}/logs/find_controls.log",
         localrule: True
@@ -82,7 +85,8 @@ if OUTLINE.controls:
                 --manifest {input.manifest:q} \
                 --kept {params.kept:q} \
                 --answers {output.answers:q} \
-                --settled {output.study:q} 2>&1 | tee {log:q} >&2
+                --settled {output.study:q} \
+                --seal {output:q} 2>&1 | tee {log:q} >&2
             """
 
 
@@ -99,6 +103,7 @@ rule plan_study:
             labels={"table": "variants", "study": OUTLINE.name},
         ),
         unmeasured=UNMEASURED,
+        seal=seal("plan_study"),
     log:
         f"{STUDY}/logs/plan_study.log",
     priority: 1  # the price is worth knowing before the training begins
@@ -108,7 +113,6 @@ rule plan_study:
     params:
         size=study_size,
         code=network_code("cli.plan:main"),
-        generation=measuring_generation,
         src=source_folder,
     shell:
         r"""
@@ -117,7 +121,7 @@ rule plan_study:
             --manifest {input.manifest:q} \
             --variants {output.variants:q} \
             --unmeasured {output.unmeasured:q} \
-            --generation {params.generation} 2>&1 | tee {log:q} >&2
+            --seal {output:q} 2>&1 | tee {log:q} >&2
         """
 
 
@@ -135,6 +139,7 @@ rule list_layers:
             labels={"table": "layers", "study": OUTLINE.name},
         ),
         pages=[f"{STUDY}/plan/layers/{variant}.md" for variant in OUTLINE.variants],
+        seal=seal("list_layers"),
     log:
         f"{STUDY}/logs/list_layers.log",
     localrule: True
@@ -150,12 +155,13 @@ rule list_layers:
             --study {input.study:q} \
             --manifest {input.manifest:q} \
             --layers {output.layers:q} \
-            --folder "$(dirname {output.pages[0]:q})" 2>&1 | tee {log:q} >&2
+            --folder "$(dirname {output.pages[0]:q})" \
+            --seal {output.layers:q} "$(dirname {output.pages[0]:q})" {output.seal:q} 2>&1 | tee {log:q} >&2
         """
 
 
 rule freeze_spec:
-    """Write all that determines the runs of a shard, and how often records of it were lost."""
+    """Write all that determines the runs of a shard."""
     output:
         spec=f"{STUDY}/specs/{{variant}}/{{shard}}.json",
     log:

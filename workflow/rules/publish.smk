@@ -23,6 +23,7 @@ rule draw_figures:
     output:
         svg=[figure(name) for name in OUTLINE.figures],
         png=[f"{STUDY}/figures/{name}.png" for name in OUTLINE.figures],
+        seal=seal("draw_figures"),
     log:
         f"{STUDY}/logs/draw_figures.log",
     localrule: True
@@ -44,7 +45,8 @@ rule draw_figures:
             --claims {input.claims:q} \
             --comparison {input.comparison:q} \
             --layers {input.layers:q} \
-            --folder "$(dirname {output.svg[0]:q})" 2>&1 | tee {log:q} >&2
+            --folder "$(dirname {output.svg[0]:q})" \
+            --seal {output:q} 2>&1 | tee {log:q} >&2
         """
 
 
@@ -69,6 +71,7 @@ rule write_report:
             category="Report",
             labels={"page": "report", "study": OUTLINE.name},
         ),
+        seal=seal("write_report"),
     log:
         f"{STUDY}/logs/write_report.log",
     localrule: True
@@ -92,7 +95,8 @@ rule write_report:
             --comparison {input.comparison:q} \
             --layers {input.layers:q} \
             --figures "$(dirname {input.figures[0]:q})" \
-            --report {output.report:q} 2>&1 | tee {log:q} >&2
+            --report {output.report:q} \
+            --seal {output:q} 2>&1 | tee {log:q} >&2
         """
 
 
@@ -112,6 +116,7 @@ rule mirror_records:
         ],
     output:
         receipt=MIRRORED,
+        seal=seal("mirror_records"),
     log:
         f"{STUDY}/logs/mirror_records.log",
     localrule: True
@@ -120,7 +125,6 @@ rule mirror_records:
     params:
         store=shared("store"),
         code=code_of("cli.mirror:main"),
-        generation=mirror_generation,
         src=source_folder,
     shell:
         r"""
@@ -133,5 +137,5 @@ rule mirror_records:
             --artifacts {input.artifacts:q} \
             --layers "$(dirname {input.layers[0]:q})" \
             --receipt {output.receipt:q} \
-            --generation {params.generation} 2>&1 | tee {log:q} >&2
+            --seal {output:q} 2>&1 | tee {log:q} >&2
         """

@@ -18,6 +18,7 @@ rule train_shard:
         start=warm_starts,
     output:
         result=shard_result("{variant}", "{shard}"),
+        seal=seal("train_shard/{variant}/{shard}"),
     log:
         f"{STUDY}/logs/train_shard/{{variant}}/{{shard}}.log",
     benchmark:
@@ -49,7 +50,8 @@ rule train_shard:
             --threads {threads} {params.retry} \
             --gpus {resources.gpu} \
             --gres "{resources.gres}" \
-            --result {output.result:q} 2>&1 | tee {log:q} >&2
+            --result {output.result:q} \
+            --seal {output:q} 2>&1 | tee {log:q} >&2
         """
 
 
@@ -62,6 +64,7 @@ if OUTLINE.measures:
             receipt=RECEIPT,
         output:
             measured=f"{STUDY}/measured/{{variant}}/{{shard}}.json",
+            seal=seal("measure_shard/{variant}/{shard}"),
         log:
             f"{STUDY}/logs/measure_shard/{{variant}}/{{shard}}.log",
         conda:
@@ -89,5 +92,6 @@ if OUTLINE.measures:
                 --threads {threads} \
                 --gpus {resources.gpu} \
                 --gres "{resources.gres}" \
-                --result {output.measured:q} 2>&1 | tee {log:q} >&2
+                --result {output.measured:q} \
+                --seal {output:q} 2>&1 | tee {log:q} >&2
             """

@@ -37,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
             manifest["made_with"], made = arguments.made_with, manifest["source"]
             datasets.write(arguments.folder, arrays, manifest, images)
     with write_whole(arguments.receipt) as file:
-        file.write(json.dumps({**manifest, "generation": arguments.generation}, indent=1).encode())
+        file.write(json.dumps(manifest, indent=1).encode())
     counts = ", ".join(f"{count} {part}" for part, count in manifest["counts"].items())
     print(f"{data['name']} ({made}): {counts}; digest {manifest['digest']}")
     for sentence in describe_identical(manifest):
@@ -54,4 +54,3 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--downloads", type=Path, default=datasets.DOWNLOADS, help="where fetched files are kept")
     parser.add_argument("--folder", type=Path, required=True, help="folder of the arrays, which studies share")
     parser.add_argument("--receipt", type=Path, required=True, help="the manifest of the data, to write for this study")
-    parser.add_argument("--generation", type=int, default=0, help="how often the data of the receipt were lost")

@@ -1,9 +1,11 @@
 """The one entry point of the command line: ``python -m ablation VERB``."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from ablation.catalogue.entry import NetworkError
 from ablation.catalogue.sources import DataError
@@ -13,10 +15,12 @@ from ablation.study.schema import StudyError
 from ablation.study.studyfile import StudyFileError
 from ablation.support.failures import is_of_the_machine
 from ablation.support.references import OwnCodeError, own_place
+from ablation.support.seals import write_seal
 
 # Each verb is the module of its name in this folder: `add_arguments(parser)` and `main(arguments)`.
 VERBS = {
     "show": "show what a variant is, layer by layer",
+    "list": "list the studies, or the variants of one with what is there of each",
     "check": "check a file of parts of one's own",
     "ui": "look at the runs in the MLflow UI",
     "prune": "free what no study wants of the stored records",
@@ -36,6 +40,7 @@ VERBS = {
     "report": "write the report of a study",
     "mirror": "mirror the records of a study to MLflow",
 }
+SEALED = "files that were written, and last the seal to write for them, by which the workflow finds damage"
 
 
 def run(words: Sequence[str] | None = None) -> None:
@@ -61,10 +66,16 @@ def run(words: Sequence[str] | None = None) -> None:
         )
         if module:
             module.add_arguments(one)
+            one.add_argument("--seal", type=Path, nargs="+", default=[], help=SEALED)
             one.set_defaults(main=module.main)
     arguments = parser.parse_args(words)
     try:
         arguments.main(arguments)
+        if arguments.seal:
+            *written, seal = arguments.seal
+            write_seal(seal, written)
+    except BrokenPipeError:  # whoever read what is printed has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (
         *(StudyFileError, StudyError, PartsError, DataError, OwnCodeError, NetworkError),
         *(NewerRecordError, NoWeightsError),

@@ -87,7 +87,6 @@ def finish(arguments: argparse.Namespace, address: Address) -> None:
         "run": study_run,
         "runs": len(mirror.runs),
         "mlflow": mlflow_version,
-        "generation": arguments.generation,
     }
     with write_whole(arguments.receipt) as file:
         file.write(json.dumps(receipt, indent=1).encode())
@@ -132,4 +131,3 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--artifacts", type=Path, nargs="*", default=[], help="tables, figures, report")
     parser.add_argument("--layers", type=Path, help="folder of the variants' pages (Markdown)")
     parser.add_argument("--receipt", type=Path, help="receipt to write when all is mirrored (JSON)")
-    parser.add_argument("--generation", type=int, default=0, help="how often the mirror of the receipt was lost")

@@ -58,8 +58,7 @@ def main(arguments: argparse.Namespace) -> None:
             for name in table["variant"]
         ]
     table.to_csv(arguments.variants, index=False)
-    stated = {"generation": arguments.generation, "variants": unmeasured}
-    arguments.unmeasured.write_text(json.dumps(stated, indent=1), encoding="utf-8")
+    arguments.unmeasured.write_text(json.dumps(unmeasured, indent=1), encoding="utf-8")
     work = table["training_multiply_adds"].sum()
     grid = f"{plural(len(table), 'variant')} x {plural(len(plan.study.seeds), 'seed')} = {plural(plan.runs, 'run')}"
     print(f"{plan.name}: {grid}, about {count(work)} multiply-adds")
@@ -73,4 +72,3 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unmeasured", type=Path, required=True, help="variants without sizes to write, and why (JSON)"
     )
-    parser.add_argument("--generation", type=int, default=0, help="how often those were to be tried again")

@@ -14,17 +14,15 @@ def record_keys(result: Mapping[str, Any]) -> list[str]:
     return [run["key"] for run in result["runs"]]
 
 
-def outdated(result: Mapping[str, Any], store: Store, retry_failed: bool) -> list[str]:
+def outdated(result: Mapping[str, Any], store: Store) -> list[str]:
     """List the keys of a shard's result whose records have to be seen to by its job.
 
-    They are missing or damaged; or the result says that the run failed, and it is to be tried again or has been, by
-    another study.
+    They are missing or damaged; or the result says that the run failed, and another study has tried it again since.
     """
     return [
         run["key"]
         for run in result["runs"]
-        if not store.is_whole(run["key"])
-        or (run["status"] == FAILED and (retry_failed or not store.has_failed(run["key"])))
+        if not store.is_whole(run["key"]) or (run["status"] == FAILED and not store.has_failed(run["key"]))
     ]
 
 
@@ -49,4 +47,4 @@ def shard_result(shard: Mapping[str, Any], keys: Sequence[str], records: Iterabl
         {"seed": spec["seed"], "key": key, "status": record["status"]}
         for spec, key, record in zip(shard["runs"], keys, records, strict=True)
     ]
-    return {"variant": shard["variant"], "generation": shard.get("generation", 0), "runs": runs}
+    return {"variant": shard["variant"], "runs": runs}

@@ -36,11 +36,11 @@ def planned_runs(plan: Plan, data_digest: str) -> list[PlannedRun]:
     return [PlannedRun(variant, seed, run_key(spec, data_digest), spec) for variant, seed, spec in specs]
 
 
-def shard_spec(plan: Plan, variant: str, seeds: Sequence[int], generation: int = 0) -> str:
-    """Write the frozen spec of a shard as one line of JSON, with the generation that its result is to have.
+def shard_spec(plan: Plan, variant: str, seeds: Sequence[int]) -> str:
+    """Write the frozen spec of a shard as one line of JSON.
 
     That all logits are to be kept is said beside the runs: it is no part of their keys.
     """
     specs = [plan.spec(variant, seed) for seed in seeds]
     logits = {"logits": True} if plan.study.logits else {}
-    return json.dumps({"variant": variant, "runs": specs, "generation": generation, **logits}, sort_keys=True)
+    return json.dumps({"variant": variant, "runs": specs, **logits}, sort_keys=True)

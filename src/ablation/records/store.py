@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 from ablation.support.digests import digest, file_digest
 from ablation.support.files import aside_name, is_listed, sync_folder, write_whole
-from ablation.support.locks import CannotLockError, hold, tell
+from ablation.support.locks import CannotLockError, hold, is_held, tell
 
 ROOT = Path("results/store")
 FORMAT = 2  # of what is written; raise it when a reader of today would misread it
@@ -278,9 +278,14 @@ class Store:
                     shutil.rmtree(folder, ignore_errors=True)
 
     def running_curves(self, key: str) -> list[dict[str, Any]]:
-        """Return the curves so far of a run in training; empty if it has not finished an epoch."""
+        """Return the curves so far of a run in training; empty if it has not finished an epoch, or if they are damaged."""
         try:
             lines = (self.root / ".running" / key / CURVES).read_text().splitlines()
-        except OSError:
+            return [json.loads(line) for line in lines]
+        except (OSError, ValueError):
             return []
-        return [json.loads(line) for line in lines]
+
+    def under_way(self, key: str) -> tuple[bool, bool]:
+        """Say whether a process trains a run at this moment, and whether a state to go on from is there."""
+        running = self.root / ".running"
+        return is_held(running / "locks" / key), (running / key / STATE).is_file()

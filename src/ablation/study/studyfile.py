@@ -119,6 +119,10 @@ def locate_study(name: str, folders: Sequence[Path] = (STUDIES,)) -> Path:
     by_path = given.endswith((".yaml", ".yml"))
     candidates = [Path(given)] if by_path else [folder / f"{given}.yaml" for folder in folders]
     path = next((candidate for candidate in candidates if os.path.isfile(candidate)), candidates[0])
+    if not os.path.isfile(path) and os.path.isdir(given):
+        raise StudyFileError(
+            f"study: found the folder {shown(given)}, expected the name of a file in {places} or the path of a .yaml file"
+        )
     if not re.fullmatch(STUDY_NAME, path.stem) or len(path.stem) > MOST_NAME or (not by_path and "/" in given):
         raise StudyFileError(
             f"study: found {shown(given)}, expected the name of a file in {places} or the path of a .yaml file; the name "

@@ -1,0 +1,42 @@
+"""
+The code that the rules call, and the settings.
+
+NEEDS: config
+GIVES: CHECKOUT, SOURCE, MODIFIER, refuse, tell; the package `ablation` for what follows; valid settings, with their defaults
+"""
+
+import sys
+from pathlib import Path
+
+
+def refuse(sentence):
+    """End this process with a sentence and nothing else: an exception would be shown with file and line of a rule."""
+    sys.exit(str(sentence))
+
+
+def tell(text):
+    """Say something on the terminal, if there is something to say."""
+    if text:
+        print(text, file=sys.stderr, flush=True)
+
+
+# The checkout that these rules lie in, wherever they are used from: its code runs, whatever is installed.
+RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve()
+CHECKOUT = RULES.parents[1]
+SOURCE = str(CHECKOUT / "src")
+if not Path(SOURCE).is_dir():
+    refuse(
+        f"found no folder {SOURCE}: the rules call the package that lies beside them. Clone the repository, and name the "
+        "Snakefile of the clone (snakefile: in a module, or --snakefile) instead of one at a Git host."
+    )
+sys.path.insert(0, SOURCE)
+
+from ablation.jobs.settings import SettingsError, complete, check_folder
+
+try:
+    complete(config, CHECKOUT / "workflow/schemas/config.schema.yaml")
+    # It knows the prefix of a module; when a parameter is computed, the workflow has the modifier of the main Snakefile.
+    MODIFIER = workflow.modifier
+    check_folder("results", Path(str(MODIFIER.modify_path(config["results"]))))
+except SettingsError as error:
+    refuse(error)
