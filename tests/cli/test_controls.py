@@ -45,7 +45,7 @@ def test_the_start_and_the_table_say_how_large_controls_are(run, tmp_path, capsy
     run("controls", study="stated.json", kept="kept.json", answers="answers.json", settled="settled.json")
     said = capsys.readouterr().out.splitlines()
     plan = read_frozen(tmp_path / "settled.json")
-    run("plan", study="settled.json", variants="variants.csv")
+    run("plan", study="settled.json", variants="variants.csv", unmeasured="unmeasured.json")
     table = pd.read_csv(tmp_path / "variants.csv").set_index("variant")
     assert said[0] == "mine: 2 controls of equal size"
     assert len(said) == 1 + len(plan.matched) == 3
@@ -64,4 +64,4 @@ def test_a_network_that_would_say_nothing_is_refused_in_a_sentence(run, tmp_path
     (tmp_path / "mine.yaml").write_text(text.replace(", match: parameters", ""))
     (tmp_path / "stated.json").write_text(read_study(tmp_path / "mine.yaml").frozen())
     with pytest.raises(SystemExit, match=r"lenet \(width 6, hidden 1, .*\): found a GroupNorm of 1 group"):
-        run("plan", study="stated.json", variants="variants.csv")
+        run("plan", study="stated.json", variants="variants.csv", unmeasured="unmeasured.json")

@@ -31,7 +31,8 @@ def plan(tmp_path):
         frozen, manifest, table = (tmp_path / name for name in ("mine.json", "manifest.json", "variants.csv"))
         frozen.write_text(read_study(study).frozen())
         manifest.write_text(json.dumps({"shape": [1, 32, 32], "classes": list("0123456789"), "counts": {"train": 10}}))
-        run(["plan", "--study", str(frozen), "--manifest", str(manifest), "--variants", str(table)])
+        written = ["--variants", str(table), "--unmeasured", str(tmp_path / "unmeasured.json")]
+        run(["plan", "--study", str(frozen), "--manifest", str(manifest), *written])
         return table.read_text()
 
     return plan

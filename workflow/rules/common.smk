@@ -12,17 +12,13 @@ import json
 from functools import cache
 
 from ablation.data.folders import fingerprint
-from ablation.data.manifests import stated_digest
 from ablation.jobs.devices import count_gpus
 from ablation.jobs.outline import Outline
-from ablation.jobs.results import outdated
 from ablation.jobs.starts import OriginError, check_origin
 from ablation.records.keys import references, sources
-from ablation.records.store import NewerRecordError, Store
 from ablation.report.figures.table import FIGURES, figures_of
 from ablation.support.digests import digest, file_digest
 from ablation.support.references import OwnCodeError
-from ablation.tracking.address import receipt_is_stale
 
 RESULTS = config["results"].rstrip("/")
 STARTED = f"{RESULTS}/{Path(config['study']).stem}/start"  # the study as it was when the last start began
@@ -122,25 +118,6 @@ def shared(name):
 def source_folder(wildcards, output):
     """Return the folder of the code to run; going by the output, as above, it makes nothing stale."""
     return SOURCE
-
-
-def lost_records(result):
-    """List the records of a shard's result that are missing, damaged, or no longer those of runs that failed."""
-    try:
-        return outdated(result, Store(Path(modified(f"{RESULTS}/store"))))
-    except NewerRecordError as error:
-        refuse(error)
-
-
-def lost_data(receipt):
-    """Name the prepared data of a receipt if they are gone, damaged as far as sizes show, or others."""
-    there = stated_digest(Path(modified(f"{RESULTS}/{DATA}")))
-    return ["data"] if receipt["digest"] != there else []
-
-
-def lost_mirror(receipt):
-    """Name the mirror of a receipt if it is gone or elsewhere."""
-    return ["mirror"] if receipt_is_stale(receipt, Path(modified(RESULTS))) else []
 
 
 def seal(rule):

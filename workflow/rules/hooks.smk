@@ -25,6 +25,7 @@ from ablation.jobs.inventory import (
     settled_plan,
 )
 from ablation.jobs.starts import note_origin
+from ablation.records.store import Store
 from ablation.support.files import write_whole
 from ablation.support.locks import CannotLockError, LockHeldError, hold
 from ablation.tracking.address import Address

@@ -5,6 +5,8 @@ NEEDS: common.smk, and the seals that the rules name
 GIVES: LOST, by which Snakemake makes it again (remake_what_is_lost)
 """
 
+from ablation.data.manifests import stated_digest
+from ablation.jobs.results import outdated
 from ablation.jobs.starts import (
     MisplacedError,
     is_other,
@@ -12,8 +14,29 @@ from ablation.jobs.starts import (
     lost_of,
     refuse_misplaced,
 )
+from ablation.records.store import NewerRecordError, Store
 from ablation.support.formatting import plural
 from ablation.support.seals import damaged_files
+from ablation.tracking.address import receipt_is_stale
+
+
+def lost_records(result):
+    """List the records of a shard's result that are missing, damaged, or no longer those of runs that failed."""
+    try:
+        return outdated(result, Store(Path(modified(f"{RESULTS}/store"))))
+    except NewerRecordError as error:
+        refuse(error)
+
+
+def lost_data(receipt):
+    """Name the prepared data of a receipt if they are gone, damaged as far as sizes show, or others."""
+    there = stated_digest(Path(modified(f"{RESULTS}/{DATA}")))
+    return ["data"] if receipt["digest"] != there else []
+
+
+def lost_mirror(receipt):
+    """Name the mirror of a receipt if it is gone or elsewhere."""
+    return ["mirror"] if receipt_is_stale(receipt, Path(modified(RESULTS))) else []
 
 
 def find_damaged_files():

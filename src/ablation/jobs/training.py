@@ -23,7 +23,7 @@ from ablation.jobs.trained import read_weights
 from ablation.records.environment import describe
 from ablation.records.keys import run_key
 from ablation.records.predictions import Predictions
-from ablation.records.store import DIAGNOSTICS, FAILED, LATE, PREDICTIONS, WEIGHTS, Running, Store
+from ablation.records.store import DIAGNOSTICS, FAILED, LATE, PREDICTIONS, WEIGHTS, NoWeightsError, Running, Store
 from ablation.support import failures
 from ablation.support.formatting import duration
 from ablation.training.evaluation import number, put_on_device
@@ -46,6 +46,8 @@ def around_training(what: str) -> Iterator[None]:
     """Mark what is raised in the block as none of the run's own: `what` could not be done."""
     try:
         yield
+    except NoWeightsError:
+        raise  # it says what to do
     except Exception as error:
         raise AroundTrainingError(f"{what}: {error}") from error
 
@@ -137,7 +139,7 @@ def train_missing(
                     start = starting_weights(store, spec["warm_start"], manifest["digest"]) if not state else None
                     result = train(spec, parts, classes, state, after_epoch, start, keep_logits)
                 except Exception as error:
-                    if isinstance(error, AroundTrainingError) or failures.is_of_the_machine(error):
+                    if isinstance(error, AroundTrainingError | NoWeightsError) or failures.is_of_the_machine(error):
                         raise
                     failure = failures.describe(error, time.time())
                     write_failed(store, key, shard["variant"], spec, manifest, failure, after_epoch, device)

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from ablation.catalogue.entry import NetworkError
 from ablation.networks.build import build
 from ablation.networks.layertable import LayerRow, totals
 from ablation.networks.tracing import layer_table
@@ -23,10 +24,13 @@ def inspect_or_say(
 ) -> tuple[list[LayerRow], str]:
     """Return the layer table of the network of a spec, or none and why: it cannot be built, or takes no such images.
 
-    Its runs fail, and say so in their turn; those of other networks need not wait for it.
+    Its runs fail, and say so in their turn; those of other networks need not wait for it. What would say nothing is
+    refused (NetworkError), before anything is trained.
     """
     try:
         return inspect(architecture, input_shape, classes), ""
+    except NetworkError:
+        raise
     except Exception as error:
         if is_of_the_machine(error):
             raise

@@ -148,7 +148,7 @@ class Store:
     def has_failed(self, key: str) -> bool:
         """Say whether a record is that of a run that failed by itself; not if there is none that can be read."""
         try:
-            return self._record(key)["status"] == FAILED
+            return self.peek(key)["status"] == FAILED
         except DamagedRecordError:
             return False
 
