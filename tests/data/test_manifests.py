@@ -8,7 +8,7 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ablation.catalogue.sources import DataError
@@ -115,6 +115,8 @@ HEADS = st.fixed_dictionaries(
 
 @pytest.mark.filterwarnings("ignore")  # numpy is astonished at some
 @common
+@example("train_images.npy", {"descr": "|S0", "fortran_order": True, "shape": (10**6, 10**6)})
+@example("train_labels.npy", {"descr": "|V0", "fortran_order": False, "shape": (10**12,)})
 @given(st.sampled_from(FILES[1:]), HEADS)
 def test_arrays_of_another_form_are_refused(prepared, whole, name, head):
     """The file has the size that the manifest states: only what it contains is wrong."""
