@@ -32,7 +32,7 @@ def files(tmp_path):
     """The arguments that name the files of a study, which lie in a temporary folder."""
     tables = invented_tables(read_study(ROOT / "config/studies/miniature.yaml"))
     (tmp_path / "study.json").write_text(tables.plan.frozen())
-    for name in ("runs", "curves", "diagnostics"):
+    for name in ("runs", "curves", "diagnostics", "classes"):
         getattr(tables, name).to_parquet(tmp_path / f"{name}.parquet")
     layers = [{"variant": id, **to_record(layer)} for id, table in tables.layers.items() for layer in table]
     for name, table in {
