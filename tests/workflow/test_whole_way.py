@@ -11,7 +11,14 @@ from workspace import STUDY
 
 def test_the_study_ends_in_everything_it_promises(finished):
     results = finished.path / "results/miniature"
-    tables = ("runs.parquet", "curves.parquet", "diagnostics.parquet", "examples.npy", "contrasts.csv")
+    tables = (
+        "runs.parquet",
+        "curves.parquet",
+        "diagnostics.parquet",
+        "classes.parquet",
+        "examples.npy",
+        "contrasts.csv",
+    )
     for name in ("report.html", "mlflow.json", *tables):
         assert (results / name).stat().st_size
     for ending in ("csv", "md", "tex"):
