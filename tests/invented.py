@@ -45,6 +45,7 @@ def invented_runs(plan: Plan) -> pd.DataFrame:
                     "python": "3",
                     "threads": 1,
                     "git": "abc",
+                    "metric_errors": None,
                 }
             )
     return pd.DataFrame(rows)

@@ -188,7 +188,7 @@ def compare_run(study, client, planned, run, folder):
     content = study.store.read(planned.key)
     rows, end = content["curves"], round(1000 * content["curves"][-1]["time"])
     expected = Counter((n, r["epoch"], round(1000 * r["time"]), r[n]) for r in rows for n in CURVES if r[n] is not None)
-    metrics = final_metrics(study.plan, read_run(study.store, planned.key))
+    metrics, _ = final_metrics(study.plan, read_run(study.store, planned.key))
     final = {**metrics, **SIZES, "images_per_second": 9.0}
     final["final_train_loss"] = final.pop("train_loss")
     expected += Counter((name, len(rows), end, value) for name, value in final.items() if value is not None)

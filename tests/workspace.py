@@ -54,9 +54,9 @@ class Workspace:
         usual = ("Using workflow specific profile", "Config file ", "host:", "Building DAG", "Assuming unrestricted")
         return "\n".join(line for line in lines if not line.startswith(usual))
 
-    def planned(self, study="miniature", options=()):
+    def planned(self, study="miniature", options=(), **settings):
         """Count the jobs that a dry run announces, by rule."""
-        output = self.run("--dry-run", *options, study=study)
+        output = self.run("--dry-run", *options, study=study, **settings)
         return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
 
     def edit(self, path, old, new):

@@ -9,6 +9,7 @@ import predicted
 import pytest
 
 from ablation.analysis.collection import CLASS_COLUMNS, DIAGNOSTIC_COLUMNS, collect, read_sizes
+from ablation.analysis.contrasts import error_text
 from ablation.catalogue.metrics import generalisation_gap
 from ablation.records.store import DIAGNOSTICS, DamagedRecordError, Store
 from ablation.study.studyfile import read_study
@@ -139,11 +140,25 @@ def own_plan(tmp_path):
 
 def test_metrics_of_ones_own_get_the_predictions_and_what_was_measured_joins(store, own_plan):
     write(store, "cc" * 16, 2, {}, status="diverged")
-    measured = {("lenet", "aa" * 16): {"shades": 0.25}, ("lenet", "cc" * 16): {"shades": None}}
+    measured = {
+        ("lenet", "aa" * 16): {"metrics": {"shades": 0.25}, "errors": {}},
+        ("lenet", "cc" * 16): {"metrics": {"shades": None}, "errors": {"shades": "no shades"}},
+    }
     runs = gather(store, "aa" * 16, "cc" * 16, plan=own_plan, measured=measured).runs
     assert runs["confident"].tolist()[0] == 1.0
     assert runs["shades"].tolist()[0] == 0.25
     assert runs[["confident", "shades"]].isna().all(axis=1).tolist() == [False, True]
+    assert runs["metric_errors"].tolist()[1:] == ['{"shades": "no shades"}']
+
+
+def test_a_metric_of_ones_own_that_fails_is_missing_and_what_needs_it_is_not_testable(store, own_plan, tmp_path):
+    own = (tmp_path / "own.py").read_text()
+    (tmp_path / "own.py").write_text(own.replace("predictions.predicted_log_probability", "predictions.nonsense"))
+    runs = gather(store, "aa" * 16, "bb" * 16, plan=read_study(tmp_path / "own.yaml")).runs
+    assert runs["confident"].isna().all()
+    assert runs["test_accuracy"].notna().all()
+    assert "own.py, line 10: confident cannot be computed" in error_text(runs, "lenet", "confident")
+    assert error_text(runs, "lenet", "test_accuracy") == ""
 
 
 def write_failed(store, key, seed):

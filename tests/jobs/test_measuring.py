@@ -1,6 +1,7 @@
 """Metrics that are measured on trained networks, from their records."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -33,6 +34,9 @@ def failing(network, images, labels):
 def told(network, images, labels):
     return "half"
 
+def starved(network, images, labels):
+    raise MemoryError
+
 def training(network, images, labels):
     return float(network.training or torch.is_grad_enabled())
 """
@@ -51,7 +55,7 @@ def measured(own, parts):
 
 
 def test_a_measured_number_that_is_none_is_missing(measured):
-    assert measured("undefined") == {"undefined": None}
+    assert measured("undefined") == ({"undefined": None}, {})
 
 
 def test_what_a_measure_draws_follows_from_the_seed(measured):
@@ -66,13 +70,20 @@ def test_what_a_measure_draws_follows_from_the_seed(measured):
         ("told", r"own.py: told cannot be measured: ValueError"),
     ],
 )
-def test_a_measure_that_fails_is_named(measured, name, said):
-    with pytest.raises(OwnCodeError, match=said):
-        measured(name)
+def test_a_measure_that_fails_has_no_value_and_says_why(measured, name, said):
+    found, errors = measured(name, "training")
+    assert found == {name: None, "training": 0.0}
+    assert list(errors) == [name]
+    assert re.search(said, errors[name])
+
+
+def test_a_measure_that_the_machine_has_no_memory_for_is_no_finding(measured):
+    with pytest.raises(OwnCodeError, match=r"own.py.*starved cannot be measured: MemoryError"):
+        measured("starved")
 
 
 def test_a_measure_sees_a_network_in_evaluation_mode_without_gradients(measured):
-    assert measured("training") == {"training": 0.0}
+    assert measured("training") == ({"training": 0.0}, {})
 
 
 @pytest.fixture
@@ -130,16 +141,17 @@ def test_a_shard_is_measured_and_runs_without_a_value_have_none(shard, trained, 
     test = torch.tensor(arrays["test_images"]).float().div(255)
     mean, std = (torch.tensor(manifest[name])[:, None, None] for name in ("mean", "std"))
     network = trained[1].eval()
-    expected = measure(network, Part((test - mean) / std, torch.tensor(arrays["test_labels"])), measures, 0)
+    expected, _ = measure(network, Part((test - mean) / std, torch.tensor(arrays["test_labels"])), measures, 0)
     assert values == [pytest.approx(expected["shifted_accuracy"], abs=0.01), None, None]
 
 
-def test_a_failing_measure_ends_in_a_sentence_that_names_it_and_the_run(shard, own, tmp_path, capsys):
-    with pytest.raises(SystemExit) as caught:
-        ablation(arguments(tmp_path, own("failing")))
-    assert str(caught.value).startswith("lenet, seed 0: ")
-    assert "own.py, line 11: failing cannot be measured: AttributeError" in str(caught.value)
-    assert not (tmp_path / "measured.json").exists()
+def test_a_failing_measure_is_written_with_its_reason_and_said_with_its_run(shard, own, tmp_path, capsys):
+    ablation(arguments(tmp_path, own("failing")))
+    said = "own.py, line 11: failing cannot be measured: AttributeError"
+    rows = json.loads((tmp_path / "measured.json").read_text())["runs"]
+    assert [row["metrics"] for row in rows] == [{"failing": None}] * len(rows)
+    assert said in rows[0]["errors"]["failing"]
+    assert re.search(f"lenet, seed 0: .*{re.escape(said)}", capsys.readouterr().err)
 
 
 def test_what_was_lost_since_training_is_said(shard, trained, tmp_path):

@@ -36,12 +36,17 @@ def test_another_metric_is_measured_and_trains_nothing(measured):
     assert (planned["measure_shard"], planned.get("train_shard")) == (5, None)
 
 
-def test_a_measure_that_fails_ends_in_a_sentence(measured):
+def test_a_measure_that_fails_costs_no_table_and_is_tried_again_when_that_is_asked_for(measured):
     measured.edit("config/studies/own.py", ".std()", ".no_such_thing()")
-    output = measured.run(*COLLECT, ok=False)
-    assert "own.py, line 6: spread cannot be measured: AttributeError" in output
+    output = measured.run(*COLLECT)
     assert "lenet, seed 0: " in output
-    assert "Traceback" not in output
+    assert "own.py, line 6: spread cannot be measured: AttributeError" in output
+    runs = pd.read_parquet(measured.path / RUNS)
+    assert runs["spread"].isna().all()
+    assert runs["metric_errors"].str.contains("spread cannot be measured").all()
+    assert runs["shifted_accuracy"].between(0, 1).all()
+    assert "measure_shard" not in measured.planned()
+    assert measured.planned(retry_failed="true")["measure_shard"] == 5
 
 
 @pytest.mark.ways

@@ -22,6 +22,11 @@ def failed_records(result):
     return [run["key"] for run in result["runs"] if run["status"] == FAILED]
 
 
+def failed_measures(measured):
+    """List the metrics whose code failed on some network of a shard."""
+    return sorted({name for run in measured["runs"] for name in run["errors"]})
+
+
 def retry_option(wildcards, output):
     """Return the option that has failed runs trained again; going by the output, it makes nothing stale."""
     return "--retry-failed" if RETRY_FAILED else ""

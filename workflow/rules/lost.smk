@@ -84,6 +84,10 @@ def find_what_is_lost():
             for path in shard_results(None)
         ]
         named += [(UNMEASURED, list, "could not be measured", "tried again")]
+        named += [
+            (path, failed_measures, "could not be measured", "tried again")
+            for path in measured_results(None)
+        ]
     sentences = []
     for path, find, what, remedy in named:
         if lost := lost_of(Path(modified(path)), find):

@@ -1,5 +1,6 @@
 """Records gathered into tables: one row per run, per run and epoch, per diagnosed number, per class; one bit per image."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,8 @@ from ablation.records.runs import RunRecord, read_run
 from ablation.records.store import FAILED, LATE, DamagedRecordError, Store
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
-from ablation.support.failures import in_one_line
-from ablation.support.references import own_code, resolve
+from ablation.support.failures import in_one_line, is_of_the_machine
+from ablation.support.references import OwnCodeError, own_code, resolve
 
 SIZES = ("parameters", "multiply_adds")
 
@@ -84,22 +85,46 @@ class Collected:
     classes: pd.DataFrame
 
 
-def final_metrics(plan: Plan, run: RunRecord, measured: Mapping[str, float | None] | None = None) -> dict[str, Any]:
+def final_metrics(
+    plan: Plan, run: RunRecord, measured: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the metrics of a run: those that its record states, and those that are computed from it or were measured.
 
     Of the author's own, those are computed that the study asks for. A run that failed has none.
+
+    Parameters
+    ----------
+    plan : Plan
+    run : RunRecord
+    measured : mapping, optional
+        ``metrics`` and ``errors``, as `ablation.jobs.measuring.measure_shard` states them.
+
+    Returns
+    -------
+    metrics : dict of str to float or None
+    errors : dict of str to str
+        Of those whose code is the author's and failed, why.
     """
-    record = run.for_metrics()
+    record, measured = run.for_metrics(), measured or {"metrics": {}, "errors": {}}
     wanted = [name for name, metric in plan.metrics.items() if has_column(plan, name) and not metric.exact]
-    found = record["metrics"] = {**dict.fromkeys(wanted), **record["metrics"], **(measured or {})}
-    if record["status"] == FAILED:
-        return found
-    for name in wanted:
+    found = record["metrics"] = {**dict.fromkeys(wanted), **record["metrics"], **measured["metrics"]}
+    errors = dict(measured["errors"])
+    for name in wanted if record["status"] != FAILED else ():
         if reference := plan.metrics[name].compute:
-            with own_code(reference, f"{name} cannot be computed from the record of a {record['status']} run"):
-                value = resolve(reference)(record, plan.study)
+            try:
+                with own_code(reference, f"{name} cannot be computed from the record of a {record['status']} run"):
+                    value = number_or_none(resolve(reference)(record, plan.study))
+            except OwnCodeError as error:
+                if is_of_the_machine(error):
+                    raise
+                value, errors[name] = None, str(error)
             found[name] = found[name] if value is None else value  # a record of format 1 states what is not computed
-    return found
+    return found, errors
+
+
+def number_or_none(value: Any) -> float | None:
+    """Return what a metric's code found as a number; raises TypeError or ValueError if it is none."""
+    return None if value is None else float(value)
 
 
 def has_column(plan: Plan, name: str) -> bool:
@@ -113,10 +138,11 @@ def run_row(
     key: str,
     run: RunRecord,
     sizes: Mapping[str, int | None],
-    measured: Mapping[str, float | None] | None = None,
+    measured: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Flatten a record, with the sizes of its network and what was measured on it, into a row of `runs.parquet`."""
     variant, record = plan.variants[variant_id], run.content
+    metrics, errors = final_metrics(plan, run, measured)
     levels = {
         factor: level_text(variant.levels[factor]) if factor in variant.levels else None for factor in plan.factors
     }
@@ -128,12 +154,13 @@ def run_row(
         "seed": record["seed"],
         "key": key,
         "status": record["status"],
-        **final_metrics(plan, run, measured),
+        **metrics,
         **sizes,
         "epochs": len(record["curves"]),
         "training_seconds": record["timings"].get("train_seconds"),
         **{name: record["timings"].get(name) for name in TIMINGS},
         **{name: record["environment"].get(name) for name in ENVIRONMENT},
+        "metric_errors": json.dumps(errors) if errors else None,
         "error": in_one_line(record["error"]) if record["status"] == FAILED else None,
         "traceback": record["error"]["traceback"] if record["status"] == FAILED else None,
     }
@@ -168,7 +195,7 @@ def collect(
     record_keys: Sequence[tuple[str, str]],
     sizes: Mapping[str, Mapping[str, int | None]],
     classes: Sequence[str],
-    measured: Mapping[tuple[str, str], Mapping[str, float | None]] | None = None,
+    measured: Mapping[tuple[str, str], Mapping[str, Any]] | None = None,
 ) -> Collected:
     """Gather records.
 
@@ -183,7 +210,7 @@ def collect(
     classes : sequence of str
         The names of the classes.
     measured : mapping, optional
-        By variant and key: the metrics that were measured on the trained network.
+        By variant and key: what was measured on the trained network, as `final_metrics` takes it.
 
     Raises
     ------
@@ -221,7 +248,8 @@ def typed_runs(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     numbers = [name for name, metric in plan.metrics.items() if name in runs and not metric.exact]
     numbers += [name for name in (*SIZES, "images_per_second") if runs[name].isna().any()]
     runs[numbers] = runs[numbers].astype(float)
-    runs[["error", "traceback"]] = runs[["error", "traceback"]].astype("string")
+    texts = ["metric_errors", "error", "traceback"]
+    runs[texts] = runs[texts].astype("string")
     return runs
 
 

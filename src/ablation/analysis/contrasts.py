@@ -1,5 +1,6 @@
 """Contrasts and claims estimated from the runs."""
 
+import json
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +41,14 @@ def failed_text(runs: pd.DataFrame, variant: str) -> str:
     return f"{len(failed)} of {plural(len(own_runs), 'run')} of {variant} failed: {failed['error'].iloc[0]}"
 
 
+def error_text(runs: pd.DataFrame, variant: str, metric: str) -> str:
+    """Say that code of the author's failed at a metric for a run of a variant, and why; empty if it did not."""
+    for run in runs[(runs["variant"] == variant) & runs["metric_errors"].notna()].sort_values("seed").itertuples():
+        if error := json.loads(run.metric_errors).get(metric):
+            return f"seed {run.seed} of {variant}: {error}"
+    return ""
+
+
 def _why_not_testable(plan: Plan, runs: pd.DataFrame, contrast: Contrast, metric: str) -> str:
     """Say what keeps a contrast from being tested; empty if nothing does.
 
@@ -49,7 +58,8 @@ def _why_not_testable(plan: Plan, runs: pd.DataFrame, contrast: Contrast, metric
     if plan.metrics[metric].exact:  # counted, whatever becomes of the runs
         unknown = [name for name in sides if np.isnan(_values(runs, name, metric)).all()]
         return "; ".join(f"{name} cannot be built" for name in unknown)
-    return "; ".join(filter(None, (failed_text(runs, name) for name in sides)))
+    reasons = [failed_text(runs, name) for name in sides] + [error_text(runs, name, metric) for name in sides]
+    return "; ".join(filter(None, reasons))
 
 
 def _size_ratio(runs: pd.DataFrame, contrast: Contrast) -> float:

@@ -36,10 +36,10 @@ def main(arguments: argparse.Namespace) -> None:
     print(f"{len(tables.runs)} runs, {len(tables.curves)} epochs, {tables.examples.shape[1]} test images")
 
 
-def read_measured(paths: Sequence[Path]) -> dict[tuple[str, str], dict[str, float | None]]:
-    """Read what was measured on the trained networks: by variant and key, the metrics."""
+def read_measured(paths: Sequence[Path]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Read what was measured on the trained networks, by variant and key, as `ablation.jobs.measuring` states it."""
     shards = [json.loads(path.read_text()) for path in paths]
-    return {(shard["variant"], run["key"]): run["metrics"] for shard in shards for run in shard["runs"]}
+    return {(shard["variant"], run["key"]): run for shard in shards for run in shard["runs"]}
 
 
 def failure_logs(runs: pd.DataFrame, results: Mapping[Path, Mapping[str, Any]]) -> pd.Series:

@@ -29,6 +29,9 @@ def main(arguments: argparse.Namespace) -> None:
         sys.exit(f"{result['variant']}: {error}: missing or damaged; start again: only this run will be trained anew")
     with write_whole(arguments.result) as file:
         file.write(json.dumps({"variant": result["variant"], "runs": rows}, indent=1).encode())
+    for row in rows:
+        for error in row["errors"].values():
+            print(f"{result['variant']}, seed {row['seed']}: {error}", file=sys.stderr)
     print(f"{result['variant']}: measured {', '.join(measures)} of {len(rows)} runs", file=sys.stderr)
 
 

@@ -10,6 +10,7 @@ from torch import nn
 from ablation.jobs.devices import pick_device
 from ablation.jobs.trained import read_weights, trained_network
 from ablation.records.store import Store
+from ablation.support.failures import is_of_the_machine
 from ablation.support.randomness import stream_seed
 from ablation.support.references import OwnCodeError, own_code, resolve
 from ablation.training.evaluation import Part, number, put_on_device
@@ -20,7 +21,9 @@ WITHOUT_VALUE = ("diverged", "failed")
 
 
 @torch.no_grad()
-def measure(network: nn.Module, test: Part, measures: Mapping[str, str], seed: int) -> dict[str, float | None]:
+def measure(
+    network: nn.Module, test: Part, measures: Mapping[str, str], seed: int
+) -> tuple[dict[str, float | None], dict[str, str]]:
     """Measure a trained network.
 
     Parameters
@@ -36,20 +39,27 @@ def measure(network: nn.Module, test: Part, measures: Mapping[str, str], seed: i
 
     Returns
     -------
-    dict of str to float or None
-        None for what is not finite.
+    found : dict of str to float or None
+        None for what is not finite, and where code of the author's own failed.
+    errors : dict of str to str
+        Why it failed, by metric: the network stays as it is, and so do all other metrics.
 
     Raises
     ------
     OwnCodeError
-        If code of the author's own fails or returns no number; names the metric.
+        If it failed for want of memory or another fault of the machine.
     """
-    found = {}
+    found, errors = {}, {}
     for name, reference in measures.items():
         torch.manual_seed(stream_seed(seed, "measure", name))
-        with own_code(reference, f"{name} cannot be measured"):
-            found[name] = number(float(resolve(reference)(network, test.images, test.labels)))
-    return found
+        try:
+            with own_code(reference, f"{name} cannot be measured"):
+                found[name] = number(float(resolve(reference)(network, test.images, test.labels)))
+        except OwnCodeError as error:
+            if is_of_the_machine(error):
+                raise
+            found[name], errors[name] = None, str(error)
+    return found, errors
 
 
 def measure_shard(
@@ -77,27 +87,25 @@ def measure_shard(
     Returns
     -------
     list of dict
-        Of each run ``seed``, ``key`` and ``metrics``; these are None for a run that diverged or failed.
+        Of each run ``seed``, ``key``, ``metrics`` and ``errors``, as `measure` returns them; the metrics are None for a
+        run that diverged or failed.
 
     Raises
     ------
     NoWeightsError
         If the weights of a run were freed.
     OwnCodeError
-        If a metric of the author's own fails; names it and the run.
+        If the code of today builds another network than that of a record.
     """
     be_deterministic()
     rows = []
     with pick_device(gpu) as device:
         test = put_on_device(arrays, manifest, device, ["test"])["test"]
         for run in result["runs"]:
-            row = {"seed": run["seed"], "key": run["key"], "metrics": dict.fromkeys(measures)}
+            row = {"seed": run["seed"], "key": run["key"], "metrics": dict.fromkeys(measures), "errors": {}}
             if run["status"] not in WITHOUT_VALUE:
                 record, weights = read_weights(store, run["key"])
                 network = trained_network(record, weights, manifest["shape"], len(manifest["classes"]), device)
-                try:
-                    row["metrics"] = measure(network, test, measures, run["seed"])
-                except OwnCodeError as error:
-                    raise OwnCodeError(f"{result['variant']}, seed {run['seed']}: {error}") from error
+                row["metrics"], row["errors"] = measure(network, test, measures, run["seed"])
             rows.append(row)
     return rows

@@ -90,7 +90,7 @@ def record_values(plan: Plan, run: RunRecord, sizes: Mapping[str, int | None]) -
     The names of curves are taken: a last point of another kind would bend them.
     """
     speed = {"images_per_second": run.content["timings"].get("images_per_second")}
-    values = {**final_metrics(plan, run), **sizes, **speed}
+    values = {**final_metrics(plan, run)[0], **sizes, **speed}
     return {f"final_{n}" if n in CURVE_METRICS else n: value for n, value in values.items() if value is not None}
 
 
