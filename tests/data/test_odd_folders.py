@@ -37,7 +37,7 @@ def patience():
 
 def prepare(folder, aside, **options):
     """Prepare a folder of images as the workflow does; return the arrays and the manifest."""
-    data = Data(name="folder", folder=str(folder), **options)
+    data = Data(name="folder", folder=str(folder)).model_copy(update=options)  # also what a study may not ask for
     parser = argparse.ArgumentParser()
     verb.add_arguments(parser)
     words = ["--spec", data.model_dump_json(), "--source", SOURCES["folder"].text(), "--made-with", fingerprint(folder)]
@@ -164,7 +164,7 @@ def test_images_that_no_machine_holds_are_refused_before_they_are_made(side, tmp
     ):
         prepare(tmp_path / "images", tmp_path, side=side)
     with pytest.raises(DataError, match=rf"digits: 1797 images of 1x{side}x{side} take"):
-        datasets.prepare(Data(name="digits", side=side).model_dump())
+        datasets.prepare({**Data(name="digits").model_dump(), "side": side})
 
 
 def test_an_image_that_only_claims_to_be_large_is_refused(tmp_path):

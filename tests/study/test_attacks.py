@@ -125,8 +125,8 @@ ATTACKS = {
     # What makes no sense.
     "a batch": (change("batch_size: 64", f"batch_size: {10**30}"), "recipe.batch_size: found 1000000000000000000000000000000, expected 1,000,000 or less"),
     "epochs": (change("epochs: 3", f"epochs: {10**30}"), "expected 100,000 or less"),
-    "a rate": (change("lr: 1e-1", "lr: 1e308"), "recipe.lr: found 1e+308, expected 1,000 or less"),
-    "a decay": (change("lr: 1e-1", "lr: 0.1, weight_decay: 1e30"), "recipe.weight_decay: found 1e+30, expected 1,000 or less"),
+    "a rate": (change("lr: 1e-1", "lr: 1e308"), "recipe.lr: found 1e+308, expected 100,000 or less"),
+    "a decay": (change("lr: 1e-1", "lr: 0.1, weight_decay: 1e30"), "recipe.weight_decay: found 1e+30, expected 100,000 or less"),
     "a side": (change("name: digits", "name: digits, side: 1000000"), "data.side: found 1000000, expected 4,096 or less"),
     "a crop": (change("lr: 1e-1", "lr: 0.1, augmentation: crop99999"), "recipe.augmentation: found 'crop99999', expected at most crop1024"),
     "a crop beyond the image": (change("lr: 1e-1", "lr: 0.1, augmentation: crop8"), "expected crop by less than the 8 pixels"),
@@ -193,7 +193,7 @@ def test_a_name_that_no_file_can_have_is_refused(given):
 
 def test_a_folder_in_place_of_a_study_is_refused(tmp_path):
     (tmp_path / "mine.yaml").mkdir()
-    with pytest.raises(StudyFileError, match=r"study: found .*mine\.yaml, which is a folder"):
+    with pytest.raises(StudyFileError, match=r"study: found the folder '.*mine\.yaml', expected"):
         locate_study(f"{tmp_path}/mine.yaml")
 
 

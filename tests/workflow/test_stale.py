@@ -12,10 +12,10 @@ def test_a_second_start_does_nothing(finished):
 
 
 def test_a_changed_folder_of_images_is_prepared_anew(workspace):
-    for label in ("cat", "dog"):
+    for shade, label in enumerate(("cat", "dog")):
         (workspace.path / "pictures" / label).mkdir(parents=True)
         for place in range(5):
-            image = Image.new("L", (8, 8), place)
+            image = Image.new("L", (8, 8), 100 * shade + place)
             image.save(workspace.path / f"pictures/{label}/{place}.png")
     study = (workspace.path / STUDY).read_text().replace("{name: digits}", "{name: folder, folder: pictures}")
     (workspace.path / "pictures.yaml").write_text(study)

@@ -15,7 +15,7 @@ MOST_SIDE = 4096  # pixels
 MOST_IMAGES = 10_000_000  # of a class
 MOST_EPOCHS = 100_000
 MOST_BATCH = 1_000_000
-MOST_RATE = 1000
+MOST_RATE = 100_000  # what a rate of 10,000 does is worth showing
 MOST_ENTRIES = 1000  # architectures, parts of the grid, exclusions of each, claims, epochs to diagnose
 
 
