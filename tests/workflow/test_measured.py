@@ -36,6 +36,7 @@ def test_another_metric_is_measured_and_trains_nothing(measured):
     assert (planned["measure_shard"], planned.get("train_shard")) == (5, None)
 
 
+@pytest.mark.ways
 def test_a_measure_that_fails_costs_no_table_and_is_tried_again_when_that_is_asked_for(measured):
     measured.edit("config/studies/own.py", ".std()", ".no_such_thing()")
     output = measured.run(*COLLECT)
