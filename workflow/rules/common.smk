@@ -14,11 +14,11 @@ from functools import cache
 from ablation.data.folders import fingerprint
 from ablation.jobs.devices import count_gpus
 from ablation.jobs.outline import Outline
-from ablation.jobs.starts import OriginError, check_origin
+from ablation.jobs.starts import check_origin
 from ablation.records.keys import references, sources
 from ablation.report.figures.table import FIGURES, figures_of
 from ablation.support.digests import digest, file_digest
-from ablation.support.references import OwnCodeError
+from ablation.support.wording import UserError
 
 RESULTS = config["results"].rstrip("/")
 STARTED = f"{RESULTS}/{Path(config['study']).stem}/start"  # the study as it was when the last start began
@@ -37,7 +37,6 @@ def read_plan():
     from ablation.jobs.shards import check_code
     from ablation.study.studyfile import (
         STUDIES,
-        StudyFileError,
         locate_study,
         read_study,
     )
@@ -51,7 +50,7 @@ def read_plan():
         plan = read_study(path, config["max_runs"])
         check_code(plan)
         return path, plan
-    except (StudyFileError, OriginError, OwnCodeError) as error:
+    except UserError as error:
         refuse(error)
 
 

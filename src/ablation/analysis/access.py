@@ -19,14 +19,14 @@ from ablation.jobs.trained import read_weights, trained_network
 from ablation.records.predictions import ARRAYS, Predictions
 from ablation.records.runs import read_run
 from ablation.records.store import Store
-from ablation.support.wording import nearest
+from ablation.support.wording import UserError, nearest
 from ablation.training.evaluation import put_on_device
 
 RESULTS = Path("results")
 TABLES = ("runs", "curves", "diagnostics", "classes")
 
 
-class NotThereError(LookupError):
+class NotThereError(UserError, LookupError):
     """Something that was asked for is not there; the message says what was found and what is there."""
 
 

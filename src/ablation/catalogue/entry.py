@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ablation.support.wording import UserError
+
 Scalar = str | int | float | bool
 Levels = Mapping[str, Any]
 COUNT = r"0*[1-9][0-9]{0,5}"  # a number in a plan
@@ -23,7 +25,7 @@ MOST_OTHER = 1_000_000
 SMALL_SIDE = 80  # pixels: below, the stems made for 224 would leave nothing to see
 
 
-class NetworkError(ValueError):
+class NetworkError(UserError, ValueError):
     """A network that cannot be built, or would say nothing: what was found and what was expected."""
 
 

@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ablation.catalogue.strict import STRICT
+from ablation.support.wording import UserError
 
 LEAST_SIDE = 8  # pixels of the smallest images that networks are for
 
 
-class DataError(Exception):
+class DataError(UserError):
     """Data that cannot be used; the message names the data set, what was found and what was expected."""
 
 

@@ -7,15 +7,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from ablation.catalogue.entry import NetworkError
-from ablation.catalogue.sources import DataError
-from ablation.records.store import NewerRecordError, NoWeightsError
-from ablation.study.parts import PartsError
-from ablation.study.schema import StudyError
-from ablation.study.studyfile import StudyFileError
 from ablation.support.failures import is_of_the_machine
-from ablation.support.references import OwnCodeError, own_place
+from ablation.support.references import own_place
 from ablation.support.seals import write_seal
+from ablation.support.wording import UserError
 
 # Each verb is the module of its name in this folder: `add_arguments(parser)` and `main(arguments)`.
 VERBS = {
@@ -76,10 +71,7 @@ def run(words: Sequence[str] | None = None) -> None:
             write_seal(seal, written)
     except BrokenPipeError:  # whoever read what is printed has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (
-        *(StudyFileError, StudyError, PartsError, DataError, OwnCodeError, NetworkError),
-        *(NewerRecordError, NoWeightsError),
-    ) as error:
+    except UserError as error:
         sys.exit(str(error))
     except Exception as error:
         place = own_place(error)

@@ -12,13 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ablation.support.wording import UserError
+
 # What the plugin calls. Without one of them it waits for ever instead of failing.
 COMMANDS = ("sbatch", "squeue", "sinfo", "scontrol", "scancel")
 PROFILES = "profiles/slurm (GPU nodes) or profiles/slurm-cpu"
 PATIENCE = 60.0  # seconds for an answer of Slurm
 
 
-class ClusterError(Exception):
+class ClusterError(UserError):
     """The start cannot succeed; the message says each reason in a sentence."""
 
 

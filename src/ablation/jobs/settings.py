@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ablation.support.wording import UserError
+
 WHERE = "--config, config/config.yaml or a profile"
 
 
-class SettingsError(Exception):
+class SettingsError(UserError):
     """Settings that cannot be used: a sentence each, with the key, what was found and what is allowed."""
 
 

@@ -8,15 +8,16 @@ from typing import Any
 
 from ablation.support.digests import file_digest
 from ablation.support.files import write_whole
+from ablation.support.wording import UserError
 
 ORIGIN = "start/origin.json"
 
 
-class OriginError(Exception):
+class OriginError(UserError):
     """The results are those of another study file of the same name; the message names both and the ways out."""
 
 
-class MisplacedError(Exception):
+class MisplacedError(UserError):
     """A folder has the name of a file that the study makes, or the other way round."""
 
 

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 from ablation.support.digests import digest, file_digest
 from ablation.support.files import aside_name, is_listed, sync_folder, write_whole
 from ablation.support.locks import CannotLockError, hold, is_held, tell
+from ablation.support.wording import UserError
 
 ROOT = Path("results/store")
 FORMAT = 2  # of what is written; raise it when a reader of today would misread it
@@ -44,11 +45,11 @@ class DamagedRecordError(Exception):
     """A record that is not what was written; the message says which file of which record."""
 
 
-class NewerRecordError(Exception):
+class NewerRecordError(UserError):
     """A record of a format that a newer version of this program writes; the message says which and what to do."""
 
 
-class NoWeightsError(Exception):
+class NoWeightsError(UserError):
     """A record has no weights to go on with; the message says why and what to do."""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ablation.support.files import TextError, read_text
-from ablation.support.wording import coded, printable
+from ablation.support.wording import UserError, coded, printable
 
 MOST_BYTES = 1_000_000  # of a file of parts
 UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters and lone surrogates
@@ -20,7 +20,7 @@ Place = tuple[str, ...]  # of a value in a file: its table, then keys
 DEFINING = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-class PartsError(Exception):
+class PartsError(UserError):
     """Parts that cannot be used; the message names the file, and for each mistake line, key, what was found and expected."""
 
 

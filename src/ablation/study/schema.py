@@ -44,6 +44,7 @@ from ablation.study.values import (
     offer,
     whole,
 )
+from ablation.support.wording import UserError
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_]*"
 
@@ -331,7 +332,7 @@ class Problem(Exception):
         self.key, self.message = tuple(key), message
 
 
-class StudyError(ValueError):
+class StudyError(UserError, ValueError):
     """All mistakes found in a study; `problems` lists them."""
 
     def __init__(self, problems: list[Problem]):

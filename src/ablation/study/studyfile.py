@@ -16,7 +16,7 @@ from ablation.study.plan import Plan
 from ablation.study.schema import Problem, Strict, Study, StudyError
 from ablation.study.yamlfile import Node, YamlError, compose
 from ablation.support.files import TextError, read_text
-from ablation.support.wording import cut, first_mistakes, listed, nearest, printable, shown
+from ablation.support.wording import UserError, cut, first_mistakes, listed, nearest, printable, shown
 
 STUDIES = Path("config/studies")
 STUDY_NAME = r"[a-z0-9][a-z0-9_-]*"
@@ -25,7 +25,7 @@ MOST_NAME = 100  # characters of a study's name
 TAKEN = ("store", "data", "downloads", "mlartifacts")  # folders of results that are no study's
 
 
-class StudyFileError(Exception):
+class StudyFileError(UserError):
     """A study file that cannot be used; the message names file, line, key, what was found and what is allowed."""
 
 

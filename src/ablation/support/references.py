@@ -14,11 +14,12 @@ from types import ModuleType
 from typing import Any
 
 from ablation.support.digests import digest
+from ablation.support.wording import UserError
 
 FOLDERS: set[Path] = set()  # of the files of one's own that were imported
 
 
-class OwnCodeError(Exception):
+class OwnCodeError(UserError):
     """Code that a reference names and that cannot be used; the message says where, with the line if it is known, and why."""
 
 

@@ -11,6 +11,10 @@ MOST_MISTAKES = 20  # mistakes that an error lists
 MOST_LINE = 1000  # characters of each
 
 
+class UserError(Exception):
+    """What only the user can mend: its message says all, and commands print it without a traceback."""
+
+
 def nearest(word: Any, allowed: Iterable[str]) -> str:
     """Say which allowed word was probably meant; empty when none is near."""
     match = difflib.get_close_matches(str(word)[:MOST_SHOWN], list(allowed), n=1, cutoff=0.6)
