@@ -15,7 +15,7 @@ COMPLETED, FAILED, MISSING, MENDED = ("ab" * 16, "cd" * 16, "ef" * 16, "01" * 16
 def store(tmp_path):
     store = Store(tmp_path / "store")
     for key, status in ((COMPLETED, "completed"), (FAILED, "failed"), (MENDED, "completed")):
-        store.write(key, {"status": status}, {})
+        store.write(key, {"status": status, "error": {"time": 1.7e9}}, {})
     return store
 
 
@@ -33,11 +33,11 @@ def test_a_result_is_outdated_if_another_study_has_tried_its_run_again(store):
 
 
 def test_a_record_that_was_discarded_is_missing(store):
-    store.discard(FAILED)
+    store.remove(FAILED)
     assert outdated(result(failed="failed"), store) == [FAILED]
     assert not store.has_failed(FAILED)
-    store.discard(FAILED)  # by whoever comes second
-    assert [path.name for path in store.root.iterdir() if path.name.startswith(".discarded")] == []
+    store.remove(FAILED)  # by whoever comes second
+    assert [path.name for path in store.root.iterdir() if path.name.startswith(".pruned")] == []
 
 
 def test_failed_runs_are_counted_over_all_results_that_can_be_read(tmp_path):

@@ -2,6 +2,7 @@
 
 import errno
 import json
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -152,7 +153,26 @@ def test_a_failed_run_is_left_alone_until_it_is_asked_for(shard):
     assert mended["status"] in ("completed", "stuck")
     assert mended["key"] == first["key"]
     assert shard.train(spec, retry_failed=True) == [mended]
-    assert [path.name for path in (shard.folder / "store").iterdir() if path.name.startswith(".d")] == []
+    assert [path.name for path in (shard.folder / "store").iterdir() if path.name.startswith(".p")] == []
+
+
+def test_of_two_jobs_that_try_the_same_failure_again_the_second_leaves_the_new_record(shard, monkeypatch):
+    (shard.folder / "cause").touch()
+    spec = shard.spec(("noise", 0))
+    (failed,) = shard.train(spec)
+    mended, lock = {}, Store.lock
+
+    @contextmanager
+    def lock_after_another(store, key):
+        if not mended:  # another job is first
+            store.remove(key)
+            store.write(key, {**failed, "error": {**failed["error"], "time": failed["error"]["time"] + 1}}, {})
+            mended[key] = store.peek(key)
+        with lock(store, key) as running:
+            yield running
+
+    monkeypatch.setattr(Store, "lock", lock_after_another)
+    assert shard.train(spec, retry_failed=True) == list(mended.values())
 
 
 def test_a_try_that_is_cut_off_goes_on_as_any_other_run(shard, monkeypatch):

@@ -30,6 +30,13 @@ def wrapped():
         np.zeros(10**15)
 
 
+def covered():
+    try:
+        np.zeros(10**15)
+    except MemoryError:
+        raise ValueError("found a picture that is too large")  # noqa: B904 (as people write it)
+
+
 def broken_norm():
     torch.nn.BatchNorm2d(3)(torch.zeros(1, 3, 1, 1))
 
@@ -51,6 +58,12 @@ def broken_norm():
         RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
         RuntimeError("Found no NVIDIA driver on your system."),
         RuntimeError("can't start new thread"),
+        RuntimeError("Unable to find a valid cuDNN algorithm to run convolution"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
+        RuntimeError("DataLoader worker (pid 17) is killed by signal: Killed."),
+        RuntimeError("No CUDA GPUs are available"),
+        TimeoutError("timed out"),
+        raised(covered),
     ],
     ids=lambda error: f"{type(error).__name__} {error}"[:50],
 )

@@ -380,7 +380,7 @@ def test_a_failed_run_is_one_of_mlflow_and_a_second_try_takes_its_place(study, u
     assert everything(uri, study)[1] == before, "the same failure is not sent twice"
 
     ledger_goes()
-    study.store.discard(first.key)
+    study.store.remove(first.key)
     with study.store.lock(first.key) as running:
         running.write_curves(curves(1, begin=1.8e9))
         study.mirror(uri).sync()

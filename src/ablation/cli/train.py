@@ -12,7 +12,7 @@ from ablation.data import datasets
 from ablation.jobs.results import shard_result
 from ablation.jobs.stopping import Stop
 from ablation.records.keys import run_key
-from ablation.records.store import Store
+from ablation.records.store import LATE, Store
 from ablation.study.controls import settle
 from ablation.support.failures import in_one_line
 from ablation.support.files import write_whole
@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
         torch.set_num_threads(arguments.threads)
         gpu = bool(arguments.gpus) or "gpu" in arguments.gres
         train_missing(shard, keys, arrays, manifest, store, stop, gpu, arguments.retry_failed)
-    result = shard_result(shard, keys, map(store.read, keys))
+    result = shard_result(shard, keys, (store.read(key, patience=LATE) for key in keys))
     with write_whole(arguments.result) as file:
         file.write(json.dumps(result, indent=1).encode())
 

@@ -20,7 +20,7 @@ from ablation.study.schema import StudyError
 from ablation.study.studyfile import StudyFileError, read_frozen, read_study
 from ablation.support.digests import digest
 from ablation.support.formatting import plural
-from ablation.support.locks import CannotLockError, LockHeldError, hold
+from ablation.support.locks import CannotLockError, LockHeldError, hold, is_held
 from ablation.support.references import OwnCodeError
 
 RECORDS, WEIGHTS_ONLY, LEFTOVERS = "record", "weights", "leftover"
@@ -129,7 +129,7 @@ def find_wanted(files: Iterable[Path], results: Path) -> Wanted:
         else:
             want_study(wanted, plan, results)
     for lock in sorted(results.glob("*/start/lock")):
-        if is_held(lock):
+        if is_held(lock, unknown=True):
             name, folder = f"{lock.parents[1].name} (which a start works on)", lock.parent
             try:
                 plan = read_frozen(folder / "study.json")
@@ -198,7 +198,7 @@ def unwanted_records(store: Store, wanted: Wanted, studies: Mapping[str, str], w
             continue
         except DamagedRecordError:
             record = {}
-        if (weights_only and WEIGHTS not in record.get("files", ())) or wanted.keep(record):
+        if (weights_only and not (folder / WEIGHTS).exists()) or wanted.keep(record):
             continue
         study = studies.get(key, "")
         other = "has other runs now" if study in wanted.names else "is neither in config/studies nor named"
@@ -216,7 +216,7 @@ def leftovers(store: Store, wanted: Wanted, keep_running: bool) -> Iterator[Item
     for folder in sorted(path for path in running.glob("*") if path.name != "locks"):
         key = folder.name
         trained = store.folder(key).is_dir()
-        if (trained or not (key in wanted.keys or keep_running)) and not is_held(running / "locks" / key):
+        if (trained or not (key in wanted.keys or keep_running)) and not is_held(running / "locks" / key, unknown=True):
             why = "its record is there" if trained else "an interrupted training that no study wants"
             yield Item(LEFTOVERS, folder, key, "", "", size_of(folder), why)
     for folder in sorted((store.root / ".damaged").glob("*")):
@@ -224,7 +224,7 @@ def leftovers(store: Store, wanted: Wanted, keep_running: bool) -> Iterator[Item
     for prefix in (WRITING, PRUNED):
         for folder in sorted(store.root.glob(f".{prefix}*")):
             key = folder.name.removeprefix(f".{prefix}").partition(".")[0]
-            if not is_held(running / "locks" / key):
+            if not is_held(running / "locks" / key, unknown=True):
                 yield Item(LEFTOVERS, folder, key, "", "", size_of(folder), "left by a process that was killed")
 
 
@@ -262,17 +262,6 @@ def read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def is_held(lock: Path) -> bool:
-    """Say whether somebody holds a lock, or may: where nothing can be locked, nobody knows."""
-    if not lock.exists():
-        return False
-    try:
-        with hold(lock, what=str(lock), wait=False):
-            return False
-    except (LockHeldError, CannotLockError):
-        return True
 
 
 def size_of(path: Path) -> int:

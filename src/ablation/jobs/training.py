@@ -120,17 +120,18 @@ def train_missing(
     be_deterministic()
     classes = len(manifest["classes"])
     keep_logits = shard.get("logits", False) or len(arrays["test_labels"]) * classes <= LOGITS
-    runs = zip(shard["runs"], keys, strict=True)
-    missing = [(spec, key) for spec, key in runs if is_wanted(store, key, retry_failed)]
+    # Of each run the failure that is to be tried again, if any: another job may try it first.
+    failed = {key: store.failure_time(key) if retry_failed else None for key in keys}
+    missing = [(spec, key) for spec, key in zip(shard["runs"], keys, strict=True) if is_wanted(store, key, failed[key])]
     progress = Progress(shard["variant"], len(missing))
     with pick_device(gpu) as device:
         parts = put_on_device(arrays, manifest, device)
         for progress.position, (spec, key) in enumerate(missing, 1):
             progress.seed = spec["seed"]
             with store.lock(key) as running, stop.postponed():
-                if not is_wanted(store, key, retry_failed):  # another job trained it while this one waited
+                if not is_wanted(store, key, failed[key]):  # another job trained it while this one waited
                     continue
-                store.discard(key)
+                store.remove(key)
                 state = load_state(running.state, device)
                 if state:
                     progress.say(f"goes on after epoch {len(state['curves'])}")
@@ -180,9 +181,9 @@ def write_record(
     store.write(key, record, files)
 
 
-def is_wanted(store: Store, key: str, retry_failed: bool) -> bool:
-    """Say whether a run is to be trained: it has no whole record, or it failed and is to be tried again."""
-    return not store.has(key) or (retry_failed and store.has_failed(key))
+def is_wanted(store: Store, key: str, failure: float | None) -> bool:
+    """Say whether a run is to be trained: it has no whole record, or that of the failure that is to be tried again."""
+    return not store.has(key) or (failure is not None and store.failure_time(key) == failure)
 
 
 def write_failed(

@@ -148,10 +148,15 @@ class Store:
 
     def has_failed(self, key: str) -> bool:
         """Say whether a record is that of a run that failed by itself; not if there is none that can be read."""
+        return self.failure_time(key) is not None
+
+    def failure_time(self, key: str) -> float | None:
+        """Return when a run failed, in seconds since 1970; None if there is no record that says so."""
         try:
-            return self.peek(key)["status"] == FAILED
+            record = self.peek(key)
         except DamagedRecordError:
-            return False
+            return None
+        return record["error"]["time"] if record["status"] == FAILED else None
 
     def verify(self, key: str) -> dict[str, Any]:
         """Recompute all digests of a record; raises DamagedRecordError."""
@@ -248,13 +253,6 @@ class Store:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             (target / "why.txt").write_text(why + "\n")
         return target
-
-    def discard(self, key: str) -> None:
-        """Delete the record of a failed run that is about to be tried again; a try that is cut off goes on as any other."""
-        aside = self.root / aside_name(f"discarded-{key}")
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(self.folder(key), aside)
-        shutil.rmtree(aside, ignore_errors=True)
 
     @contextlib.contextmanager
     def lock(self, key: str) -> Iterator[Running]:

@@ -26,7 +26,10 @@ KINDS = frozenset({"OutOfMemoryError", "AcceleratorError", "DistError"})
 # What a RuntimeError of torch or Python says of the machine; messages about tensors name devices, too ("cuda:0").
 MESSAGES = re.compile(
     r"can't allocate memory|cannot allocate memory|not enough memory|out of memory|bad_alloc|unable to mmap"
-    r"|(CUDA|HIP|cuDNN|MIOpen|NCCL|CUDA driver|MPS backend) error|(CUDNN|CUBLAS|CUSOLVER|CUSPARSE|CUFFT|NVRTC)_STATUS"
+    r"|(CUDA|HIP|cuDNN|MIOpen|NCCL|CUDA driver|MPS backend) error"
+    r"|(CUDNN|CUBLAS|CUSOLVER|CUSPARSE|CUFFT|NVRTC)_STATUS(?!_NOT_SUPPORTED)|no CUDA GPUs are available"
+    # How a GPU without memory shows itself to cuDNN, and a host without memory to the processes that load images.
+    r"|unable to find a valid cuDNN|unable to find an engine|DataLoader worker .* killed"
     r"|NVIDIA driver|no kernel image is available|no space left on device|can't start new thread",
     re.IGNORECASE,
 )
@@ -37,13 +40,16 @@ MESSAGE, TRACEBACK, LINE = 4_000, 20_000, 400  # characters that are kept
 def is_of_the_machine(error: BaseException) -> bool:
     """Say whether an error, or what it was raised from, is one of memory, disk, driver or device."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and kinds & KINDS):
+    if isinstance(error, MemoryError | TimeoutError | ConnectionError):
+        return True
+    if isinstance(error, RuntimeError) and kinds & KINDS:
         return True
     if isinstance(error, OSError) and error.errno in NUMBERS:
         return True
     if isinstance(error, RuntimeError) and MESSAGES.search(_message(error)):
         return True
-    return error.__cause__ is not None and is_of_the_machine(error.__cause__)
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return earlier is not None and is_of_the_machine(earlier)
 
 
 def describe(error: BaseException, time: float) -> dict[str, Any]:

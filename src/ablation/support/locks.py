@@ -106,18 +106,20 @@ def hold(*paths: Path, what: str, wait: bool = True, say: Callable[[str], None] 
             fcntl.flock(descriptors[position], fcntl.LOCK_UN)
 
 
-def is_held(path: Path) -> bool:
-    """Say whether somebody holds a lock, as far as can be told without taking it or changing its file."""
+def is_held(path: Path, unknown: bool = False) -> bool:
+    """Say whether somebody holds a lock, without taking it or changing its file; `unknown`, where nobody can tell."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return unknown
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
-        return False
+        return unknown
     finally:
         os.close(descriptor)
     return False
