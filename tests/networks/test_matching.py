@@ -317,10 +317,13 @@ def test_a_warm_start_that_shares_nothing_is_an_error():
 
 def test_epochs_to_a_threshold():
     curves = [{"epoch": epoch, "train_accuracy": share} for epoch, share in enumerate((0.2, None, 0.6, 0.5, 0.9), 1)]
-    reached = [
-        epochs_to_threshold({"curves": curves}, SimpleNamespace(threshold=threshold)) for threshold in (0.6, 0.95, None)
-    ]
-    assert reached == [3, None, None]
+
+    def reached(threshold, status="completed"):
+        return epochs_to_threshold({"status": status, "curves": curves}, SimpleNamespace(threshold=threshold))
+
+    assert [reached(threshold) for threshold in (0.6, 0.95, None)] == [3, None, None]
+    assert reached(0.6, "stuck") == 3
+    assert reached(0.6, "diverged") is None, "a diverged run has no value of any metric"
 
 
 @pytest.mark.parametrize("axis", [2, 3])

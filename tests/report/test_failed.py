@@ -1,11 +1,13 @@
 """Studies of which runs failed: they end in all their tables and figures, and say what cannot be tested."""
 
+import json
 import re
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 from invented import MANIFEST, failing, invented_curves, invented_runs, invented_tables
+from markupsafe import escape
 
 from ablation.analysis.contrasts import NOT_TESTABLE, read_table
 from ablation.report import tables
@@ -134,13 +136,41 @@ def test_the_report_and_all_figures_are_there_whatever_failed(plan, failed, meas
 def test_a_study_without_failed_runs_does_not_speak_of_them(plan):
     page = write_report(invented_tables(plan), MANIFEST, {})
     assert "Failed runs" not in page
+    assert "could not be measured" not in page
     assert "not testable" not in page.lower().partition("<body>")[2]
+
+
+BROKEN = "own.py, line 3: test accuracy <cannot> be $computed_: KeyError: 'x'"
+
+
+@pytest.mark.parametrize("claims", [True, False], ids=["claims", "no claims"])
+def test_a_metric_whose_code_failed_is_named_and_no_run_is_said_to_have_failed(plan, claims):
+    runs = invented_runs(plan)
+    broken = (runs["variant"] == RELU) & runs["seed"].isin([1, 2])
+    runs.loc[broken, "test_accuracy"] = float("nan")
+    runs.loc[broken, "metric_errors"] = json.dumps({"test_accuracy": BROKEN})
+    found = invented_tables(plan, runs=runs)
+    found = found if claims else replace(found, claims=found.claims.iloc[:0])
+    effects = draw("effects", found)
+    effects.draw_without_rendering()
+    (mark,) = [t.get_text() for axis in effects.axes for t in axis.texts]
+    assert mark.startswith("not testable: seed 1 of lenet-activation.relu: own.py")
+    page = write_report(found, MANIFEST, {}).partition("<body>")[2]
+    shown = str(escape(BROKEN))
+    assert "<b>Not testable</b>" in page
+    assert f"The first reason: seed 1 of {RELU}: {shown}" in page
+    assert f'<td class="text">test accuracy</td><td>2</td><td class="text wrap">{shown}</td>' in page
+    assert "Failed runs" not in page
+    assert "runs failed" not in page
+    assert ("1 more is not testable." in page) != claims
 
 
 def test_figures_mark_what_failed(plan):
     found = results(plan, RELU, seeds=[1])
     texts = [text.get_text() for axis in draw("effects", found).axes for text in axis.texts]
-    assert texts.count("not testable: runs failed") == 1
+    (mark,) = [text.removesuffix(" …") for text in texts if text.startswith(NOT_TESTABLE)]
+    assert f"{NOT_TESTABLE}: {WHY.format(RELU)}".startswith(mark)
+    assert "failed: ValueError" in mark
     (legend,) = draw("runs", found).legends
     assert "failed (no evidence)" in [text.get_text() for text in legend.get_texts()]
 

@@ -388,3 +388,32 @@ def test_a_failed_run_is_one_of_mlflow_and_a_second_try_takes_its_place(study, u
     study.finish(first, curves(3, begin=1.8e9))
     study.complete(study.mirror(uri))
     assert_is_the_study(study, MlflowClient(tracking_uri=uri), tmp_path / "down")
+
+
+def test_metrics_added_or_changed_after_a_run_was_sent_reach_it(study, uri):
+    """They are computed when records are collected: no run is trained again for them."""
+    study.finish_all()
+    study.complete(study.mirror(uri))
+    table = study.table()
+    has_value = table["status"] == "completed"
+    table.loc[has_value, "test_accuracy"] = 0.25  # lower: its point has to be later than the one it replaces
+    table.loc[has_value, "train_loss"] = 0.75
+    table.loc[has_value, "macro_f1"] = 0.125
+    added = "shifted_accuracy"
+    assert added in study.plan.metrics
+    assert added not in table
+    table.loc[has_value, added] = 0.375
+
+    def conclude():
+        mirror = study.mirror(uri)
+        mirror.sync()
+        mirror.conclude(table, study.artifacts, study.layers)
+        return everything(uri, study)
+
+    found, history = conclude()
+    runs = [run for run in found.values() if run.data.tags["level"] == "run"]
+    names = ("test_accuracy", "final_train_loss", "macro_f1", added)
+    shown = {tuple(run.data.metrics.get(name) for name in names) for run in runs}
+    assert shown == {(0.25, 0.75, 0.125, 0.375), (None,) * 4}
+    assert {run.data.metrics["train_loss"] for run in runs} == {1 / 3}, "that of the curve"
+    assert conclude()[1] == history

@@ -66,8 +66,8 @@ def generalisation_gap(record: Mapping[str, Any], study: Any) -> float | None:
 
 
 def epochs_to_threshold(record: Mapping[str, Any], study: Any) -> int | None:
-    """Return the first epoch whose training accuracy reaches the study's threshold; None if none does."""
-    if study.threshold is None:
+    """Return the first epoch whose training accuracy reaches the threshold; None if none does, or the run diverged."""
+    if study.threshold is None or record["status"] == "diverged":
         return None
     reached = (row["epoch"] for row in record["curves"] if (row["train_accuracy"] or 0) >= study.threshold)
     return next(reached, None)

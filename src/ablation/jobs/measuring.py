@@ -9,15 +9,13 @@ from torch import nn
 
 from ablation.jobs.devices import pick_device
 from ablation.jobs.trained import read_weights, trained_network
+from ablation.records.runs import WITHOUT_VALUE
 from ablation.records.store import Store
 from ablation.support.failures import is_of_the_machine
 from ablation.support.randomness import stream_seed
 from ablation.support.references import OwnCodeError, own_code, resolve
 from ablation.training.evaluation import Part, number, put_on_device
 from ablation.training.run import be_deterministic
-
-# Runs that have no value of any metric.
-WITHOUT_VALUE = ("diverged", "failed")
 
 
 @torch.no_grad()

@@ -23,6 +23,8 @@ ENTRIES: dict[str, type] = {
 # Columns of `diagnostics.json`.
 COLUMNS: dict[str, type] = {"epoch": int, "layer": str, "depth": int, "kind": str, "quantity": str, "value": float}
 
+WITHOUT_VALUE = ("diverged", FAILED)  # statuses of runs of which nothing is measured, and no predictions count
+
 
 @dataclass(frozen=True)
 class RunRecord:
@@ -47,8 +49,8 @@ class RunRecord:
 
     def for_metrics(self) -> dict[str, Any]:
         """Return what metrics are computed from: `record.json`, and as ``predictions`` those of a run that has a value."""
-        answered = self.content["status"] not in ("diverged", FAILED)
-        return {**self.content, "predictions": self.predictions if answered else None}
+        without = self.content["status"] in WITHOUT_VALUE
+        return {**self.content, "predictions": None if without else self.predictions}
 
 
 def read_run(store: Store, key: str, patience: float = 0.0) -> RunRecord:

@@ -1,5 +1,6 @@
 """The report: one page that needs nothing else, with every number computed from the records."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
@@ -118,11 +119,23 @@ def verdict(plan: Plan, claims: pd.DataFrame, contrasts: pd.DataFrame) -> str:
     first = plan.study.metrics[0]
     rows = contrasts[(contrasts["metric"] == first) & contrasts["low"].notna()]
     clear = rows[(rows["low"] > 0) | (rows["high"] < 0)]
-    untested = (contrasts.loc[contrasts["metric"] == first, "not_testable"] != "").sum()
+    reasons = [why for why in contrasts.loc[contrasts["metric"] == first, "not_testable"] if why]
     text = (
         f"{len(rows)} contrasts on {plan.metrics[first].label}; in {len(clear)} the 95 % interval lies clear of zero."
     )
-    return f"{text} {untested} more cannot be tested: runs failed." if untested else text
+    return f"{text} {len(reasons)} more {'is' if len(reasons) == 1 else 'are'} {NOT_TESTABLE}." if reasons else text
+
+
+def first_reason(tables: StudyTables) -> str:
+    """Return why the first claim or contrast that is not testable is none; empty if all are."""
+    return next(filter(None, [*tables.claims["not_testable"], *tables.contrasts["not_testable"]]), "")
+
+
+def unmeasured(plan: Plan, runs: pd.DataFrame) -> list[dict[str, Any]]:
+    """List the metrics whose code failed: for how many runs, and why for the first of them."""
+    errors = [error for text in runs["metric_errors"].dropna() for error in json.loads(text).items()]
+    found = pd.DataFrame(errors, columns=["metric", "why"]).groupby("metric", sort=False)["why"]
+    return [{"metric": plan.metrics[name].label, "runs": len(whys), "why": whys.iloc[0]} for name, whys in found]
 
 
 def readable_contrasts(plan: Plan, contrasts: pd.DataFrame) -> pd.DataFrame:
@@ -164,7 +177,7 @@ def failures(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[
     return rows
 
 
-def failed_runs(plan: Plan, runs: pd.DataFrame) -> list[dict[str, Any]]:
+def errors_of_runs(runs: pd.DataFrame) -> list[dict[str, Any]]:
     """List the runs that failed by themselves: their error in a line, the end of its traceback, and the log."""
     columns = ["variant", "seed", "epochs", "error", "traceback", "log"]
     rows = runs.loc[runs["status"] == FAILED].reindex(columns=columns).to_dict("records")
@@ -222,7 +235,9 @@ def write_report(tables: StudyTables, manifest: Mapping[str, Any], figures: Mapp
         parts=own_parts(plan),
         networks=layer_sections(plan, tables.layers),
         layers_note=NOTE,
-        failed=failed_runs(plan, tables.runs),
+        failed=errors_of_runs(tables.runs),
+        untestable=first_reason(tables),
+        unmeasured=unmeasured(plan, tables.runs),
         failures=failures(tables.plan, tables.runs, tables.curves),
         contrasts=html_table(readable_contrasts(tables.plan, tables.contrasts), text_columns),
         contrast_count=len(tables.contrasts),

@@ -61,8 +61,7 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = B
     bins : int
     """
     confidence = confidence.astype(np.float64)
-    places = np.clip(
-        np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1
-    )  # a bin has its upper bound, not its lower
+    # A bin has its upper bound, not its lower.
+    places = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     gaps = np.bincount(places, weights=correct - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(confidence))

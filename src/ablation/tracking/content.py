@@ -87,16 +87,21 @@ def curve_points(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, float, in
 def record_values(plan: Plan, run: RunRecord, sizes: Mapping[str, int | None]) -> dict[str, float]:
     """Return the final metrics of a run, with the sizes of its network.
 
-    The names of curves are taken: a last point of another kind would bend them.
+    A metric that needs what is measured later has its value once the study is complete: `row_values`.
     """
     speed = {"images_per_second": run.content["timings"].get("images_per_second")}
     values = {**final_metrics(plan, run)[0], **sizes, **speed}
-    return {f"final_{n}" if n in CURVE_METRICS else n: value for n, value in values.items() if value is not None}
+    return {final_name(name): value for name, value in values.items() if value is not None}
 
 
-def measured_values(plan: Plan, row: Mapping[str, Any]) -> dict[str, float]:
-    """Return what was measured on a trained network after its record was written, from its row in `runs.parquet`."""
-    return {name: row[name] for name in plan.measures if not math.isnan(row[name])}
+def final_name(metric: str) -> str:
+    """Return the name of a final metric. Those of curves are taken: a last point of another kind would bend them."""
+    return f"final_{metric}" if metric in CURVE_METRICS else metric
+
+
+def row_values(plan: Plan, row: Mapping[str, Any]) -> dict[str, float]:
+    """Return the final metrics of a run from its row in `runs.parquet`, with what was measured after it was recorded."""
+    return {final_name(name): row[name] for name in plan.metrics if name in row and pd.notna(row[name])}
 
 
 def variant_values(plan: Plan, runs: pd.DataFrame) -> dict[str, float]:

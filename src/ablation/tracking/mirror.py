@@ -38,11 +38,11 @@ from ablation.tracking.content import (
     beginning,
     curve_points,
     ending,
-    measured_values,
     milliseconds,
     parameters,
     record_tags,
     record_values,
+    row_values,
     run_tags,
     variant_tags,
     variant_values,
@@ -237,12 +237,11 @@ class Mirror:
         self._send_curves(entry, record["curves"])
         if not entry.get("final"):
             step = len(record["curves"])
-            metrics = [
-                Metric(name, value, end, step)
-                for name, value in record_values(self.plan, run, self.sizes[planned.variant]).items()
-            ]
+            values = record_values(self.plan, run, self.sizes[planned.variant])
+            metrics = [Metric(name, value, end, step) for name, value in values.items()]
             tags = [RunTag(name, str(value)) for name, value in record_tags(record).items()]
             self.client.log_batch(entry["id"], metrics=metrics, tags=tags)
+            self.values.setdefault(self._mark(planned), {}).update(values)
             entry["final"] = True
         with tempfile.TemporaryDirectory() as folder:
             write_files(Path(folder), planned, record)
@@ -274,11 +273,9 @@ class Mirror:
             Folder with one page ``<variant>.md`` per variant, which becomes the artifact ``layers.md`` of the variant's run.
         """
         with self._pass():
-            if self.plan.measures:
-                rows = {(row["variant"], row["seed"]): row for row in runs.to_dict("records")}
-                for planned in self.runs:
-                    self._hold(self.experiment)
-                    self._send_measured(planned, rows[planned.variant, planned.seed])
+            rows = {(row["variant"], row["seed"]): row for row in runs.to_dict("records")}
+            for planned in self.runs:
+                self._send_row(planned, rows[planned.variant, planned.seed])
             for variant in self.plan.variants:
                 self._hold(self.experiment)
                 self._conclude_variant(variant, runs[runs["variant"] == variant], layers)
@@ -303,14 +300,19 @@ class Mirror:
             self.values = self.ledger.compare(self.experiment, self.wanted)
             return self._whole()
 
-    def _send_measured(self, planned: PlannedRun, row: Mapping[str, Any]) -> None:
-        """Send what was measured on a trained network; the point stands at the end of its curves, like other metrics."""
-        mark, values = self._mark(planned), measured_values(self.plan, row)
+    def _send_row(self, planned: PlannedRun, row: Mapping[str, Any]) -> None:
+        """Send the metrics that were measured, added or changed after the run was sent.
+
+        A point stands at the end of the curves, like other metrics. One that takes another's place has the time of now:
+        of points with one step and time, MLflow shows the greatest.
+        """
+        mark, values = self._mark(planned), row_values(self.plan, row)
         known, entry = self.values.setdefault(mark, {}), self.ledger.runs.get(mark)
         new = {name: value for name, value in values.items() if known.get(name) != value}
         if entry and new:
-            end = milliseconds(self.store.read(planned.key)["curves"][-1]["time"])
-            points = [Metric(name, value, end, row["epochs"]) for name, value in new.items()]
+            self._hold(self.experiment)
+            end, now = milliseconds(ending(self.store.read(planned.key))), milliseconds(time.time())
+            points = [Metric(name, v, now if name in known else end, row["epochs"]) for name, v in new.items()]
             self.client.log_batch(entry["id"], metrics=points)
             known |= new
 

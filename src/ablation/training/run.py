@@ -247,9 +247,9 @@ class Run:
         predictions = predict(self.network, self.parts["test"], self.classes, keep_logits)
         metrics["gradient_ratio"] = self.probe.gradient_ratio(self.diagnosed) if self.probe else None
         status = self._status(metrics["train_accuracy"])
-        losses = [metrics["train_loss"], metrics["validation_loss"]]
+        finals = [metrics["train_loss"], metrics["validation_loss"]]
         finite = (
-            all(loss == number(loss) for loss in losses) and np.isfinite(predictions["label_log_probability"]).all()
+            all(loss == number(loss) for loss in finals) and np.isfinite(predictions["label_log_probability"]).all()
         )
         if status == "diverged" or not finite:
             status = "diverged"

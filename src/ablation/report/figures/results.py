@@ -1,6 +1,7 @@
 """Figures of results. They draw what was estimated elsewhere and aggregate nothing but means and ranges over seeds."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from ablation.analysis.contrasts import NOT_TESTABLE
 from ablation.records.store import FAILED
 from ablation.report.figures.style import (
     add_legend,
@@ -31,6 +33,7 @@ STATUS_TEXTS = {
     "diverged": "diverged (no value)",
     "failed": "failed (no evidence)",
 }
+REASON_WIDTH = 80  # characters of a reason in a figure; the report has all of it
 
 
 def without_failed(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
@@ -144,7 +147,7 @@ def final_runs(tables: StudyTables) -> Figure:
 def effects(tables: StudyTables) -> Figure:
     """Draw each variant's effect on the first metric against its baseline, with the 95 % interval over seeds.
 
-    One that is not testable leaves a gap that says so.
+    One that is not testable leaves a gap that says so, and why.
     """
     plan = tables.plan
     name = plan.study.metrics[0]
@@ -159,7 +162,7 @@ def effects(tables: StudyTables) -> Figure:
     estimates = (
         metric.scale * tables.comparison.set_index("variant")[[f"{name}_{p}" for p in ("effect", "low", "high")]]
     )
-    untested = tables.comparison.set_index("variant")["not_testable"] != ""
+    first = tables.contrasts[tables.contrasts["metric"] == name].set_index(["variant", "reference"])["not_testable"]
     margin = metric.scale * plan.smallest_effect
     for axis, (architecture, variants) in zip(axes, rows.items(), strict=True):
         colours = variant_colours(plan, [architecture, *variants])
@@ -167,9 +170,10 @@ def effects(tables: StudyTables) -> Figure:
         axis.axvline(0, color="0.3", lw=0.9, zorder=1)
         for row, variant in enumerate(variants):
             effect, low, high = estimates.loc[variant]
-            if untested[variant] and math.isnan(effect):
+            if why := first.get((variant, architecture)):
                 place = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": "small", "color": "0.4"}
-                axis.text(0.01, row, "not testable: runs failed", **place)
+                text = textwrap.shorten(f"{NOT_TESTABLE}: {why}", REASON_WIDTH, placeholder=" …")
+                axis.text(0.01, row, text, parse_math=False, **place)
             axis.plot(effect, row, "o", color=colours[variant], ms=4.5)
             if not math.isnan(low):
                 axis.plot([low, high], [row, row], color=colours[variant], lw=1.8)
