@@ -15,7 +15,7 @@ from ablation.analysis.access import NotThereError
 from ablation.analysis.collection import collect
 from ablation.data import datasets
 from ablation.jobs.results import shard_result
-from ablation.jobs.training import write_record
+from ablation.jobs.training import origin, write_record
 from ablation.records.keys import run_key
 from ablation.records.store import NoWeightsError, Store
 from ablation.study.studyfile import read_study
@@ -41,7 +41,8 @@ def finished(tmp_path_factory, digits, parts):
     run.epoch()
     specs = [spec, {**spec, "seed": 1}]
     keys = [run_key(one, manifest["digest"]) for one in specs]
-    write_record(store, keys[0], VARIANT, spec, manifest, run.result(keep_logits=True), torch.device("cpu"))
+    made = origin(VARIANT, spec, manifest, torch.device("cpu"))
+    write_record(store, keys[0], made, len(manifest["classes"]), run.result(keep_logits=True))
     record = store.read(keys[0])
     failed = {name: record[name] for name in ("variant", "spec", "data", "timings", "environment")}
     store.write(keys[1], {**failed, "seed": 1, "status": "failed", "error": ERROR, "metrics": {}, "curves": []}, {})

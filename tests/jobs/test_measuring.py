@@ -12,7 +12,7 @@ from ablation.data import datasets
 from ablation.jobs.measuring import measure, measure_shard
 from ablation.jobs.results import shard_result
 from ablation.jobs.trained import read_weights, trained_network
-from ablation.jobs.training import write_record
+from ablation.jobs.training import origin, write_record
 from ablation.records.store import WEIGHTS, NoWeightsError, Store
 from ablation.support.references import OwnCodeError
 from ablation.training.evaluation import Part
@@ -94,7 +94,8 @@ def trained(tmp_path, digits, parts):
     run.epoch()
     store = Store(tmp_path / "store")
     spec = make_spec(activation="relu", norm="batch", recipe={"epochs": 1})
-    write_record(store, KEY, "lenet", spec, manifest, run.result(), torch.device("cpu"))
+    made = origin("lenet", spec, manifest, torch.device("cpu"))
+    write_record(store, KEY, made, len(manifest["classes"]), run.result())
     return store, run.network
 
 

@@ -143,37 +143,36 @@ def train_missing(
                     if isinstance(error, AroundTrainingError | NoWeightsError) or failures.is_of_the_machine(error):
                         raise
                     failure = failures.describe(error, time.time())
-                    write_failed(store, key, shard["variant"], spec, manifest, failure, after_epoch, device)
+                    write_failed(store, key, origin(shard["variant"], spec, manifest, device), failure, after_epoch)
                     progress.say(failure_text(failure, len(after_epoch.curves), spec["recipe"]["epochs"]))
                     continue
-                write_record(store, key, shard["variant"], spec, manifest, result, device)
+                write_record(store, key, origin(shard["variant"], spec, manifest, device), classes, result)
             right = (result.predictions["rank"] == 0).mean()
             score = f"test accuracy {100 * right:.1f} %" if result.status != "diverged" else "no test accuracy"
             progress.say(f"{result.status} after {duration(result.timings['train_seconds'])}  {score}")
 
 
-def write_record(
-    store: Store,
-    key: str,
-    variant: str,
-    spec: Mapping[str, Any],
-    manifest: Mapping[str, Any],
-    result: Result,
-    device: torch.device,
-) -> None:
-    """Write the record of a run with its files."""
-    record = {
+def origin(variant: str, spec: Mapping[str, Any], manifest: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """Return what a record says of where it comes from, however its run ended."""
+    return {
         "variant": variant,
         "seed": spec["seed"],
         "spec": spec,
         "data": manifest["digest"],
+        "environment": describe(device),
+    }
+
+
+def write_record(store: Store, key: str, origin: Mapping[str, Any], classes: int, result: Result) -> None:
+    """Write the record of a run with its files."""
+    record = {
+        **origin,
         "status": result.status,
         "metrics": result.metrics,
         "timings": result.timings,
-        "environment": describe(device),
         "curves": result.curves,
     }
-    predictions = Predictions(classes=len(manifest["classes"]), **result.predictions)
+    predictions = Predictions(classes=classes, **result.predictions)
     files = {PREDICTIONS: predictions.to_bytes(), WEIGHTS: safetensors.torch.save(result.weights)}
     if result.diagnostics:
         columns = {name: [row[name] for row in result.diagnostics] for name in result.diagnostics[0]}
@@ -187,21 +186,11 @@ def is_wanted(store: Store, key: str, failure: float | None) -> bool:
 
 
 def write_failed(
-    store: Store,
-    key: str,
-    variant: str,
-    spec: Mapping[str, Any],
-    manifest: Mapping[str, Any],
-    failure: Mapping[str, Any],
-    reached: AfterEpoch,
-    device: torch.device,
+    store: Store, key: str, origin: Mapping[str, Any], failure: Mapping[str, Any], reached: AfterEpoch
 ) -> None:
     """Write the record of a run that failed by itself: its error, and what it had reached."""
     record = {
-        "variant": variant,
-        "seed": spec["seed"],
-        "spec": spec,
-        "data": manifest["digest"],
+        **origin,
         "status": FAILED,
         "error": failure,
         "metrics": {},
@@ -209,7 +198,6 @@ def write_failed(
             **{f"{part}_seconds": reached.seconds.get(part, 0.0) for part in ("train", "evaluate", "diagnostics")},
             "images_per_second": None,
         },
-        "environment": describe(device),
         "curves": [{name: number(value) for name, value in row.items()} for row in reached.curves],
     }
     store.write(key, record, {})
