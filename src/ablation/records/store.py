@@ -146,12 +146,16 @@ class Store:
             raise KeyError(key)
         return self.verify(key)
 
+    def status(self, key: str) -> str:
+        """Return the status of a record; empty if there is none that can be read."""
+        try:
+            return self.peek(key).get("status", "")
+        except DamagedRecordError:
+            return ""
+
     def has_failed(self, key: str) -> bool:
         """Say whether a record is that of a run that failed by itself; not if there is none that can be read."""
-        try:
-            return self.peek(key)["status"] == FAILED
-        except DamagedRecordError:
-            return False
+        return self.status(key) == FAILED
 
     def verify(self, key: str) -> dict[str, Any]:
         """Recompute all digests of a record; raises DamagedRecordError."""
