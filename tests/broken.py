@@ -213,3 +213,16 @@ def planned(input_shape, classes, layers, *, plan):
 
 def rated(input_shape, classes, layers, *, lr):
     return sound(input_shape, classes, layers, width=lr)
+
+
+# A file of parts whose norm cannot be built, for studies of which one network is to fail by itself.
+LATE = """
+import torch
+
+LEVELS = {"norm": {"late": {"make": "Late", "text": "A norm that needs a file.", "shifts": False}}}
+
+
+class Late(torch.nn.Module):
+    def __init__(self, channels, epsilon):
+        raise RuntimeError("found no file")
+"""

@@ -8,8 +8,9 @@ import pytest
 from ablation.cli import entry
 from ablation.jobs.inventory import processor
 from ablation.jobs.shards import planned_runs
-from ablation.records.store import Store
+from ablation.records.store import FORMAT, RECORD, Store
 from ablation.study.studyfile import read_study
+from ablation.support.digests import digest
 
 STUDY = """\
 title: {title}
@@ -93,3 +94,11 @@ def test_a_study_that_is_none_is_refused_in_a_sentence(checkout):
     with pytest.raises(SystemExit) as error:
         entry.run(["list", "nothing"])
     assert "study: no such file config/studies/nothing.yaml" in str(error.value)
+
+
+def test_a_record_of_a_newer_version_is_refused_in_a_sentence(checkout, capsys):
+    path = sorted((checkout / "results/store").glob(f"??/*/{RECORD}"))[0]
+    content = {"key": path.parent.name, "format": FORMAT + 1}
+    path.write_text(json.dumps({**content, "seal": digest(content)}))
+    with pytest.raises(SystemExit, match=f"found format {FORMAT + 1}, expected {FORMAT} or less: a newer version"):
+        printed(capsys, "small")

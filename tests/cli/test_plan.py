@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from broken import LATE
 
 from ablation.cli.entry import run
 from ablation.study.studyfile import read_study
@@ -54,3 +55,14 @@ def test_a_warm_start_from_a_network_without_a_kernel_in_common_is_refused_befor
     ):
         plan(STUDY.replace("width: 4, hidden: 16}", "width: 5, hidden: 17}"))
     assert not (tmp_path / "variants.csv").exists()
+
+
+@pytest.mark.parametrize("source_first", [False, True])
+def test_a_source_that_cannot_be_built_costs_no_other_run(plan, tmp_path, source_first):
+    (tmp_path / "parts.py").write_text(LATE)
+    large, small = (line for line in STUDY.splitlines(keepends=True) if "builder: vgg" in line)
+    text = STUDY.replace(large + small, small + large) if source_first else STUDY
+    text = text.replace("width: 4, hidden: 16}", "width: 4, hidden: 16, norm: late}")
+    rows = dict(line.split(",", 1) for line in plan(f"{text}parts: [parts.py]\n").splitlines())
+    assert set(rows) == {"variant", "large", "large-warm_start.small", "small"}
+    assert list(json.loads((tmp_path / "unmeasured.json").read_text())) == ["small"]

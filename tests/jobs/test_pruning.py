@@ -163,7 +163,11 @@ def test_controls_whose_sizes_are_not_known_keep_what_may_be_theirs(project, cap
     assert "matched: the sizes of its controls were not sought here: 1 record that may be its stay" in said
     assert "nothing to free" in said
     Path("results/matched/plan").mkdir()
-    Path("results/matched/plan/controls.json").write_text(json.dumps(dict.fromkeys(plan.questions, 8)))
+    answers = Path("results/matched/plan/controls.json")
+    for edited in ("wide", 0, None, [8]):
+        answers.write_text(json.dumps(dict.fromkeys(plan.questions, edited)))
+        assert "1 record that may be its stay" in prune(capsys), edited
+    answers.write_text(json.dumps(dict.fromkeys(plan.questions, 8)))
     assert "1 item" in prune(capsys)
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ablation.jobs.results import failed_runs, outdated, shard_result, training_log
-from ablation.records.store import Store
+from ablation.jobs.results import failed_runs, lost, outdated, shard_result, training_log
+from ablation.jobs.starts import lost_of
+from ablation.records.store import FORMAT, RECORD, NewerRecordError, Store
+from ablation.support.digests import digest
 
 COMPLETED, FAILED, MISSING, MENDED = ("ab" * 16, "cd" * 16, "ef" * 16, "01" * 16)
 
@@ -25,16 +27,29 @@ def result(**statuses):
 
 
 def test_failed_records_are_left_alone(store):
-    assert outdated(result(completed="completed", failed="failed", missing="stuck"), store) == [MISSING]
+    found = result(completed="completed", failed="failed", missing="stuck")
+    assert lost(found, store) == [MISSING]
+    assert outdated(found, store) == []
 
 
-def test_a_result_is_outdated_if_another_study_has_tried_its_run_again(store):
-    assert outdated(result(mended="failed"), store) == [MENDED]
+@pytest.mark.parametrize("before", [{"mended": "failed"}, {"failed": "completed"}], ids=["mended", "failed again"])
+def test_a_result_is_outdated_if_another_study_has_tried_its_run_again(store, before):
+    assert outdated(result(**before), store) == ["seed 0"]
+    assert lost(result(**before), store) == [], "nothing is trained for it"
+
+
+@pytest.mark.parametrize("find", [lost, outdated])
+def test_a_record_of_a_newer_version_is_neither_lost_nor_passed_over(store, tmp_path, find):
+    content = {"key": COMPLETED, "format": FORMAT + 1}
+    (store.folder(COMPLETED) / RECORD).write_text(json.dumps({**content, "seal": digest(content)}))
+    (tmp_path / "0.json").write_text(json.dumps(result(completed="completed")))
+    with pytest.raises(NewerRecordError, match="a newer version of this program wrote it"):
+        lost_of(tmp_path / "0.json", lambda read: find(read, store))
 
 
 def test_a_record_that_was_discarded_is_missing(store):
     store.remove(FAILED)
-    assert outdated(result(failed="failed"), store) == [FAILED]
+    assert lost(result(failed="failed"), store) == [FAILED]
     assert not store.has_failed(FAILED)
     store.remove(FAILED)  # by whoever comes second
     assert [path.name for path in store.root.iterdir() if path.name.startswith(".pruned")] == []

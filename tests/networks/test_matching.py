@@ -1,5 +1,6 @@
 """Controls of equal size, claims about architectures, and warm starts: what they make of a study."""
 
+import json
 import math
 import re
 import subprocess
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
+from broken import LATE
 from specs import make_spec
 
 from ablation.analysis.contrasts import claim_table, contrast_table
@@ -201,13 +203,30 @@ def test_planning_a_study_with_controls_imports_no_torch(read, tmp_path):
 def test_a_control_is_searched_for_once(read, tmp_path, monkeypatch):
     kept = tmp_path / "results" / "controls.json"
     first = settle_all(read(), kept=kept).answers
-    monkeypatch.setattr("ablation.jobs.controls.match", None)  # whoever searches again fails
+    monkeypatch.setattr("ablation.jobs.controls.match", lambda *asked: pytest.fail("searched again"))
     assert settle_all(read(), kept=kept).answers == first
-    with pytest.raises(TypeError):
+    with pytest.raises(pytest.fail.Exception, match="searched again"):
         settle_all(read(STUDY.replace("depth: [20]", "depth: [14]")), kept=kept)
-    kept.write_text("{")
-    with pytest.raises(TypeError):
-        settle_all(read(), kept=kept)
+    for content in ("{", "[]", "null", '{"a": "b"}'):
+        kept.write_text(content)
+        with pytest.raises(pytest.fail.Exception, match="searched again"):
+            settle_all(read(), kept=kept)
+
+
+def test_a_network_that_cannot_be_built_costs_the_study_no_more_than_its_control(read, tmp_path, capsys):
+    (tmp_path / "parts.py").write_text(LATE)
+    kept = tmp_path / "controls.json"
+    text = STUDY.replace("factors: {depth: [20]}", "factors: {norm: [late]}") + "parts: [parts.py]\n"
+    plan = settle_all(read(text), kept=kept)
+    assert "no control of" in capsys.readouterr().err
+    assert plan.variants["resnet-width.parameters_of_norm.late"].levels["width"] == 8
+    assert len(json.loads(kept.read_text())) == 1, "of what cannot be built, nothing is kept"
+    failed, found = sorted(sizes_reached(plan, (1, 8, 8), 10), key=lambda text: text.startswith("densenet"))
+    assert "is no control of resnet-norm.late" in failed
+    assert "RuntimeError: found no file" in failed
+    assert found.startswith("densenet has ")
+    row = pd.Series({"matched": "parameters", "size_ratio": math.nan})
+    assert matched_text(row) == "parameters are not known of both"
 
 
 def test_a_frozen_plan_reads_as_it_was(read, tmp_path):

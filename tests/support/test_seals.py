@@ -13,9 +13,10 @@ def study(tmp_path):
     folder = tmp_path / "study"
     (folder / "pages").mkdir(parents=True)
     (folder / "seals").mkdir()
-    for name in ("runs.csv", "empty.csv", "pages/a.md", "pages/b.md"):
+    names = ("runs.csv", "empty.csv", "pages/a.md", "pages/b.md")
+    for name in names:
         (folder / name).write_text("" if "empty" in name else f"what {name} says")
-    write_seal(folder / "seals/collect.json", [folder / "runs.csv", folder / "empty.csv", folder / "pages"])
+    write_seal(folder / "seals/collect.json", [folder / name for name in names])
     return folder
 
 

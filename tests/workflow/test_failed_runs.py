@@ -94,7 +94,7 @@ def test_failed_runs_end_in_a_report_and_are_tried_again_when_asked(fragile):
     before = fragile.records()
     again = fragile.run(study="fragile")
     assert "Nothing to be done" in again
-    assert "6 runs of 10 failed by an error of their own" in again
+    assert again.count("6 runs of 10 failed by an error of their own") == 1
 
     (fragile.path / "gain.txt").write_text("0.5")
     assert "Nothing to be done" in fragile.run(study="fragile")
@@ -111,6 +111,15 @@ def test_failed_runs_end_in_a_report_and_are_tried_again_when_asked(fragile):
     assert found["run", "lenet-norm.late", "0"].info.status == "FINISHED"
     assert found["run", "vgg-batch_size.1", "0"].info.status == "FAILED"
     assert "Nothing to be done" in fragile.run(study="fragile")
+
+
+def test_what_failed_is_said_once_by_a_start_and_not_where_nothing_is_started(fragile):
+    result = fragile.path / "results/fragile/shards/lenet/0.json"
+    result.parent.mkdir(parents=True)
+    result.write_text(json.dumps({"variant": "lenet", "runs": [{"seed": 0, "key": "ab" * 16, "status": "failed"}]}))
+    said = {option: fragile.run(option, study="fragile") for option in ("--dry-run", "--summary")}
+    counts = {option: output.count("1 run of 10 failed by an error of their own") for option, output in said.items()}
+    assert counts == {"--dry-run": 1, "--summary": 0}
 
 
 @pytest.mark.parametrize(

@@ -143,8 +143,12 @@ def remake_what_is_lost(wildcards):
     What it learns while it lays out the jobs, it takes into account. A job elsewhere has no say in it.
     """
     workflow.dag.forcefiles.update(map(modified, LOST))
-    if workflow.is_main_process and workflow.dryrun:
-        tell_outlook()
+    if (
+        workflow.is_main_process and workflow.executor_plugin
+    ):  # none for --summary, --report and the like
+        close_with_what_failed()
+        if workflow.dryrun:
+            tell_outlook()
     return []
 
 

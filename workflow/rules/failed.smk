@@ -5,6 +5,7 @@ NEEDS: common.smk, config["retry_failed"]
 GIVES: RETRY_FAILED, UNMEASURED, functions for params and messages
 """
 
+import atexit
 import shlex
 import sys
 
@@ -32,10 +33,16 @@ def retry_option(wildcards, output):
     return "--retry-failed" if RETRY_FAILED else ""
 
 
-def tell_what_failed():
+@cache
+def close_with_what_failed():
+    """Have said once, as the last word of this process, what failed: no hook of Snakemake runs if nothing is to be done."""
+    results = [Path(modified(path)).absolute() for path in shard_results(None)]
+    atexit.register(tell_what_failed, results)
+
+
+def tell_what_failed(results):
     """Say how many runs of the study are recorded as failed, and how to have them tried again; nothing if none is."""
-    failed = failed_runs(Path(modified(path)) for path in shard_results(None))
-    if failed:
+    if failed := failed_runs(results):
         option = (
             "./do study NAME --retry-failed"
             if AT_HOME

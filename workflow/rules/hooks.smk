@@ -33,10 +33,6 @@ from ablation.tracking.address import Address
 HELD = contextlib.ExitStack()  # for as long as this process lives
 
 
-if workflow.is_main_process and not RETRY_FAILED:
-    tell_what_failed()
-
-
 def lock_study():
     """Let one start at a time work on a study; the lock goes with this process, however it ends."""
     try:
@@ -164,7 +160,6 @@ def print_summary():
     command = "./do mlflow" if AT_HOME else shlex.join(command)
     runs = command if address.default else address.public
     print(f"Report: {STUDY}/report.html    MLflow: {runs}", file=sys.stderr)
-    tell_what_failed()
 
 
 def report_is_whole():

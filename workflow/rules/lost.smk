@@ -6,7 +6,7 @@ GIVES: LOST, by which Snakemake makes it again (remake_what_is_lost)
 """
 
 from ablation.data.manifests import stated_digest
-from ablation.jobs.results import outdated
+from ablation.jobs.results import lost, outdated
 from ablation.jobs.starts import (
     MisplacedError,
     is_other,
@@ -20,12 +20,16 @@ from ablation.support.seals import damaged_files
 from ablation.tracking.address import receipt_is_stale
 
 
-def lost_records(result):
-    """List the records of a shard's result that are missing, damaged, or no longer those of runs that failed."""
-    try:
-        return outdated(result, Store(Path(modified(f"{RESULTS}/store"))))
-    except NewerRecordError as error:
-        refuse(error)
+def of_the_store(find):
+    """Return a function that compares a shard's result with the store; records of a newer version end the start."""
+
+    def compare(result):
+        try:
+            return find(result, Store(Path(modified(f"{RESULTS}/store"))))
+        except NewerRecordError as error:
+            refuse(error)
+
+    return compare
 
 
 def lost_data(receipt):
@@ -71,7 +75,11 @@ def find_other_specs():
 def find_what_is_lost():
     """Note the files that name what is lost, or has failed and is to be tried again, and return a sentence for each."""
     named = [
-        (path, lost_records, "missing or damaged", "trained again")
+        (path, of_the_store(lost), "missing or damaged", "trained again")
+        for path in shard_results(None)
+    ]
+    named += [
+        (path, of_the_store(outdated), "tried again by another study", "written again")
         for path in shard_results(None)
     ]
     named += [
@@ -84,16 +92,18 @@ def find_what_is_lost():
             for path in shard_results(None)
         ]
         named += [(UNMEASURED, list, "could not be measured", "tried again")]
+        if OUTLINE.controls and lost_of(Path(modified(UNMEASURED)), list):
+            LOST[ANSWERS] = []  # a control of what could not be built is none
         named += [
             (path, failed_measures, "could not be measured", "tried again")
             for path in measured_results(None)
         ]
     sentences = []
     for path, find, what, remedy in named:
-        if lost := lost_of(Path(modified(path)), find):
-            LOST.setdefault(path, []).extend(lost)
+        if names := lost_of(Path(modified(path)), find):
+            LOST.setdefault(path, []).extend(names)
             sentences.append(
-                f"{modified(path)}: {what}: {', '.join(lost)}; it will be {remedy}"
+                f"{modified(path)}: {what}: {', '.join(names)}; it will be {remedy}"
             )
     return sentences
 

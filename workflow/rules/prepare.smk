@@ -156,7 +156,7 @@ rule list_layers:
             --manifest {input.manifest:q} \
             --layers {output.layers:q} \
             --folder "$(dirname {output.pages[0]:q})" \
-            --seal {output.layers:q} "$(dirname {output.pages[0]:q})" {output.seal:q} 2>&1 | tee {log:q} >&2
+            --seal {output.layers:q} {output.seal:q} 2>&1 | tee {log:q} >&2
         """
 
 

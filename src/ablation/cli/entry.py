@@ -12,7 +12,8 @@ from ablation.support.references import own_place
 from ablation.support.seals import write_seal
 from ablation.support.wording import UserError
 
-# Each verb is the module of its name in this folder: `add_arguments(parser)` and `main(arguments)`.
+# Each verb is the module of its name in this folder: `add_arguments(parser)` and `main(arguments)`, which may return files
+# to be sealed beside those that the command line names.
 VERBS = {
     "show": "show what a variant is, layer by layer",
     "list": "list the studies, or the variants of one with what is there of each",
@@ -65,10 +66,10 @@ def run(words: Sequence[str] | None = None) -> None:
             one.set_defaults(main=module.main)
     arguments = parser.parse_args(words)
     try:
-        arguments.main(arguments)
+        more = arguments.main(arguments)  # files that it wrote in a folder, too many to name on a command line
         if arguments.seal:
             *written, seal = arguments.seal
-            write_seal(seal, written)
+            write_seal(seal, [*written, *(more or [])])
     except BrokenPipeError:  # whoever read what is printed has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except UserError as error:

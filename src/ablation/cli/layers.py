@@ -12,8 +12,8 @@ from ablation.networks.layertext import describe
 from ablation.study.studyfile import read_frozen
 
 
-def main(arguments: argparse.Namespace) -> None:
-    """Trace every variant without computing anything; the page of one that cannot be traced says why."""
+def main(arguments: argparse.Namespace) -> list[Path]:
+    """Trace every variant without computing anything; the page of one that cannot be traced says why. Return the pages."""
     from ablation.networks.sizes import inspect_or_say
 
     plan = read_frozen(arguments.study)
@@ -27,6 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
         arguments.layers, index=False
     )
     arguments.folder.mkdir(parents=True, exist_ok=True)
+    pages = []
     for variant in plan.variants.values():
         baseline = (tables[variant.architecture] or None) if variant.changed else None
         title = f"{variant.id} ({shape_text(shape)}, {classes} classes)"
@@ -34,8 +35,10 @@ def main(arguments: argparse.Namespace) -> None:
             text = f"# {title}\n\nIt cannot be built: {why}\n"
         else:
             text = describe(title, tables[variant.id], baseline, variant.architecture, markdown=True)
-        (arguments.folder / f"{variant.id}.md").write_text(text, encoding="utf-8")
+        pages.append(arguments.folder / f"{variant.id}.md")
+        pages[-1].write_text(text, encoding="utf-8")
     print(f"layers: {len(rows)} of {len(tables)} variants")
+    return pages
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

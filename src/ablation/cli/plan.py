@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ablation.study.levels import level_text
+from ablation.study.plan import Plan
 from ablation.study.studyfile import read_frozen
 from ablation.support.formatting import count, plural
 
@@ -17,7 +18,7 @@ SIZES = ("parameters", "multiply_adds")
 def main(arguments: argparse.Namespace) -> None:
     """Measure every variant without computing anything, and write the table; what cannot be measured has no sizes."""
     from ablation.networks.layertable import totals
-    from ablation.networks.sizes import inspect_or_say, shares_kernels
+    from ablation.networks.sizes import inspect_or_say
 
     plan = read_frozen(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
@@ -29,13 +30,6 @@ def main(arguments: argparse.Namespace) -> None:
         if why:
             unmeasured[variant.id] = why
             print(f"{variant.id} cannot be measured: {why}", file=sys.stderr)
-        source = plan.variants.get(variant.levels["warm_start"])
-        known = source and not {variant.id, source.id} & set(unmeasured)
-        if known and not shares_kernels((variant.architecture_spec(), source.architecture_spec()), shape, classes):
-            sys.exit(
-                f"{plan.name}: {variant.id} cannot start from the weights of {source.id}: no kernel or matrix of the two "
-                "networks has the same name and shape"
-            )
         # A backward pass costs about twice a forward pass.
         images = variant.levels["epochs"] * manifest["counts"]["train"] * len(plan.study.seeds)
         rows.append(
@@ -48,6 +42,7 @@ def main(arguments: argparse.Namespace) -> None:
                 "training_multiply_adds": None if why else 3 * sizes["multiply_adds"] * images,
             }
         )
+    check_warm_starts(plan, set(unmeasured), shape, classes)
     table = pd.DataFrame(rows).astype(dict.fromkeys([*SIZES, "training_multiply_adds"], "Int64"))
     if plan.matched:
         # Beside the size of a control, what it is to be as large as, and how large it is against that.
@@ -62,6 +57,20 @@ def main(arguments: argparse.Namespace) -> None:
     work = table["training_multiply_adds"].sum()
     grid = f"{plural(len(table), 'variant')} x {plural(len(plan.study.seeds), 'seed')} = {plural(plan.runs, 'run')}"
     print(f"{plan.name}: {grid}, about {count(work)} multiply-adds")
+
+
+def check_warm_starts(plan: Plan, unmeasured: set[str], shape: tuple[int, int, int], classes: int) -> None:
+    """Refuse a variant that would start from weights of which it has none; one that cannot be built fails by itself."""
+    from ablation.networks.sizes import shares_kernels
+
+    for variant in plan.variants.values():
+        source = plan.variants.get(variant.levels["warm_start"])
+        known = source and not {variant.id, source.id} & unmeasured
+        if known and not shares_kernels((variant.architecture_spec(), source.architecture_spec()), shape, classes):
+            sys.exit(
+                f"{plan.name}: {variant.id} cannot start from the weights of {source.id}: no kernel or matrix of the two "
+                "networks has the same name and shape"
+            )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -66,12 +66,13 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 def settled_plan(plan: Plan, answers: Path) -> Plan:
     """Return a plan with the sizes of its controls, if they were found."""
     found = read_json(answers) if plan.questions else None
-    if isinstance(found, dict) and set(plan.questions) <= set(found):
-        try:
-            return plan.settled({question: found[question] for question in plan.questions})
-        except (StudyError, TypeError, ValueError):
-            pass  # the file was edited; the rule that writes it will do so again
-    return plan
+    answers = {question: found.get(question) for question in plan.questions} if isinstance(found, dict) else {}
+    if not answers or not all(type(value) is int and value > 0 for value in answers.values()):
+        return plan  # not there, or edited: the rule that writes the file will do so again
+    try:
+        return plan.settled(answers)
+    except StudyError:
+        return plan
 
 
 def run_states(

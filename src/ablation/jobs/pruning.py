@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ablation.jobs.inventory import settled_plan
 from ablation.jobs.results import record_keys
 from ablation.records.keys import run_key
 from ablation.records.store import PRUNED, WEIGHTS, WRITING, DamagedRecordError, NewerRecordError, Store
@@ -150,9 +151,7 @@ def want_study(wanted: Wanted, plan: Plan, results: Path) -> None:
     """Add the keys of a study's runs, with all data that are prepared for it here; or what is known of their specs."""
     data, place = json.loads(json.dumps(plan.study.data.model_dump())), results / plan.name
     wanted.names.add(plan.name)
-    answers = read(place / "plan/controls.json")
-    if plan.questions and set(plan.questions) <= set(answers):
-        plan = plan.settled(answers)
+    plan = settled_plan(plan, place / "plan/controls.json")
     specs = [plan.spec(variant, seed) for variant in plan.variants for seed in plan.study.seeds]
     specs = json.loads(json.dumps(specs))  # as a record has them: lists in the place of tuples
     settled = [spec for spec in specs if is_settled(spec)]

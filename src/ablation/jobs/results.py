@@ -14,16 +14,18 @@ def record_keys(result: Mapping[str, Any]) -> list[str]:
     return [run["key"] for run in result["runs"]]
 
 
-def outdated(result: Mapping[str, Any], store: Store) -> list[str]:
-    """List the keys of a shard's result whose records have to be seen to by its job.
+def lost(result: Mapping[str, Any], store: Store) -> list[str]:
+    """List the keys of a shard's result whose records are missing or damaged: its job trains them again."""
+    return [run["key"] for run in result["runs"] if not store.is_whole(run["key"])]
 
-    They are missing or damaged; or the result says that the run failed, and another study has tried it again since.
+
+def outdated(result: Mapping[str, Any], store: Store) -> list[str]:
+    """Name the seeds of a shard's result whose whole records have another status now: another study tried them again.
+
+    Its job writes the result again, and trains nothing for it.
     """
-    return [
-        run["key"]
-        for run in result["runs"]
-        if not store.is_whole(run["key"]) or (run["status"] == FAILED and not store.has_failed(run["key"]))
-    ]
+    runs = [run for run in result["runs"] if store.is_whole(run["key"])]
+    return [f"seed {run['seed']}" for run in runs if run["status"] != store.status(run["key"])]
 
 
 def failed_runs(results: Iterable[Path]) -> int:

@@ -45,7 +45,9 @@ def match(
     Raises
     ------
     NetworkError
-        If the variant cannot be built.
+        If the variant would say nothing.
+    Exception
+        Whatever the code of one of the two raises: its network cannot be built.
     """
     step = reference["arguments"].get("groups", 1)
 

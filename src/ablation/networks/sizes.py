@@ -29,12 +29,15 @@ def inspect_or_say(
     """
     try:
         return inspect(architecture, input_shape, classes), ""
-    except NetworkError:
-        raise
     except Exception as error:
-        if is_of_the_machine(error):
-            raise
-        return [], in_one_line(describe(error, 0.0))
+        return [], say(error)
+
+
+def say(error: Exception) -> str:
+    """Say in a line why a network cannot be built; an error that is not the network's own is raised again."""
+    if isinstance(error, NetworkError) or is_of_the_machine(error):
+        raise error
+    return in_one_line(describe(error, 0.0))
 
 
 def shares_kernels(

@@ -146,17 +146,20 @@ class Store:
             raise KeyError(key)
         return self.verify(key)
 
+    def status(self, key: str) -> str:
+        """Return the status of a record; empty if there is none that can be read."""
+        try:
+            return self.peek(key).get("status", "")
+        except DamagedRecordError:
+            return ""
+
     def has_failed(self, key: str) -> bool:
         """Say whether a record is that of a run that failed by itself; not if there is none that can be read."""
-        return self.failure_time(key) is not None
+        return self.status(key) == FAILED
 
     def failure_time(self, key: str) -> float | None:
         """Return when a run failed, in seconds since 1970; None if there is no record that says so."""
-        try:
-            record = self.peek(key)
-        except DamagedRecordError:
-            return None
-        return record["error"]["time"] if record["status"] == FAILED else None
+        return self.peek(key)["error"]["time"] if self.has_failed(key) else None
 
     def verify(self, key: str) -> dict[str, Any]:
         """Recompute all digests of a record; raises DamagedRecordError."""

@@ -49,6 +49,8 @@ def html_table(table: pd.DataFrame, text_columns: set[str], baselines: set[str] 
 def matched_text(row: pd.Series) -> str:
     """Write the quantity in which a variant and its control agree, and the ratio of the two."""
     quantity = row["matched"].replace("_", "-")
+    if math.isnan(row["size_ratio"]):
+        return f"{quantity} are not known of both"
     return f"{'equal' if reached(row['size_ratio']) else 'unequal'} {quantity}, × {row['size_ratio']:.2f}"
 
 

@@ -23,10 +23,9 @@ def write_seal(seal: Path, files: Sequence[Path]) -> None:
     seal : Path
         The file to write; its folder exists.
     files : sequence of Path
-        Files that are complete; a folder stands for the files in it.
+        Files that are complete.
     """
-    each = [inner for path in files for inner in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    content = {os.path.relpath(path, seal.parent): _state(path) for path in each if path.is_file()}
+    content = {os.path.relpath(path, seal.parent): _state(path) for path in files if path.is_file()}
     with write_whole(seal) as file:
         file.write(json.dumps({"files": content, "seal": digest(content)}, indent=1).encode())
 
