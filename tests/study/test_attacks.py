@@ -192,9 +192,10 @@ def test_a_name_that_no_file_can_have_is_refused(given):
 
 
 def test_a_folder_in_place_of_a_study_is_refused(tmp_path):
-    (tmp_path / "mine.yaml").mkdir()
+    folder = tmp_path / ("a" * 80) / "mine.yaml"
+    folder.mkdir(parents=True)
     with pytest.raises(StudyFileError, match=r"study: found the folder '.*mine\.yaml', expected"):
-        locate_study(f"{tmp_path}/mine.yaml")
+        locate_study(str(folder))
 
 
 # Replacements in a file of parts, and what is said.

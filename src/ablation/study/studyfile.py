@@ -121,7 +121,8 @@ def locate_study(name: str, folders: Sequence[Path] = (STUDIES,)) -> Path:
     path = next((candidate for candidate in candidates if os.path.isfile(candidate)), candidates[0])
     if not os.path.isfile(path) and os.path.isdir(given):
         raise StudyFileError(
-            f"study: found the folder {shown(given)}, expected the name of a file in {places} or the path of a .yaml file"
+            f"study: found the folder {shown(given, 400)}, expected the name of a file in {places} or the path of a .yaml "
+            "file"
         )
     if not re.fullmatch(STUDY_NAME, path.stem) or len(path.stem) > MOST_NAME or (not by_path and "/" in given):
         raise StudyFileError(
