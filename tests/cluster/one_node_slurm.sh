@@ -79,7 +79,7 @@ SchedulerParameters=batch_sched_delay=1,sched_interval=2,bf_interval=2
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
-MinJobAge=600
+MinJobAge=7200
 JobRequeue=1
 KillWait=10
 InactiveLimit=0
