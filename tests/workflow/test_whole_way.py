@@ -71,7 +71,7 @@ def test_a_diverging_run_is_counted_and_stops_nothing(workspace):
 @pytest.mark.ways
 def test_runs_that_all_diverge_at_once_still_end_in_a_report(workspace):
     text = yaml.safe_load((workspace.path / STUDY).read_text())
-    text |= {"grid": [], "claims": {}, "recipe": {**text["recipe"], "lr": 1.0e12, "epochs": 1}}
+    text |= {"grid": [], "claims": {}, "recipe": {**text["recipe"], "lr": 1.0e5, "epochs": 1}}
     text["architectures"] = {"lenet": {"baseline": {"activation": "none"}}}
     (workspace.path / "config/studies/lost.yaml").write_text(yaml.safe_dump(text))
     workspace.run("results/lost/report.html", study="lost")
