@@ -20,20 +20,10 @@ from ablation.support.references import OwnCodeError, own_code, resolve
 
 SIZES = ("parameters", "multiply_adds")
 
+# What the curves state of each epoch.
+CURVES = ("train_loss", "objective", "train_accuracy", "validation_loss", "validation_accuracy", "lr", "seconds")
 # Columns of `curves.parquet` of a study without a single epoch, as every run failed before; else the records name them.
-CURVE_COLUMNS = (
-    "variant",
-    "seed",
-    "epoch",
-    "train_loss",
-    "objective",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "lr",
-    "seconds",
-    "time",
-)
+CURVE_COLUMNS = ("variant", "seed", "epoch", *CURVES, "time")
 # Columns of `diagnostics.parquet`, which a study without diagnostics has, too.
 DIAGNOSTIC_COLUMNS = {
     "variant": str,

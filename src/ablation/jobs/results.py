@@ -24,8 +24,8 @@ def outdated(result: Mapping[str, Any], store: Store) -> list[str]:
 
     Its job writes the result again, and trains nothing for it.
     """
-    runs = [run for run in result["runs"] if store.is_whole(run["key"])]
-    return [f"seed {run['seed']}" for run in runs if run["status"] != store.status(run["key"])]
+    now = [(run, store.status(run["key"])) for run in result["runs"]]
+    return [f"seed {run['seed']}" for run, status in now if status and status != run["status"]]
 
 
 def failed_runs(results: Iterable[Path]) -> int:

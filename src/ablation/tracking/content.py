@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablation.analysis.collection import final_metrics
+from ablation.analysis.collection import CURVES, final_metrics
 from ablation.jobs.shards import PlannedRun
 from ablation.records.runs import RunRecord
 from ablation.records.store import FAILED
@@ -18,15 +18,6 @@ from ablation.study.levels import level_text
 from ablation.study.plan import Plan
 from ablation.support.failures import in_one_line
 
-CURVE_METRICS = (
-    "train_loss",
-    "objective",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "lr",
-    "seconds",
-)
 LAST_OF_ROW = "seconds"  # every row has it, so that its steps tell which rows were sent
 
 
@@ -79,7 +70,7 @@ def curve_points(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, float, in
     return [
         (name, row[name], milliseconds(row["time"]), row["epoch"])
         for row in rows
-        for name in CURVE_METRICS
+        for name in CURVES
         if row[name] is not None and math.isfinite(row[name])
     ]
 
@@ -96,7 +87,7 @@ def record_values(plan: Plan, run: RunRecord, sizes: Mapping[str, int | None]) -
 
 def final_name(metric: str) -> str:
     """Return the name of a final metric. Those of curves are taken: a last point of another kind would bend them."""
-    return f"final_{metric}" if metric in CURVE_METRICS else metric
+    return f"final_{metric}" if metric in CURVES else metric
 
 
 def row_values(plan: Plan, row: Mapping[str, Any]) -> dict[str, float]:

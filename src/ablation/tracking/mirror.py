@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from ablation.analysis.collection import CURVES
 from ablation.jobs.shards import PlannedRun
 from ablation.records.runs import RunRecord, read_run
 from ablation.records.store import FAILED, DamagedRecordError, Store
@@ -34,7 +35,6 @@ from ablation.tracking.client import (
     RunTag,
 )
 from ablation.tracking.content import (
-    CURVE_METRICS,
     beginning,
     curve_points,
     ending,
@@ -52,7 +52,7 @@ from ablation.tracking.experiment import Experiment
 from ablation.tracking.lease import Lease
 from ablation.tracking.ledger import ENDINGS, Ledger, marks
 
-ROWS = 1000 // len(CURVE_METRICS)  # rows per request, which is stored whole or not at all; MLflow takes 1000 metrics
+ROWS = 1000 // len(CURVES)  # rows per request, which is stored whole or not at all; MLflow takes 1000 metrics
 
 
 class Mirror:
