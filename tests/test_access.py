@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import ablation
-from ablation.analysis.access import NotThereError
 from ablation.analysis.collection import collect
 from ablation.data import datasets
+from ablation.jobs.lookup import NotThereError
 from ablation.jobs.results import shard_result
 from ablation.jobs.training import origin, write_record
 from ablation.records.keys import run_key
@@ -22,7 +22,7 @@ from ablation.study.studyfile import read_study
 from ablation.training.evaluation import put_on_device
 from ablation.training.run import Run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 VARIANT = "vgg-norm.none"
 
 
