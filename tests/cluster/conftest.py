@@ -41,14 +41,14 @@ class Start:
         with open(log, "w") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output, **options)
 
-    def end(self, ok=True, seconds=240):
+    def end(self, ok=True, seconds=600):
         """Wait for the end and return all that was said."""
         code = self.process.wait(timeout=seconds)
         text = self.log.read_text()
         assert (code == 0) == ok, text
         return text
 
-    def until(self, condition, seconds=120):
+    def until(self, condition, seconds=300):
         """Wait for something and return it."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -106,7 +106,7 @@ def same_as_in_one_go(workspace, study):
 
 
 def test_a_job_is_queued_again_when_its_node_dies(workspace):
-    slurm, study = workspace.slurm, workspace.study("node", 1500)
+    slurm, study = workspace.slurm, workspace.study("node", 600)
     start = workspace.start("--until", "train_shard", study=study)
     start.until(lambda: list(workspace.path.glob("results/store/.running/*/state.pt")))
     job = slurm.last_job("train_shard")
