@@ -11,6 +11,7 @@ configfile:
 
 
 include: "workflow/rules/settings.smk"
+include: "workflow/rules/shards.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/failed.smk"
 include: "workflow/rules/hooks.smk"

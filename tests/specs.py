@@ -29,6 +29,11 @@ def make_spec(name="lenet", seed=0, recipe=None, diagnostics=(), **levels):
     }
 
 
+def make_shard(*specs, variant="lenet", **options):
+    """The frozen spec of a shard with some runs of one variant."""
+    return {"runs": [{"variant": variant, "spec": spec} for spec in specs], **options}
+
+
 # A form of each architecture that tests can build in no time.
 SMALL = {
     "lenet": {"activation": "relu"},

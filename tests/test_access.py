@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from specs import make_shard
 
 import ablation
 from ablation.analysis.collection import collect
@@ -50,11 +51,11 @@ def finished(tmp_path_factory, digits, parts):
     study = results / "digits"
     (study / f"shards/{VARIANT}").mkdir(parents=True)
     (study / "start").mkdir()
-    shard = shard_result({"variant": VARIANT, "runs": specs}, keys, map(store.read, keys))
+    shard = shard_result(make_shard(*specs, variant=VARIANT), keys, map(store.read, keys))
     for path, content in (
         ("data.json", manifest),
         (f"shards/{VARIANT}/0.json", shard),
-        ("start/outline.json", {"variants": dict.fromkeys(plan.variants, "")}),
+        ("start/outline.json", {"variants": list(plan.variants)}),
     ):
         (study / path).write_text(json.dumps(content))
     sizes = {VARIANT: {"parameters": 1, "multiply_adds": 2}}

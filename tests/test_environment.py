@@ -62,11 +62,12 @@ def without_the_heavy(code, *arguments):
 def test_planning_needs_what_snakemake_needs_and_no_more():
     code = (
         "from pathlib import Path\n"
+        "from ablation.jobs.cutting import Cut, cut\n"
         "from ablation.jobs.outline import Outline\n"
         "from ablation.report.figures.table import figures_of\n"
         "from ablation.study.studyfile import read_study\n"
         "for plan in map(read_study, Path('config/studies').glob('*.yaml')):\n"
-        "    print(Outline.of(plan, 5, figures_of(plan)).runs)"
+        "    print(Outline.of(plan, cut(plan, Cut(5), {}), figures_of(plan)).runs)"
     )
     done = without_the_heavy(code)
     assert not done.returncode, done.stderr

@@ -93,7 +93,9 @@ def test_speeds_are_those_of_records_of_such_a_machine(begun, tmp_path):
     shards = tmp_path / "shards"
     for variant, keys in (("lenet", [runs[2].key, runs[0].key]), ("lenet-activation.tanh", [runs[5].key])):
         (shards / variant).mkdir(parents=True)
-        (shards / variant / "0.json").write_text(json.dumps({"runs": [{"key": key} for key in keys]}))
+        (shards / variant / "0.json").write_text(
+            json.dumps({"runs": [{"variant": variant, "key": key} for key in keys]})
+        )
     (shards / "torn").mkdir()
     (shards / "torn/0.json").write_text("{")
     variants = ["lenet", "lenet-activation.tanh", "torn", "new"]

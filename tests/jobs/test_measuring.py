@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from specs import make_spec
+from specs import make_shard, make_spec
 
 from ablation.cli.entry import run as ablation
 from ablation.data import datasets
@@ -120,7 +120,7 @@ def test_a_network_that_todays_code_builds_differently_is_refused(trained, digit
 def shard(trained, digits, tmp_path):
     datasets.write(tmp_path / "data", *digits)
     spec = make_spec(activation="relu", norm="batch")
-    runs = {"variant": "lenet", "runs": [spec, {**spec, "seed": 1}, {**spec, "seed": 2}]}
+    runs = make_shard(spec, {**spec, "seed": 1}, {**spec, "seed": 2})
     statuses = [{"status": status} for status in ("completed", "diverged", "failed")]
     result = shard_result(runs, [KEY, "cd" * 16, "ef" * 16], statuses)
     (tmp_path / "shard.json").write_text(json.dumps(result))

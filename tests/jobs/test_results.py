@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from specs import make_shard
 
 from ablation.jobs.results import failed_runs, lost, outdated, shard_result, training_log
 from ablation.jobs.starts import lost_of
@@ -23,7 +24,11 @@ def store(tmp_path):
 
 def result(**statuses):
     keys = {"completed": COMPLETED, "failed": FAILED, "missing": MISSING, "mended": MENDED}
-    return {"runs": [{"seed": 0, "key": keys[name], "status": status} for name, status in statuses.items()]}
+    return {
+        "runs": [
+            {"variant": "lenet", "seed": 0, "key": keys[name], "status": status} for name, status in statuses.items()
+        ]
+    }
 
 
 def test_failed_records_are_left_alone(store):
@@ -34,7 +39,7 @@ def test_failed_records_are_left_alone(store):
 
 @pytest.mark.parametrize("before", [{"mended": "failed"}, {"failed": "completed"}], ids=["mended", "failed again"])
 def test_a_result_is_outdated_if_another_study_has_tried_its_run_again(store, before):
-    assert outdated(result(**before), store) == ["seed 0"]
+    assert outdated(result(**before), store) == ["lenet, seed 0"]
     assert lost(result(**before), store) == [], "nothing is trained for it"
 
 
@@ -56,7 +61,7 @@ def test_a_record_that_was_discarded_is_missing(store):
 
 
 def test_failed_runs_are_counted_over_all_results_that_can_be_read(tmp_path):
-    shard = {"variant": "lenet", "runs": [{"seed": 0}, {"seed": 1}]}
+    shard = make_shard({"seed": 0}, {"seed": 1})
     written = shard_result(shard, [COMPLETED, FAILED], [{"status": "completed"}, {"status": "failed"}])
     for name, text in (("0.json", json.dumps(written)), ("1.json", "{"), ("2.json", "[]")):
         (tmp_path / name).write_text(text)
@@ -65,6 +70,6 @@ def test_failed_runs_are_counted_over_all_results_that_can_be_read(tmp_path):
 
 def test_the_log_of_a_shard_lies_where_the_rule_writes_it():
     rule = (Path(__file__).parents[2] / "workflow/rules/train.smk").read_text()
-    assert 'f"{STUDY}/logs/train_shard/{{variant}}/{{shard}}.log"' in rule
+    assert 'f"{STUDY}/logs/train_shard/{{shard}}.log"' in rule
     log = training_log(Path("inner/results/digits/shards/vgg-norm.none/3.json"))
     assert log == Path("inner/results/digits/logs/train_shard/vgg-norm.none/3.log")

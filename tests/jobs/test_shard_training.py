@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from specs import make_spec, prepared_digits
+from specs import make_shard, make_spec, prepared_digits
 
 from ablation.catalogue.factors import Level
 from ablation.jobs import training
@@ -69,7 +69,7 @@ class Shard:
 
     def train(self, *specs, retry_failed=False, variant="lenet"):
         keys = [run_key(spec, self.manifest["digest"]) for spec in specs]
-        shard = {"variant": variant, "runs": specs}
+        shard = make_shard(*specs, variant=variant)
         stop = StopNever()
         train_missing(shard, keys, self.arrays, self.manifest, self.store, stop, False, retry_failed)
         return [self.store.read(key) for key in keys]

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from specs import make_spec
+from specs import make_shard, make_spec
 
 from ablation.jobs import training
 from ablation.jobs.shards import planned_runs, shard_spec
@@ -34,7 +34,7 @@ def test_neither_metrics_nor_logits_are_part_of_a_key(plans):
 
 
 def test_a_shard_is_told_of_logits_beside_its_runs(plans):
-    first, more = (json.loads(shard_spec(plan, "lenet", [0, 1])) for plan in plans)
+    first, more = (json.loads(shard_spec(plan, {"lenet": [0, 1]})) for plan in plans)
     assert more.pop("logits") is True
     assert more == first
 
@@ -49,13 +49,13 @@ def trained(folder, digits, shard):
 def test_logits_are_kept_where_they_are_few_or_asked_for(tmp_path, digits, monkeypatch, limit, asked, kept):
     monkeypatch.setattr(training, "LOGITS", limit)
     assert len(digits[0]["test_labels"]) * 10 == 3590
-    found = trained(tmp_path, digits, {"variant": "lenet", "runs": [SPEC], **asked})
+    found = trained(tmp_path, digits, make_shard(SPEC, **asked))
     assert (found.logits is not None) == kept
     assert found.labels.tolist() == digits[0]["test_labels"].tolist()
 
 
 def test_a_warm_start_from_weights_that_were_freed_is_refused_with_a_sentence(tmp_path, digits):
-    shard = {"variant": "lenet", "runs": [SPEC]}
+    shard = make_shard(SPEC)
     trained(tmp_path, digits, shard)
     Store(tmp_path).free_weights(run_key(SPEC, digits[1]["digest"]))
     with pytest.raises(

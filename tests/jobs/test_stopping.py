@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from specs import make_spec, prepared_digits
+from specs import make_shard, make_spec, prepared_digits
 
 from ablation.data import datasets
 from ablation.jobs.stopping import TRY_AGAIN, Stop
@@ -24,7 +24,7 @@ class Job:
     def __init__(self, folder, epochs):
         self.folder = folder
         spec = make_spec(activation="relu", recipe={"epochs": epochs})
-        (folder / "spec.json").write_text(json.dumps({"variant": "lenet", "runs": [spec]}))
+        (folder / "spec.json").write_text(json.dumps(make_shard(spec)))
         datasets.write(folder / "data", *prepared_digits())
 
     def start(self, *more):

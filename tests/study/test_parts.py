@@ -273,7 +273,8 @@ def test_a_study_may_name_all_of_them_and_its_frozen_plan_keeps_them(write, tmp_
     assert json.loads(plan.frozen())["parts"] == [str(file)]
     assert again.catalogue == plan.catalogue
     assert again.variants == plan.variants
-    assert shard_spec(again, "toy-kind.b", (0, 1)) == shard_spec(plan, "toy-kind.b", (0, 1))
+    shard = {"toy-kind.b": [0, 1]}
+    assert shard_spec(again, shard) == shard_spec(plan, shard)
 
 
 def test_a_frozen_plan_without_its_parts_is_refused(write, tmp_path):

@@ -113,7 +113,7 @@ def test_the_frozen_study_expands_to_the_same_runs(read):
     frozen = read(plan.study.model_dump_json(), "frozen.json")
     assert frozen.variants == plan.variants
     assert frozen.claims == plan.claims
-    assert shard_spec(frozen, "resnet-lr.0.01", (1,)) == shard_spec(plan, "resnet-lr.0.01", (1,))
+    assert shard_spec(frozen, {"resnet-lr.0.01": [1]}) == shard_spec(plan, {"resnet-lr.0.01": [1]})
 
 
 @pytest.mark.parametrize("name", ["store", "data", "downloads", "mlartifacts"])
@@ -129,17 +129,17 @@ def test_claims_become_contrasts_where_the_study_has_them(read):
     ]
 
 
-def test_seeds_can_be_listed_and_are_cut_into_shards(read):
+def test_seeds_can_be_listed(read):
     plan = read(change("seeds: 3", "seeds: [7, 1, 9]"))
-    assert plan.shards(2) == [[7, 1], [9]]
-    runs = json.loads(shard_spec(plan, "lenet", (7, 1)))["runs"]
-    assert [run["seed"] for run in runs] == [7, 1]
+    assert plan.study.seeds == (7, 1, 9)
+    runs = json.loads(shard_spec(plan, {"lenet": [7, 1]}))["runs"]
+    assert [(run["variant"], run["spec"]["seed"]) for run in runs] == [("lenet", 7), ("lenet", 1)]
 
 
 def test_runs_are_told_which_epochs_to_diagnose_and_have_keys_of_their_own(read):
     plan = read(change("seeds: 3", "seeds: 3\ndiagnostics: [3, 0]\nmetrics: [test_accuracy, gradient_ratio]"))
-    (run,) = json.loads(shard_spec(plan, "lenet", (0,)))["runs"]
-    assert run["diagnostics"]["epochs"] == [0, 3]
+    (run,) = json.loads(shard_spec(plan, {"lenet": [0]}))["runs"]
+    assert run["spec"]["diagnostics"]["epochs"] == [0, 3]
     assert read(plan.study.model_dump_json(), "frozen.json").study == plan.study
     keys = {found.key for study in (plan, read(GOOD)) for found in planned_runs(study, "data")[:1]}
     assert len(keys) == 2

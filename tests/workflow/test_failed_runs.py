@@ -116,7 +116,7 @@ def test_failed_runs_end_in_a_report_and_are_tried_again_when_asked(fragile):
 def test_what_failed_is_said_once_by_a_start_and_not_where_nothing_is_started(fragile):
     result = fragile.path / "results/fragile/shards/lenet/0.json"
     result.parent.mkdir(parents=True)
-    result.write_text(json.dumps({"variant": "lenet", "runs": [{"seed": 0, "key": "ab" * 16, "status": "failed"}]}))
+    result.write_text(json.dumps({"runs": [{"variant": "lenet", "seed": 0, "key": "ab" * 16, "status": "failed"}]}))
     said = {option: fragile.run(option, study="fragile") for option in ("--dry-run", "--summary")}
     counts = {option: output.count("1 run of 10 failed by an error of their own") for option, output in said.items()}
     assert counts == {"--dry-run": 1, "--summary": 0}

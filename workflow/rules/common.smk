@@ -65,7 +65,7 @@ if was_planned():
     OUTLINE = Outline.read(Path(f"{STARTED}/outline.json"))
 else:
     STUDY_FILE, PLAN = read_plan()
-    OUTLINE = Outline.of(PLAN, config["shard_size"], figures_of(PLAN))
+    OUTLINE = Outline.of(PLAN, cut_runs(PLAN), figures_of(PLAN))
 
 STUDY = f"{RESULTS}/{OUTLINE.name}"
 STATED = f"{STUDY}/plan/{OUTLINE.name}.stated.json"
@@ -87,17 +87,7 @@ if GPUS and "gpus_per_job" not in config and "gpu" not in workflow.global_resour
 
 
 wildcard_constraints:
-    variant=r"[A-Za-z0-9][A-Za-z0-9_.+-]*",
-    shard=r"[0-9]+",
-
-
-def planned(function):
-    """Let a parameter be computed where the jobs are planned: where a job runs elsewhere, nobody compares it again."""
-
-    def compute(wildcards):
-        return function(wildcards) if PLAN else None
-
-    return compute
+    shard=r"[A-Za-z0-9][A-Za-z0-9_.+-]*/[0-9]+",
 
 
 def shared(name):
@@ -130,10 +120,7 @@ def seal(rule):
 
 def seals():
     """List the seals of all jobs."""
-    shards = [
-        (variant, n) for variant in OUTLINE.variants for n in range(len(OUTLINE.shards))
-    ]
-    each = (path.format(variant=v, shard=n) for path in SEALS for v, n in shards)
+    each = (path.format(shard=shard) for path in SEALS for shard in OUTLINE.shards)
     return list(dict.fromkeys(each))
 
 
@@ -167,26 +154,10 @@ def final_outputs(wildcards):
     return [*pages, *shard_results(wildcards), *frozen_texts(), *seals()]
 
 
-def shard_result(variant, shard):
-    """Return the result file of a shard."""
-    return f"{STUDY}/shards/{variant}/{shard}.json"
-
-
-def shard_results(wildcards):
-    """List the result files of all shards."""
-    return [
-        shard_result(variant, n)
-        for variant in OUTLINE.variants
-        for n in range(len(OUTLINE.shards))
-    ]
-
-
 def frozen_texts():
     """Return by file what jobs are given: the study, and the spec of each shard."""
     specs = {
-        f"{STUDY}/specs/{variant}/{n}.json": spec_text(variant, n)
-        for variant in OUTLINE.variants
-        for n in range(len(OUTLINE.shards))
+        f"{STUDY}/specs/{shard}.json": spec_text(shard) for shard in OUTLINE.shards
     }
     return {STATED if OUTLINE.controls else SETTLED: PLAN.frozen(), **specs}
 
@@ -195,55 +166,6 @@ def frozen_texts():
 def frozen_study(wildcards):
     """Return the validated study; its file is rewritten only when this text changes, so that jobs of one start agree."""
     return PLAN.frozen()
-
-
-@planned
-def frozen_spec(wildcards):
-    """Return the spec of a shard; its file is rewritten only when this text changes."""
-    return spec_text(wildcards.variant, int(wildcards.shard))
-
-
-@cache
-def spec_text(variant, shard):
-    """Return the spec of a shard."""
-    from ablation.jobs.shards import shard_spec
-
-    return shard_spec(PLAN, variant, OUTLINE.shards[shard])
-
-
-def measured_results(wildcards):
-    """List what is measured on trained networks, shard by shard; nothing if the study asks for no such metric."""
-    shards = shard_results(wildcards) if OUTLINE.measures else []
-    return [
-        path.replace(f"{STUDY}/shards/", f"{STUDY}/measured/", 1) for path in shards
-    ]
-
-
-@planned
-def measuring_code(wildcards):
-    """Return the digest of the code that measures; what builds the networks makes their shards stale."""
-    return sources().digest(
-        ["ablation.jobs.measuring:measure", *OUTLINE.measures.values()]
-    )
-
-
-def warm_starts(wildcards):
-    """List the shard that a shard's runs start from: the same seeds of another variant; none for a fresh start."""
-    source = OUTLINE.variants[wildcards.variant]
-    return [shard_result(source, wildcards.shard)] if source else []
-
-
-def open_sizes(wildcards):
-    """List the file with the sizes that a shard's spec leaves open; none for most."""
-    return [ANSWERS] if wildcards.variant in OUTLINE.controls else []
-
-
-@planned
-def training_code(wildcards):
-    """Return the digest of the code that trains a variant: editing some of it makes its shards stale."""
-    from ablation.jobs.shards import shard_code
-
-    return shard_code(PLAN, wildcards.variant)
 
 
 @planned
@@ -276,7 +198,7 @@ def network_code(*definitions):
 
     @planned
     def digest_code(wildcards):
-        specs = [PLAN.spec(variant, OUTLINE.shards[0][0]) for variant in PLAN.variants]
+        specs = [PLAN.spec(variant, PLAN.study.seeds[0]) for variant in PLAN.variants]
         used = {reference for spec in specs for reference in references(spec)}
         return sources().digest([*(f"ablation.{name}" for name in definitions), *used])
 

@@ -1,8 +1,8 @@
 """
 From records to numbers.
 
-NEEDS: results/<study>/shards/<variant>/<shard>.json and the records they name
-       results/<study>/measured/<variant>/<shard>.json, if anything is
+NEEDS: results/<study>/shards/<shard>.json and the records they name
+       results/<study>/measured/<shard>.json, if anything is
 GIVES: results/<study>/{runs,curves,diagnostics,classes}.parquet, examples.npy
        results/<study>/{contrasts,claims}.csv
        results/<study>/tables/comparison.{csv,md,tex}, summary.txt

@@ -116,7 +116,7 @@ def tell_outlook():
     plan = settled_plan(PLAN, Path(modified(ANSWERS)))
     manifest = read_manifest(Path(modified(f"{RESULTS}/{DATA}")))
     lost = {name for names in LOST.values() for name in names}
-    without = OUTLINE.controls if plan.questions and plan is PLAN else []
+    without = PLAN.unsettled if plan.questions and plan is PLAN else []
     states = run_states(plan, manifest, store, lost, without)
     left = dict.fromkeys(run.variant for run in states if run.state != RECORDED)
     shards = Path(modified(f"{STUDY}/shards"))

@@ -6,7 +6,7 @@ GIVES: results/<study>/data.json, the receipt of arrays that lie in results/data
        results/<study>/plan/<study>.json
        results/<study>/plan/variants.csv, plan/unmeasured.json (variants that have no sizes, and why)
        results/<study>/plan/layers.csv, plan/layers/<variant>.md
-       results/<study>/specs/<variant>/<shard>.json
+       results/<study>/specs/<shard>.json
 """
 
 
@@ -163,9 +163,9 @@ rule list_layers:
 rule freeze_spec:
     """Write all that determines the runs of a shard."""
     output:
-        spec=f"{STUDY}/specs/{{variant}}/{{shard}}.json",
+        spec=f"{STUDY}/specs/{{shard}}.json",
     log:
-        f"{STUDY}/logs/freeze_spec/{{variant}}/{{shard}}.log",
+        f"{STUDY}/logs/freeze_spec/{{shard}}.log",
     localrule: True
     conda:
         "../../environment.yml"

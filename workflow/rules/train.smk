@@ -1,28 +1,28 @@
 """
 Training, and what is measured on trained networks: one job is one variant and one shard of its seeds.
 
-NEEDS: results/<study>/specs/<variant>/<shard>.json
+NEEDS: results/<study>/specs/<shard>.json
        results/<study>/data.json
-GIVES: results/<study>/shards/<variant>/<shard>.json, which names the records; these lie in results/store, which
+GIVES: results/<study>/shards/<shard>.json, which names the records; these lie in results/store, which
        Snakemake knows nothing of and therefore never deletes
-       results/<study>/measured/<variant>/<shard>.json, where the study asks for such metrics
+       results/<study>/measured/<shard>.json, where the study asks for such metrics
 """
 
 
 rule train_shard:
     """Train the runs of a shard that the store does not have yet."""
     input:
-        spec=f"{STUDY}/specs/{{variant}}/{{shard}}.json",
+        spec=f"{STUDY}/specs/{{shard}}.json",
         receipt=RECEIPT,
         answers=open_sizes,
         start=warm_starts,
     output:
-        result=shard_result("{variant}", "{shard}"),
-        seal=seal("train_shard/{variant}/{shard}"),
+        result=shard_result("{shard}"),
+        seal=seal("train_shard/{shard}"),
     log:
-        f"{STUDY}/logs/train_shard/{{variant}}/{{shard}}.log",
+        f"{STUDY}/logs/train_shard/{{shard}}.log",
     benchmark:
-        f"{STUDY}/benchmarks/train_shard/{{variant}}/{{shard}}.tsv"
+        f"{STUDY}/benchmarks/train_shard/{{shard}}.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -60,13 +60,13 @@ if OUTLINE.measures:
     rule measure_shard:
         """Measure what needs another forward pass of a shard's trained networks."""
         input:
-            result=shard_result("{variant}", "{shard}"),
+            result=shard_result("{shard}"),
             receipt=RECEIPT,
         output:
-            measured=f"{STUDY}/measured/{{variant}}/{{shard}}.json",
-            seal=seal("measure_shard/{variant}/{shard}"),
+            measured=f"{STUDY}/measured/{{shard}}.json",
+            seal=seal("measure_shard/{shard}"),
         log:
-            f"{STUDY}/logs/measure_shard/{{variant}}/{{shard}}.log",
+            f"{STUDY}/logs/measure_shard/{{shard}}.log",
         conda:
             "../../environment.yml"
         threads: 1

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ablation.analysis.collection import collect, read_sizes
-from ablation.jobs.results import record_keys, training_log
+from ablation.jobs.results import training_log
 from ablation.records.store import FAILED, DamagedRecordError, Store
 from ablation.study.studyfile import read_frozen
 from ablation.support.files import write_whole
@@ -21,7 +21,10 @@ def main(arguments: argparse.Namespace) -> None:
     """Read and check every record of the shards; write the tables."""
     plan = read_frozen(arguments.study)
     shards = [json.loads(path.read_text()) for path in arguments.shards]
-    keys = [(shard["variant"], key) for shard in shards for key in record_keys(shard)]
+    order = {variant: n for n, variant in enumerate(plan.variants)}
+    found = [(run["variant"], run["seed"], run["key"]) for shard in shards for run in shard["runs"]]
+    found.sort(key=lambda run: (order[run[0]], plan.study.seeds.index(run[1])))  # however they were cut
+    keys = [(variant, key) for variant, _, key in found]
     sizes, classes = read_sizes(arguments.variants), json.loads(arguments.manifest.read_text())["classes"]
     try:
         tables = collect(plan, Store(arguments.store), keys, sizes, classes, read_measured(arguments.measured))
@@ -39,13 +42,13 @@ def main(arguments: argparse.Namespace) -> None:
 def read_measured(paths: Sequence[Path]) -> dict[tuple[str, str], dict[str, Any]]:
     """Read what was measured on the trained networks, by variant and key, as `ablation.jobs.measuring` states it."""
     shards = [json.loads(path.read_text()) for path in paths]
-    return {(shard["variant"], run["key"]): run for shard in shards for run in shard["runs"]}
+    return {(run["variant"], run["key"]): run for shard in shards for run in shard["runs"]}
 
 
 def failure_logs(runs: pd.DataFrame, results: Mapping[Path, Mapping[str, Any]]) -> pd.Series:
     """Return where the log of each failed run lies, given the results of shards by file; nothing for the other runs."""
     logs = {
-        (shard["variant"], run["seed"]): str(training_log(path))
+        (run["variant"], run["seed"]): str(training_log(path))
         for path, shard in results.items()
         for run in shard["runs"]
     }

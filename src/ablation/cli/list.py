@@ -23,7 +23,6 @@ from ablation.jobs.inventory import (
     settled_plan,
     statuses,
 )
-from ablation.jobs.outline import Outline
 from ablation.records.store import Store
 from ablation.study.plan import Plan
 from ablation.study.studyfile import STUDIES, StudyFileError, locate_study, read_study
@@ -40,7 +39,7 @@ def examine(plan: Plan, results: Path) -> list[RunState]:
     """Say of each run of a plan what is there."""
     manifest = read_manifest(results / "data" / plan.data_folder)
     settled = settled_plan(plan, results / plan.name / "plan/controls.json")
-    without = Outline.of(plan, 1, []).controls if plan.questions and settled is plan else []
+    without = plan.unsettled if plan.questions and settled is plan else []
     return run_states(settled, manifest, Store(results / "store"), without=without)
 
 

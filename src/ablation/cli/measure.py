@@ -26,13 +26,14 @@ def main(arguments: argparse.Namespace) -> None:
     except NoWeightsError as error:
         sys.exit(f"{', '.join(measures)} cannot be measured: {error}")
     except (KeyError, DamagedRecordError) as error:
-        sys.exit(f"{result['variant']}: {error}: missing or damaged; start again: only this run will be trained anew")
+        sys.exit(f"{error}: missing or damaged; start again: only this run will be trained anew")
     with write_whole(arguments.result) as file:
-        file.write(json.dumps({"variant": result["variant"], "runs": rows}, indent=1).encode())
+        file.write(json.dumps({"runs": rows}, indent=1).encode())
     for row in rows:
         for error in row["errors"].values():
-            print(f"{result['variant']}, seed {row['seed']}: {error}", file=sys.stderr)
-    print(f"{result['variant']}: measured {', '.join(measures)} of {len(rows)} runs", file=sys.stderr)
+            print(f"{row['variant']}, seed {row['seed']}: {error}", file=sys.stderr)
+    variants = ", ".join(dict.fromkeys(row["variant"] for row in rows))
+    print(f"{variants}: measured {', '.join(measures)} of {len(rows)} runs", file=sys.stderr)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -37,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.answers:
         shard = settle(shard, json.loads(arguments.answers.read_text()))
     arrays, manifest = read_data(arguments.data, arguments.receipt)
-    keys = [run_key(spec, manifest["digest"]) for spec in shard["runs"]]
+    keys = [run_key(run["spec"], manifest["digest"]) for run in shard["runs"]]
     store = Store(arguments.store)
     if not arguments.retry_failed:
         tell_failed(store, keys)

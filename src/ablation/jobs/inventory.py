@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ablation.jobs.results import record_keys
+from ablation.jobs.cutting import Shard, runs_of
 from ablation.jobs.shards import planned_runs
 from ablation.records.environment import processor
 from ablation.records.store import RECORD, Store
@@ -61,6 +61,16 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         )
     except (KeyError, TypeError):
         return None
+
+
+def cut_before(folder: Path) -> list[Shard]:
+    """List the shards of a study's last start that have come to a result, given the study's folder."""
+    outline = read_json(folder / "start/outline.json")
+    try:
+        shards = [shard for name, shard in outline["shards"].items() if (folder / f"shards/{name}.json").is_file()]
+        return [shard for shard in shards if runs_of(shard)]
+    except (KeyError, TypeError, AttributeError):
+        return []  # none, or that of an older version: what is cut anew finds its records in the store
 
 
 def settled_plan(plan: Plan, answers: Path) -> Plan:
@@ -135,18 +145,17 @@ def recorded_speeds(variants: Iterable[str], shards: Path, store: Store, gpu: bo
     gpu : bool
         Whether this machine trains on a GPU.
     """
-    here, found = processor(), {}
-    for variant in variants:
-        keys = _keys_of(next(iter(sorted((shards / variant).glob("*.json"))), None))
-        speeds = (_speed(read_json(store.folder(key) / RECORD), here, gpu) for key in keys)
-        if speed := next(filter(None, speeds), None):
-            found[variant] = speed
+    here, found, wanted = processor(), {}, set(variants)
+    for path in sorted(shards.glob("*/*.json")):
+        for variant, key in _runs_of(path):
+            if variant in wanted - set(found) and (speed := _speed(read_json(store.folder(key) / RECORD), here, gpu)):
+                found[variant] = speed
     return found
 
 
-def _keys_of(result: Path | None) -> list[str]:
+def _runs_of(result: Path) -> list[tuple[str, str]]:
     try:
-        return record_keys(read_json(result)) if result else []
+        return [(run["variant"], run["key"]) for run in read_json(result)["runs"]]
     except (KeyError, TypeError):  # damaged; it is written again
         return []
 

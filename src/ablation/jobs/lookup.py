@@ -29,7 +29,7 @@ def trained_runs(place: Path) -> dict[tuple[str, int], str]:
     """Return the key of every trained run of a study, by variant and seed."""
     shards = [read_json(path) for path in sorted(place.glob("shards/*/*.json"))]
     return {
-        (shard["variant"], run["seed"]): key
+        (run["variant"], run["seed"]): key
         for shard in shards
         for run, key in zip(shard["runs"], record_keys(shard), strict=True)
     }

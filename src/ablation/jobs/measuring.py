@@ -73,7 +73,7 @@ def measure_shard(
     Parameters
     ----------
     result : mapping
-        The shard's result, as `ablation.jobs.shards.shard_result` returns it.
+        The shard's result, as `ablation.jobs.results.shard_result` returns it.
     measures : mapping of str to str
         Each metric with the reference to what measures it.
     arrays, manifest : mapping
@@ -85,8 +85,8 @@ def measure_shard(
     Returns
     -------
     list of dict
-        Of each run ``seed``, ``key``, ``metrics`` and ``errors``, as `measure` returns them; the metrics are None for a
-        run that diverged or failed.
+        Of each run ``variant``, ``seed``, ``key``, and ``metrics`` and ``errors`` as `measure` returns them; the metrics
+        are None for a run that diverged or failed.
 
     Raises
     ------
@@ -100,7 +100,11 @@ def measure_shard(
     with pick_device(gpu) as device:
         test = put_on_device(arrays, manifest, device, ["test"])["test"]
         for run in result["runs"]:
-            row = {"seed": run["seed"], "key": run["key"], "metrics": dict.fromkeys(measures), "errors": {}}
+            row = {
+                **{name: run[name] for name in ("variant", "seed", "key")},
+                "metrics": dict.fromkeys(measures),
+                "errors": {},
+            }
             if run["status"] not in WITHOUT_VALUE:
                 record, weights = read_weights(store, run["key"])
                 network = trained_network(record, weights, manifest["shape"], len(manifest["classes"]), device)

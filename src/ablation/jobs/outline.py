@@ -27,12 +27,13 @@ class Outline:
         Name of the folder of the prepared data, which studies of the same data share.
     runs, seeds : int
         How many.
-    variants : dict of str to str
-        Each variant with the one whose weights its runs start from; empty for a fresh start.
+    variants : list of str
+    shards : dict of str to dict of str to list of int
+        The seeds of the variants in each shard, by its name (`ablation.jobs.cutting.cut`).
+    starts : dict of str to list of str
+        The shards whose runs some run of a shard starts from; only of shards that have such runs.
     controls : list of str
-        The variants whose runs need the answer to a question about equal sizes.
-    shards : list of list of int
-        The seeds of each shard, the same for every variant.
+        The shards whose runs need the answer to a question about equal sizes.
     figures : list of str
     measures : dict of str to str
         The metrics that are measured on the trained networks, in jobs of their own, with the code that measures them.
@@ -44,26 +45,22 @@ class Outline:
     data_folder: str
     runs: int
     seeds: int
-    variants: dict[str, str]
+    variants: list[str]
+    shards: dict[str, dict[str, list[int]]]
+    starts: dict[str, list[str]]
     controls: list[str]
-    shards: list[list[int]]
     figures: list[str]
     measures: dict[str, str]
 
     @classmethod
-    def of(cls, plan: "Plan", shard_size: int, figures: list[str]) -> "Outline":
-        """Outline a plan with its figures (`ablation.report.figures.table.figures_of`), in shards of `shard_size` seeds."""
-        starts = {
-            variant: "" if (source := plan.variants[variant].levels["warm_start"]) == "none" else source
-            for variant in plan.variants
+    def of(cls, plan: "Plan", shards: dict[str, dict[str, list[int]]], figures: list[str]) -> "Outline":
+        """Outline a plan with its shards and its figures (`ablation.report.figures.table.figures_of`)."""
+        home = {(variant, seed): name for name in shards for variant in shards[name] for seed in shards[name][variant]}
+        sources = {
+            name: {home[source, seed]: None for one in shard for source in plan.starts(one)[:1] for seed in shard[one]}
+            for name, shard in shards.items()
         }
-        unsettled = []
-        for variant in plan.variants:  # a run that starts from a control's weights names the control in its own spec
-            chain = variant
-            while chain and not plan.variants[chain].control:
-                chain = starts[chain]
-            if chain:
-                unsettled.append(variant)
+        unsettled = set(plan.unsettled)
         return cls(
             name=plan.name,
             title=plan.study.title,
@@ -71,9 +68,10 @@ class Outline:
             data_folder=plan.data_folder,
             runs=plan.runs,
             seeds=len(plan.study.seeds),
-            variants=starts,
-            controls=unsettled,
-            shards=plan.shards(shard_size),
+            variants=list(plan.variants),
+            shards=shards,
+            starts={name: list(those) for name, those in sources.items() if those},
+            controls=[name for name, shard in shards.items() if not unsettled.isdisjoint(shard)],
             figures=figures,
             measures=plan.measures,
         )

@@ -17,9 +17,9 @@ LINE_EVERY = 5.0  # seconds between two lines of a job
 class Progress:
     """Prints one line every few seconds of a job: epoch, loss, accuracy and time left."""
 
-    def __init__(self, variant: str, runs: int):
-        self.variant, self.runs, self.last = variant, runs, 0.0
-        self.position, self.seed = 0, 0
+    def __init__(self, runs: int):
+        self.runs, self.last = runs, 0.0
+        self.position, self.variant, self.seed = 0, "", 0
 
     def say(self, text: str) -> None:
         """Print a line at once."""

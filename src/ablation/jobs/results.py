@@ -20,12 +20,12 @@ def lost(result: Mapping[str, Any], store: Store) -> list[str]:
 
 
 def outdated(result: Mapping[str, Any], store: Store) -> list[str]:
-    """Name the seeds of a shard's result whose whole records have another status now: another study tried them again.
+    """Name the runs of a shard's result whose whole records have another status now: another study tried them again.
 
     Its job writes the result again, and trains nothing for it.
     """
     now = [(run, store.status(run["key"])) for run in result["runs"]]
-    return [f"seed {run['seed']}" for run, status in now if status and status != run["status"]]
+    return [f"{run['variant']}, seed {run['seed']}" for run, status in now if status and status != run["status"]]
 
 
 def failed_runs(results: Iterable[Path]) -> int:
@@ -46,7 +46,7 @@ def training_log(result: Path) -> Path:
 def shard_result(shard: Mapping[str, Any], keys: Sequence[str], records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what the result of a shard says of its runs, given their keys and records."""
     runs = [
-        {"seed": spec["seed"], "key": key, "status": record["status"]}
-        for spec, key, record in zip(shard["runs"], keys, records, strict=True)
+        {"variant": run["variant"], "seed": run["spec"]["seed"], "key": key, "status": record["status"]}
+        for run, key, record in zip(shard["runs"], keys, records, strict=True)
     ]
-    return {"variant": shard["variant"], "runs": runs}
+    return {"runs": runs}

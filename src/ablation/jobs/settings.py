@@ -68,6 +68,8 @@ def expected(rule: Mapping[str, Any]) -> str:
     choices = dict.fromkeys(str(choice).lower() for choice in rule.get("enum", []))
     words = " or ".join(choices) if choices else kind.get(rule.get("type"), "another value")
     least, most = rule.get("minimum"), rule.get("maximum")
+    if "exclusiveMinimum" in rule:
+        words += f" of more than {rule['exclusiveMinimum']}"
     if least is not None and most is not None:
         words += f" from {least} to {most}"
     elif least is not None:

@@ -1,7 +1,7 @@
-"""What a training job is given: a shard's frozen spec."""
+"""What a training job is given: the frozen spec of a shard."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,11 +36,11 @@ def planned_runs(plan: Plan, data_digest: str) -> list[PlannedRun]:
     return [PlannedRun(variant, seed, run_key(spec, data_digest), spec) for variant, seed, spec in specs]
 
 
-def shard_spec(plan: Plan, variant: str, seeds: Sequence[int]) -> str:
-    """Write the frozen spec of a shard as one line of JSON.
+def shard_spec(plan: Plan, shard: Mapping[str, Sequence[int]]) -> str:
+    """Write the frozen spec of a shard, the seeds of some variants, as one line of JSON: of each run, its variant and spec.
 
     That all logits are to be kept is said beside the runs: it is no part of their keys.
     """
-    specs = [plan.spec(variant, seed) for seed in seeds]
+    runs = [{"variant": variant, "spec": plan.spec(variant, seed)} for variant in shard for seed in shard[variant]]
     logits = {"logits": True} if plan.study.logits else {}
-    return json.dumps({"variant": variant, "runs": specs, **logits}, sort_keys=True)
+    return json.dumps({"runs": runs, **logits}, sort_keys=True)

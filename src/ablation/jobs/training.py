@@ -122,12 +122,12 @@ def train_missing(
     keep_logits = shard.get("logits", False) or len(arrays["test_labels"]) * classes <= LOGITS
     # Of each run the failure that is to be tried again, if any: another job may try it first.
     failed = {key: store.failure_time(key) if retry_failed else None for key in keys}
-    missing = [(spec, key) for spec, key in zip(shard["runs"], keys, strict=True) if is_wanted(store, key, failed[key])]
-    progress = Progress(shard["variant"], len(missing))
+    missing = [(run, key) for run, key in zip(shard["runs"], keys, strict=True) if is_wanted(store, key, failed[key])]
+    progress = Progress(len(missing))
     with pick_device(gpu) as device:
         parts = put_on_device(arrays, manifest, device)
-        for progress.position, (spec, key) in enumerate(missing, 1):
-            progress.seed = spec["seed"]
+        for progress.position, (run, key) in enumerate(missing, 1):
+            progress.variant, spec, progress.seed = run["variant"], run["spec"], run["spec"]["seed"]
             with store.lock(key) as running, stop.postponed():
                 if not is_wanted(store, key, failed[key]):  # another job trained it while this one waited
                     continue
@@ -143,10 +143,10 @@ def train_missing(
                     if isinstance(error, AroundTrainingError | NoWeightsError) or failures.is_of_the_machine(error):
                         raise
                     failure = failures.describe(error, time.time())
-                    write_failed(store, key, origin(shard["variant"], spec, manifest, device), failure, after_epoch)
+                    write_failed(store, key, origin(progress.variant, spec, manifest, device), failure, after_epoch)
                     progress.say(failure_text(failure, len(after_epoch.curves), spec["recipe"]["epochs"]))
                     continue
-                write_record(store, key, origin(shard["variant"], spec, manifest, device), classes, result)
+                write_record(store, key, origin(progress.variant, spec, manifest, device), classes, result)
             right = (result.predictions["rank"] == 0).mean()
             score = f"test accuracy {100 * right:.1f} %" if result.status != "diverged" else "no test accuracy"
             progress.say(f"{result.status} after {duration(result.timings['train_seconds'])}  {score}")

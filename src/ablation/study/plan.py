@@ -1,4 +1,4 @@
-"""What follows from a study: its variants, runs, contrasts and shards. Imports no torch."""
+"""What follows from a study: its variants, runs and contrasts. Imports no torch."""
 
 import json
 from collections.abc import Mapping
@@ -184,10 +184,18 @@ class Plan:
         """The accuracy that curves show: that of the validation images or, without any, of the training images."""
         return "validation_accuracy" if self.study.data.validation else "train_accuracy"
 
-    def shards(self, size: int) -> list[list[int]]:
-        """Cut the seeds, which every variant has, into shards of at most `size`."""
-        seeds = self.study.seeds
-        return [list(seeds[start : start + size]) for start in range(0, len(seeds), size)]
+    @property
+    def unsettled(self) -> list[str]:
+        """The variants whose specs name a control: a run that starts from a control's weights has its spec in its own."""
+        return [one for one in self.variants if any(self.variants[each].control for each in (one, *self.starts(one)))]
+
+    def starts(self, variant: str) -> list[str]:
+        """List the variants that a variant's runs start from: that whose weights they take over, and so on."""
+        found = []
+        while (source := self.variants[variant].levels["warm_start"]) != "none":
+            found.append(source)
+            variant = source
+        return found
 
     def _check_metrics(self) -> None:
         for position, metric in enumerate(self.study.metrics):
