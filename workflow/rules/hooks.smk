@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 
 from snakemake.settings.types import DeploymentMethod
 
@@ -27,6 +28,7 @@ from ablation.jobs.inventory import (
 from ablation.jobs.starts import note_origin
 from ablation.records.store import Store
 from ablation.support.files import write_whole
+from ablation.support.handover import VARIABLE
 from ablation.support.locks import CannotLockError, LockHeldError, hold
 from ablation.tracking.address import Address
 
@@ -91,22 +93,28 @@ def rules_python():
 
 
 def accompany(*command):
-    """Start a command of the package that follows the training and ends with this process."""
-    arguments = ["--study", f"{STARTED}/study.json", "--manifest", RECEIPT]
-    arguments += ["--answers", ANSWERS, "--store", f"{RESULTS}/store"]
+    """Start a command of the package that ends with this process."""
+    parent = ["--parent", str(os.getpid())]
     subprocess.Popen(
-        [
-            rules_python(),
-            "-m",
-            "ablation",
-            *command,
-            *arguments,
-            "--parent",
-            str(os.getpid()),
-        ],
+        [rules_python(), "-m", "ablation", *command, *parent],
         env={**os.environ, "PYTHONPATH": SOURCE},
         start_new_session=True,  # an interrupt is for the trainings; these end when this process does
     )
+
+
+def follow(*command):
+    """Start a command of the package that follows the training and ends with this process."""
+    arguments = ["--study", f"{STARTED}/study.json", "--manifest", RECEIPT]
+    arguments += ["--answers", ANSWERS, "--store", f"{RESULTS}/store"]
+    accompany(*command, *arguments)
+
+
+def start_worker():
+    """Start the warm worker, to which the jobs on this machine hand their commands over; a cluster's are far away."""
+    if workflow.executor_plugin.name == "local":
+        path = f"{tempfile.mkdtemp(prefix='ablation-')}/worker"
+        accompany("worker", "--socket", path)
+        os.environ[VARIABLE] = path
 
 
 @cache
@@ -144,11 +152,12 @@ onstart:
     lock_study()
     note_the_start()
     tell_outlook()
-    accompany("watch")
+    start_worker()
+    follow("watch")
     # The mirror while it trains; the rule mirror_records completes it, whatever becomes of this process.
     log = f"{STUDY}/logs/mirror_follow.log"
     variants = f"{STUDY}/plan/variants.csv"
-    accompany("mirror", "--follow", "--log", log, "--variants", variants)
+    follow("mirror", "--follow", "--log", log, "--variants", variants)
 
 
 def print_summary():

@@ -28,6 +28,7 @@ VERBS = {
     "layers": "write the layer tables of a study",
     "train": "train the runs of a shard",
     "measure": "measure the trained networks of a shard",
+    "worker": "run the commands that jobs of this machine hand over",
     "watch": "say how far the training of a study is",
     "collect": "gather the records of a study into tables",
     "compare": "estimate the contrasts of a study and of its claims",
