@@ -9,6 +9,7 @@ usage() {
 ./do study NAME --retry-failed              and train those runs again that are recorded as failed
 ./do show ARCHITECTURE | STUDY VARIANT      what a variant is, layer by layer (./do show --help)
 ./do list [STUDY]                           the studies, or the variants of one with what is there of each
+./do price STUDY                            what a study costs here: hours, memory, disk (./do price --help)
 ./do ablation VERB ...                      any command of the package, such as: ./do ablation check my_parts.py
 ./do test [PYTEST OPTIONS]                  pass the tests
 ./do check                                  format and lint of Python and of the workflow, without changing anything
@@ -37,7 +38,7 @@ find_uv() {
 verb=${1:-help}
 [ $# -gt 0 ] && shift
 case $verb in
-    study | show | list | ablation | test | check | format | schema | factors | mlflow | setup) ;;
+    study | show | list | price | ablation | test | check | format | schema | factors | mlflow | setup) ;;
     help | -h | --help) usage; exit 0 ;;
     *) echo "do: no such verb: $verb" >&2; usage >&2; exit 2 ;;
 esac
@@ -77,6 +78,7 @@ case $verb in
         ;;
     show) exec python -m ablation show "$@" ;;
     list) exec python -m ablation list "$@" ;;
+    price) exec python -m ablation price "$@" ;;
     ablation) exec python -m ablation "$@" ;;
     test)
         # All of them on all cores; a single file is faster in one process.

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from ablation.cli import entry
-from ablation.jobs.inventory import processor
 from ablation.jobs.shards import planned_runs
+from ablation.records.environment import processor
 from ablation.records.store import FORMAT, RECORD, Store
 from ablation.study.studyfile import read_study
 from ablation.support.digests import digest

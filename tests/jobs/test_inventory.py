@@ -1,17 +1,18 @@
 """What is there of each run of a study, and what the others will cost."""
 
-import json
 from contextlib import ExitStack
 
 import pytest
 
 from ablation.jobs import inventory
 from ablation.jobs.inventory import DAMAGED, MISSING, RECORDED, SAVED, TRAINING
+from ablation.jobs.prices import Price
 from ablation.jobs.shards import planned_runs
 from ablation.records.store import RECORD, Store
 from ablation.study.studyfile import read_study
 
 MANIFEST = {"digest": "d" * 32, "counts": {"train": 1000, "validation": 100, "test": 100}}
+PRICE = Price(80.0, None, None, "measured")
 STUDY = """\
 title: t
 question: q
@@ -30,10 +31,8 @@ def plan(tmp_path):
     return read_study(tmp_path / "small.yaml")
 
 
-def write(store, run, status="completed", speed=100.0, processor=None):
-    environment = {"device": "cpu", "processor": processor or inventory.processor()}
-    timings = {"images_per_second": speed}
-    store.write(run.key, {"status": status, "environment": environment, "timings": timings}, {})
+def write(store, run, status="completed"):
+    store.write(run.key, {"status": status}, {})
 
 
 @pytest.fixture
@@ -76,31 +75,16 @@ def test_without_data_or_the_size_of_a_control_no_run_has_a_key(plan, begun):
 
 def test_a_start_is_told_what_it_trains_and_what_that_costs(plan, begun):
     states = inventory.run_states(plan, MANIFEST, begun[0])
-    first, second = inventory.outlook(plan, states, 1000, {"lenet-activation.tanh": 100.0}).splitlines()
+    first, second = inventory.outlook(plan, states, 1000, {"lenet-activation.tanh": PRICE}, 2).splitlines()
     assert first == "small: 2 variants x 3 seeds = 6 runs, 3 exist, 3 to train (2 of them begun)"
-    assert second.startswith("21 epochs of 1,000 images; about 3 min 30 s of training, one after another")
+    assert second == "21 epochs of 1,000 images; about 3 min 30 s of training, 1 min 45 s with 2 at once"
     _, unknown = inventory.outlook(plan, states, 1000, {}).splitlines()
     assert unknown == (
-        "21 epochs of 1,000 images; hours are not known, for no run of lenet-activation.tanh was recorded on this machine"
+        "21 epochs of 1,000 images; the price of lenet-activation.tanh is not known on this machine, `ablation price` "
+        "measures it"
     )
     assert inventory.outlook(plan, states[:2], 1000, {}) == "small: 2 variants x 3 seeds = 6 runs, 2 exist, 0 to train"
     assert "known once the data are prepared" in inventory.outlook(plan, states, None, {})
-
-
-def test_speeds_are_those_of_records_of_such_a_machine(begun, tmp_path):
-    store, runs = begun
-    write(store, runs[5], speed=50.0, processor="another")
-    shards = tmp_path / "shards"
-    for variant, keys in (("lenet", [runs[2].key, runs[0].key]), ("lenet-activation.tanh", [runs[5].key])):
-        (shards / variant).mkdir(parents=True)
-        (shards / variant / "0.json").write_text(
-            json.dumps({"runs": [{"variant": variant, "key": key} for key in keys]})
-        )
-    (shards / "torn").mkdir()
-    (shards / "torn/0.json").write_text("{")
-    variants = ["lenet", "lenet-activation.tanh", "torn", "new"]
-    assert inventory.recorded_speeds(variants, shards, store, gpu=False) == {"lenet": 100.0}
-    assert inventory.recorded_speeds(variants, shards, store, gpu=True) == {}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"digest": "x"}', '{"digest": "x", "counts": []}'])

@@ -60,6 +60,9 @@ def was_planned():
     return own_start and Path(f"{STARTED}/outline.json").exists()
 
 
+# A cluster's profile says what its jobs get; else the GPUs of this machine count.
+GPUS = config["gpus_per_job"] if "gpus_per_job" in config else count_gpus()
+
 if was_planned():
     STUDY_FILE = PLAN = None
     OUTLINE = Outline.read(Path(f"{STARTED}/outline.json"))
@@ -77,9 +80,6 @@ DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
 DATA = f"data/{OUTLINE.data_folder}"
 SEALS = []  # of the rules, with their wildcards
 LOST = {}  # files to be made again: what of them or of what they name was lost
-
-# A cluster's profile says what its jobs get; else the GPUs of this machine count.
-GPUS = config["gpus_per_job"] if "gpus_per_job" in config else count_gpus()
 
 # Each GPU of this machine trains for one job at a time, unless --resources says otherwise.
 if GPUS and "gpus_per_job" not in config and "gpu" not in workflow.global_resources:

@@ -18,16 +18,18 @@ from snakemake.settings.types import DeploymentMethod
 
 from ablation.jobs.cluster import ClusterError, check_cluster
 from ablation.jobs.inventory import (
-    RECORDED,
     outlook,
     read_manifest,
-    recorded_speeds,
     run_states,
+    seconds_left,
     settled_plan,
+    work_left,
 )
+from ablation.jobs.prices import known_prices
 from ablation.jobs.starts import note_origin
 from ablation.records.store import Store
 from ablation.support.files import write_whole
+from ablation.support.formatting import duration
 from ablation.support.handover import VARIABLE
 from ablation.support.locks import CannotLockError, LockHeldError, hold
 from ablation.tracking.address import Address
@@ -118,18 +120,41 @@ def start_worker():
 
 
 @cache
-def tell_outlook():
-    """Say once what a start trains, and what that costs."""
-    store = Store(Path(modified(f"{RESULTS}/store")))
+def look_ahead():
+    """Return once what there is of each run, the training images, and the prices of what is left."""
+    results = Path(modified(RESULTS))
     plan = settled_plan(PLAN, Path(modified(ANSWERS)))
     manifest = read_manifest(Path(modified(f"{RESULTS}/{DATA}")))
     lost = {name for names in LOST.values() for name in names}
     without = PLAN.unsettled if plan.questions and plan is PLAN else []
-    states = run_states(plan, manifest, store, lost, without)
-    left = dict.fromkeys(run.variant for run in states if run.state != RECORDED)
-    shards = Path(modified(f"{STUDY}/shards"))
-    speeds = recorded_speeds(left, shards, store, bool(GPUS))
-    tell(outlook(plan, states, manifest and manifest["counts"]["train"], speeds))
+    states = run_states(plan, manifest, Store(results / "store"), lost, without)
+    prices = known_prices(plan, work_left(states), manifest, results, kept_costs())
+    return states, manifest and manifest["counts"]["train"], prices
+
+
+@cache
+def tell_outlook():
+    """Say once what a start trains, and what that costs."""
+    tell(outlook(PLAN, *look_ahead(), slots()))
+
+
+def refuse_what_costs_too_much():
+    """Ask before a study is started whose training takes longer than is allowed; without a terminal, refuse it."""
+    hours = config.get("budget_hours")
+    if hours is None:
+        return
+    states, _, prices = look_ahead()
+    seconds = seconds_left(states, prices)
+    if seconds is not None and seconds <= 3600 * hours:
+        return
+    what = "an unknown time" if seconds is None else f"about {duration(seconds)}"
+    sentence = f"{OUTLINE.name}: its training takes {what} in all, and budget_hours allows {hours:g} h"
+    if sys.stdin.isatty():
+        tell(sentence)
+        if input("Train it all the same? [y/N] ").strip().lower() in ("y", "yes"):
+            return
+    ways = "`ablation price` measures it; " if seconds is None else ""
+    refuse(f"{sentence}. {ways}--config budget_hours=HOURS allows more")
 
 
 def note_the_start():
@@ -150,6 +175,7 @@ onstart:
     refuse_what_slurm_would()
     ask_for_a_warning()
     lock_study()
+    refuse_what_costs_too_much()
     note_the_start()
     tell_outlook()
     start_worker()

@@ -7,6 +7,8 @@ GIVES: cut_runs, functions for inputs and params of shards
 
 from functools import cache
 
+from ablation.jobs.prices import KeptCosts, known_prices
+
 
 def planned(function):
     """Let a parameter be computed where the jobs are planned: where a job runs elsewhere, nobody compares it again."""
@@ -17,19 +19,66 @@ def planned(function):
     return compute
 
 
-def cut_runs(plan):
-    """Cut a study into shards; what the last start has cut stays as it is where its results are there."""
-    from ablation.jobs.cutting import Cut, cut
-    from ablation.jobs.inventory import cut_before
+PRICES = (
+    {}
+)  # of the variants, as far as they are known where runs are still to be trained
 
-    minutes, resources = config.get("job_minutes"), workflow.resource_settings
+
+def slots():
+    """Return how many jobs run at the same time."""
+    return workflow.resource_settings.nodes or workflow.resource_settings.cores or 1
+
+
+def kept_costs():
+    """Return the costs that were measured on this machine."""
+    return KeptCosts(Path(modified(RESULTS)), bool(GPUS), threads=1)
+
+
+def cut_runs(plan):
+    """Cut a study into shards; what the last start has cut stays as it is where its results are there.
+
+    As a module the study is cut in the same way in each process, although no start notes it: without prices.
+    """
+    from ablation.jobs.cutting import Cut, cut, runs_of
+    from ablation.jobs.inventory import cut_before, read_manifest
+
+    minutes = config.get("job_minutes")
     by = Cut(
         size=config["shard_size"],
         seconds=minutes and 60 * minutes,
-        slots=resources.nodes or resources.cores or 1,
+        slots=slots(),
         most=config["most_jobs"],
     )
-    return cut(plan, by, {}, cut_before(Path(modified(f"{RESULTS}/{plan.name}"))))
+    kept, prices = cut_before(Path(modified(f"{RESULTS}/{plan.name}"))), {}
+    done = {run for shard in kept for run in runs_of(shard)}
+    left = dict.fromkeys(
+        variant
+        for variant in plan.variants
+        for seed in plan.study.seeds
+        if (variant, seed) not in done
+    )
+    if left and workflow.modifier.is_main_snakefile():
+        manifest = read_manifest(Path(modified(f"{RESULTS}/data/{plan.data_folder}")))
+        PRICES.update(
+            known_prices(plan, plan.variants, manifest, Path(RESULTS), kept_costs())
+        )
+        prices = {variant: price.seconds for variant, price in PRICES.items()}
+    return cut(plan, by, prices, kept)
+
+
+def memory_to_train(wildcards, attempt):
+    """Ask for the megabytes that a shard's training takes, and twice as much at each further attempt."""
+    prices = [PRICES.get(variant) for variant in OUTLINE.shards[wildcards.shard]]
+    known = [price.memory for price in prices if price and price.memory]
+    needed = 200 + round(1.25 * max(known)) if len(known) == len(prices) else 2000
+    return needed * 2 ** (attempt - 1)
+
+
+def minutes_to_train(wildcards):
+    """Ask for three times the minutes that a shard's training takes on this machine, and four hours at least."""
+    shard = OUTLINE.shards[wildcards.shard]
+    seconds = sum(PRICES[v].seconds * len(s) for v, s in shard.items() if v in PRICES)
+    return max(240, round(3 * seconds / 60))
 
 
 def shard_result(shard):

@@ -1,5 +1,5 @@
 """
-Training, and what is measured on trained networks: one job is one variant and one shard of its seeds.
+Training, and what is measured on trained networks: one job is one shard: some seeds of some variants.
 
 NEEDS: results/<study>/specs/<shard>.json
        results/<study>/data.json
@@ -29,8 +29,8 @@ rule train_shard:
     resources:
         gpu=gpus,
         gres="",
-        mem_mb=growing(2000),
-        runtime=240,
+        mem_mb=memory_to_train,
+        runtime=minutes_to_train,
     params:
         code=training_code,
         data=shared(DATA),

@@ -17,6 +17,7 @@ from ablation.support.wording import UserError
 VERBS = {
     "show": "show what a variant is, layer by layer",
     "list": "list the studies, or the variants of one with what is there of each",
+    "price": "say what a study costs before it is started",
     "check": "check a file of parts of one's own",
     "ui": "look at the runs in the MLflow UI",
     "prune": "free what no study wants of the stored records",

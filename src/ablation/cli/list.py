@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,13 +17,14 @@ from ablation.jobs.inventory import (
     OPEN,
     RECORDED,
     RunState,
+    examine,
     outlook,
     read_manifest,
-    recorded_speeds,
-    run_states,
     settled_plan,
     statuses,
+    work_left,
 )
+from ablation.jobs.prices import KeptCosts, known_prices
 from ablation.records.store import Store
 from ablation.study.plan import Plan
 from ablation.study.studyfile import STUDIES, StudyFileError, locate_study, read_study
@@ -33,14 +35,6 @@ EPILOG = """examples:
   ./do list digits --json    the same for programs, run by run
 """
 WIDTH = 100
-
-
-def examine(plan: Plan, results: Path) -> list[RunState]:
-    """Say of each run of a plan what is there."""
-    manifest = read_manifest(results / "data" / plan.data_folder)
-    settled = settled_plan(plan, results / plan.name / "plan/controls.json")
-    without = plan.unsettled if plan.questions and settled is plan else []
-    return run_states(settled, manifest, Store(results / "store"), without=without)
 
 
 def accuracies(table: Path) -> dict[str, float]:
@@ -89,9 +83,9 @@ def list_variants(plan: Plan, results: Path, as_json: bool) -> None:
     table = [row(runs, found) for runs in variants.values()]
     print(tabulate(table, headers="keys", disable_numparse=True, colalign=["left", "right", "left", "left", "right"]))
     manifest = read_manifest(results / "data" / plan.data_folder)
-    left = {run.variant for run in states if run.state in OPEN}
-    speeds = recorded_speeds(left, results / plan.name / "shards", store, bool(count_gpus()))
-    print(f"\n{outlook(plan, states, manifest and manifest['counts']['train'], speeds)}")
+    settled = settled_plan(plan, results / plan.name / "plan/controls.json")
+    prices = known_prices(settled, work_left(states), manifest, results, KeptCosts(results, bool(count_gpus()), 1))
+    print(f"\n{outlook(plan, states, manifest and manifest['counts']['train'], prices, os.cpu_count() or 1)}")
 
 
 def list_studies(results: Path, as_json: bool) -> None:

@@ -1,17 +1,17 @@
 """What is there of each run of a study, and what it takes to train the others. Imports no torch."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ablation.jobs.cutting import Shard, runs_of
+from ablation.jobs.prices import Price
 from ablation.jobs.shards import planned_runs
-from ablation.records.environment import processor
 from ablation.records.store import RECORD, Store
 from ablation.study.plan import Plan
 from ablation.study.schema import StudyError
+from ablation.support.files import read_json
 from ablation.support.formatting import duration, plural
 
 RECORDED, TRAINING, SAVED, MISSING = "recorded", "in training", "to go on", "to train"
@@ -42,14 +42,6 @@ class RunState:
     state: str
     epochs: int
     done: int = 0
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a file of JSON; None where there is none that can be read."""
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -133,44 +125,32 @@ def _status(store: Store, key: str) -> str:
     return record["status"] if record else DAMAGED
 
 
-def recorded_speeds(variants: Iterable[str], shards: Path, store: Store, gpu: bool) -> dict[str, float]:
-    """Return the training images per second of variants, of the first record each that was made on such a machine.
-
-    Parameters
-    ----------
-    variants : iterable of str
-    shards : Path
-        Folder of the study's shard results, whose records may be those of another recipe.
-    store : Store
-    gpu : bool
-        Whether this machine trains on a GPU.
-    """
-    here, found, wanted = processor(), {}, set(variants)
-    for path in sorted(shards.glob("*/*.json")):
-        for variant, key in _runs_of(path):
-            if variant in wanted - set(found) and (speed := _speed(read_json(store.folder(key) / RECORD), here, gpu)):
-                found[variant] = speed
-    return found
+def examine(plan: Plan, results: Path) -> list[RunState]:
+    """Say of each run of a plan what is there, given the folder of all results."""
+    manifest = read_manifest(results / "data" / plan.data_folder)
+    settled = settled_plan(plan, results / plan.name / "plan/controls.json")
+    without = plan.unsettled if plan.questions and settled is plan else []
+    return run_states(settled, manifest, Store(results / "store"), without=without)
 
 
-def _runs_of(result: Path) -> list[tuple[str, str]]:
-    try:
-        return [(run["variant"], run["key"]) for run in read_json(result)["runs"]]
-    except (KeyError, TypeError):  # damaged; it is written again
-        return []
+def work_left(states: Iterable[RunState]) -> dict[str, float]:
+    """Sum up by variant how many runs are still to be trained; of one that was begun, what is left of it."""
+    left: dict[str, float] = {}
+    for state in states:
+        if state.state in OPEN:
+            left[state.variant] = left.get(state.variant, 0.0) + 1 - state.done / state.epochs
+    return left
 
 
-def _speed(record: Any, processor_here: str, gpu: bool) -> float | None:
-    """Return the speed that a record states; None if it is no record, or that of another machine."""
-    try:
-        machine = record["environment"]
-        same = (machine["device"] != "cpu") == gpu and machine["processor"] == processor_here
-        return float(record["timings"]["images_per_second"]) if same else None
-    except (KeyError, TypeError, ValueError):
-        return None
+def seconds_left(states: Iterable[RunState], prices: Mapping[str, Price]) -> float | None:
+    """Return the seconds of training that are left, one run after another; None if a price is not known."""
+    left = work_left(states)
+    return sum(runs * prices[name].seconds for name, runs in left.items()) if left.keys() <= prices.keys() else None
 
 
-def outlook(plan: Plan, states: Sequence[RunState], images: int | None, speeds: Mapping[str, float]) -> str:
+def outlook(
+    plan: Plan, states: Sequence[RunState], images: int | None, prices: Mapping[str, Price], jobs: int = 1
+) -> str:
     """Say in two lines what a start would train, and what that costs as far as it is known.
 
     Parameters
@@ -179,8 +159,10 @@ def outlook(plan: Plan, states: Sequence[RunState], images: int | None, speeds: 
     states : sequence of RunState
     images : int or None
         Training images; None before the data are prepared.
-    speeds : mapping of str to float
-        Training images per second, by variant.
+    prices : mapping of str to Price
+        By variant.
+    jobs : int
+        Trainings at once.
     """
     grid = f"{plural(len(plan.variants), 'variant')} x {plural(len(plan.study.seeds), 'seed')} = {plural(plan.runs, 'run')}"
     left = [state for state in states if state.state in OPEN]
@@ -191,15 +173,13 @@ def outlook(plan: Plan, states: Sequence[RunState], images: int | None, speeds: 
     first += f" ({begun} of them begun)" if begun else ""
     if not left:
         return first
-    work = {state.variant: 0 for state in left}
-    for state in left:
-        work[state.variant] += (state.epochs - state.done) * images
-    price = f"{sum(state.epochs - state.done for state in left):,} epochs of {images:,} images"
-    unknown = [variant for variant in work if variant not in speeds]
-    if unknown:
+    work = f"{sum(state.epochs - state.done for state in left):,} epochs of {images:,} images"
+    seconds = seconds_left(states, prices)
+    if seconds is None:
+        unknown = list(dict.fromkeys(state.variant for state in left if state.variant not in prices))
         more = f" and of {plural(len(unknown) - 1, 'variant')} more" if len(unknown) > 1 else ""
-        time = f"hours are not known, for no run of {unknown[0]}{more} was recorded on this machine"
+        time = f"the price of {unknown[0]}{more} is not known on this machine, `ablation price` measures it"
     else:
-        seconds = sum(amount / speeds[variant] for variant, amount in work.items())
-        time = f"about {duration(seconds)} of training, one after another, at the speed of earlier runs on this machine"
-    return f"{first}\n{price}; {time}"
+        time = f"about {duration(seconds)} of training"
+        time += f", {duration(seconds / jobs)} with {jobs} at once" if jobs > 1 else ""
+    return f"{first}\n{work}; {time}"

@@ -1,6 +1,7 @@
 """Files that are whole or absent, also on file systems that several machines share."""
 
 import errno
+import json
 import os
 import socket
 import stat
@@ -8,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)  # of folders, on some network file systems
 
@@ -116,3 +117,11 @@ def write_whole(path: Path) -> Iterator[BinaryIO]:
         sync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a file of JSON; None where there is none that can be read."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
