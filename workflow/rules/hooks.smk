@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from snakemake.settings.types import DeploymentMethod
 
@@ -28,6 +29,7 @@ from ablation.jobs.inventory import (
 from ablation.jobs.prices import known_prices
 from ablation.jobs.starts import note_origin
 from ablation.records.store import Store
+from ablation.support.accounting import begin, cpu_seconds, describe, read_starts
 from ablation.support.files import write_whole
 from ablation.support.formatting import duration
 from ablation.support.handover import VARIABLE
@@ -94,10 +96,14 @@ def rules_python():
     return shutil.which("python") or sys.executable
 
 
+FOLLOWERS = {}  # what runs beside the jobs of this start, by its verb
+BEGUN = time.monotonic()
+
+
 def accompany(*command):
     """Start a command of the package that ends with this process."""
     parent = ["--parent", str(os.getpid())]
-    subprocess.Popen(
+    FOLLOWERS[command[0]] = subprocess.Popen(
         [rules_python(), "-m", "ablation", *command, *parent],
         env={**os.environ, "PYTHONPATH": SOURCE},
         start_new_session=True,  # an interrupt is for the trainings; these end when this process does
@@ -177,6 +183,7 @@ onstart:
     lock_study()
     refuse_what_costs_too_much()
     note_the_start()
+    account()
     tell_outlook()
     start_worker()
     follow("watch")
@@ -184,6 +191,22 @@ onstart:
     log = f"{STUDY}/logs/mirror_follow.log"
     variants = f"{STUDY}/plan/variants.csv"
     follow("mirror", "--follow", "--log", log, "--variants", variants)
+
+
+def account():
+    """Begin to account for the core-seconds of a start on this machine."""
+    if workflow.executor_plugin.name == "local":
+        states, _, prices = look_ahead()
+        begin(Path(f"{STARTED}/costs.jsonl"), slots(), seconds_left(states, prices))
+
+
+def tell_costs():
+    """Say where the core-seconds of this start went, if it trained something on this machine."""
+    starts = read_starts(Path(f"{STARTED}/costs.jsonl"))
+    if workflow.executor_plugin.name == "local" and starts and starts[-1].work:
+        own = {name: cpu_seconds(one.pid) for name, one in FOLLOWERS.items()}
+        beside = {"snakemake": sum(os.times()[:2]), **own}
+        tell(f"\n{describe(starts[-1], time.monotonic() - BEGUN, beside)}")
 
 
 def print_summary():
@@ -194,6 +217,7 @@ def print_summary():
     command = [f"{CHECKOUT}/do", "mlflow", "--results", str(Path(RESULTS).resolve())]
     command = "./do mlflow" if AT_HOME else shlex.join(command)
     runs = command if address.default else address.public
+    tell_costs()
     print(f"Report: {STUDY}/report.html    MLflow: {runs}", file=sys.stderr)
 
 

@@ -46,7 +46,7 @@ def lost_mirror(receipt):
 def find_damaged_files():
     """Note what has to be written again, and return a sentence for each file."""
     sentences = []
-    folders = [f"{STUDY}/{name}/any" for name in ("start", "logs", "benchmarks")]
+    folders = [f"{STUDY}/{name}/any" for name in ("start", "logs")]
     refuse_misplaced(Path(modified(path)) for path in [*folders, *seals()])
     for path in seals():
         if damaged := damaged_files(Path(modified(path))):

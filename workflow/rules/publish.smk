@@ -95,6 +95,7 @@ rule write_report:
             --comparison {input.comparison:q} \
             --layers {input.layers:q} \
             --figures "$(dirname {input.figures[0]:q})" \
+            --costs "$(dirname {output.report:q})/start/costs.jsonl" \
             --report {output.report:q} \
             --seal {output:q} 2>&1 | tee {log:q} >&2
         """

@@ -21,8 +21,6 @@ rule train_shard:
         seal=seal("train_shard/{shard}"),
     log:
         f"{STUDY}/logs/train_shard/{{shard}}.log",
-    benchmark:
-        f"{STUDY}/benchmarks/train_shard/{{shard}}.tsv"
     conda:
         "../../environment.yml"
     threads: 1

@@ -3,10 +3,12 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from ablation.support import accounting
 from ablation.support.failures import is_of_the_machine
 from ablation.support.references import own_place
 from ablation.support.seals import write_seal
@@ -67,6 +69,7 @@ def run(words: Sequence[str] | None = None) -> None:
             one.add_argument("--seal", type=Path, nargs="+", default=[], help=SEALED)
             one.set_defaults(main=module.main)
     arguments = parser.parse_args(words)
+    begun = time.perf_counter()
     try:
         more = arguments.main(arguments)  # files that it wrote in a folder, too many to name on a command line
         if arguments.seal:
@@ -81,3 +84,6 @@ def run(words: Sequence[str] | None = None) -> None:
         if not place or is_of_the_machine(error):
             raise  # ours to mend, or the machine's
         sys.exit(f"{place}: {type(error).__name__}: {error}")
+    finally:
+        if "--parent" not in words:  # what follows a start is no job of it
+            accounting.note(words[0], time.perf_counter() - begun)

@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 from ablation.cli.studytables import add_table_arguments, read_study_tables
 from ablation.report.figures.table import figures_of
 from ablation.report.page import write_report
+from ablation.support.accounting import read_starts
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -15,7 +17,7 @@ def main(arguments: argparse.Namespace) -> None:
     manifest = json.loads(arguments.manifest.read_text())
     names = figures_of(tables.plan)
     figures = {name: (arguments.figures / f"{name}.svg").read_text(encoding="utf-8") for name in names}
-    arguments.report.write_text(write_report(tables, manifest, figures), encoding="utf-8")
+    arguments.report.write_text(write_report(tables, manifest, figures, read_starts(arguments.costs)), encoding="utf-8")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,4 +25,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_table_arguments(parser)
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--figures", type=Path, required=True, help="folder of the figures")
+    parser.add_argument("--costs", type=Path, default=Path(os.devnull), help="what the study's starts have spent")
     parser.add_argument("--report", type=Path, required=True, help="page to write (HTML)")

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ablation.catalogue.metrics import METRICS
 from ablation.records.store import Store
@@ -20,6 +21,12 @@ class Progress:
     def __init__(self, runs: int):
         self.runs, self.last = runs, 0.0
         self.position, self.variant, self.seed = 0, "", 0
+
+    def begin(self, run: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Go on to the next run of the job's shard, and return its spec."""
+        self.position += 1
+        self.variant, self.seed = run["variant"], run["spec"]["seed"]
+        return run["spec"]
 
     def say(self, text: str) -> None:
         """Print a line at once."""

@@ -25,6 +25,7 @@ from ablation.records.keys import run_key
 from ablation.records.predictions import Predictions
 from ablation.records.store import DIAGNOSTICS, FAILED, LATE, PREDICTIONS, WEIGHTS, NoWeightsError, Running, Store
 from ablation.support import failures
+from ablation.support.accounting import SPENT, WORK
 from ablation.support.formatting import duration
 from ablation.training.evaluation import number, put_on_device
 from ablation.training.run import Result, Run, be_deterministic, train
@@ -126,8 +127,8 @@ def train_missing(
     progress = Progress(len(missing))
     with pick_device(gpu) as device:
         parts = put_on_device(arrays, manifest, device)
-        for progress.position, (run, key) in enumerate(missing, 1):
-            progress.variant, spec, progress.seed = run["variant"], run["spec"], run["spec"]["seed"]
+        for run, key in missing:
+            spec = progress.begin(run)
             with store.lock(key) as running, stop.postponed():
                 if not is_wanted(store, key, failed[key]):  # another job trained it while this one waited
                     continue
@@ -146,10 +147,18 @@ def train_missing(
                     write_failed(store, key, origin(progress.variant, spec, manifest, device), failure, after_epoch)
                     progress.say(failure_text(failure, len(after_epoch.curves), spec["recipe"]["epochs"]))
                     continue
+                count_seconds(result.timings, state)
                 write_record(store, key, origin(progress.variant, spec, manifest, device), classes, result)
             right = (result.predictions["rank"] == 0).mean()
             score = f"test accuracy {100 * right:.1f} %" if result.status != "diverged" else "no test accuracy"
             progress.say(f"{result.status} after {duration(result.timings['train_seconds'])}  {score}")
+
+
+def count_seconds(timings: Mapping[str, float], state: Mapping[str, Any] | None) -> None:
+    """Count what a run took in this process: without what it had taken when it was interrupted."""
+    before = state["seconds"] if state else {}
+    for part, name in zip(("train", "evaluate", "diagnostics"), WORK, strict=True):
+        SPENT[name] += timings[f"{part}_seconds"] - before.get(part, 0.0)
 
 
 def origin(variant: str, spec: Mapping[str, Any], manifest: Mapping[str, Any], device: torch.device) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from ablation.records.store import FAILED
 from ablation.report.byclass import class_table
 from ablation.report.figures.table import FIGURES
 from ablation.report.inputs import StudyTables
-from ablation.report.provenance import facts, mixtures, provenance
+from ablation.report.provenance import core_seconds, facts, mixtures, provenance
 from ablation.report.tables import caption, effect_text, number_text, readable
 from ablation.report.varied import own_parts, varied
 from ablation.study.controls import CLOSE, reached
 from ablation.study.plan import Plan
+from ablation.support.accounting import Start
 from ablation.support.formatting import plural
 
 UNBUILT = "cannot be built; its page in plan/layers says why."
@@ -201,7 +202,9 @@ def figure_sections(plan: Plan, figures: Mapping[str, str]) -> list[dict[str, An
     ]
 
 
-def write_report(tables: StudyTables, manifest: Mapping[str, Any], figures: Mapping[str, str]) -> str:
+def write_report(
+    tables: StudyTables, manifest: Mapping[str, Any], figures: Mapping[str, str], starts: Sequence[Start] = ()
+) -> str:
     """Write the page.
 
     Parameters
@@ -211,6 +214,8 @@ def write_report(tables: StudyTables, manifest: Mapping[str, Any], figures: Mapp
         Of the prepared data.
     figures : mapping of str to str
         SVG by name.
+    starts : sequence of Start, optional
+        What the study's starts on one machine have spent.
 
     Returns
     -------
@@ -245,7 +250,7 @@ def write_report(tables: StudyTables, manifest: Mapping[str, Any], figures: Mapp
         contrast_count=len(tables.contrasts),
         close=f"{CLOSE:.0%}".replace("%", " %"),
         warnings=mixtures(tables.runs),
-        provenance=provenance(tables, manifest),
+        provenance=[*provenance(tables, manifest), *core_seconds(starts)],
         recipe=[(name.replace("_", " "), value) for name, value in plan.study.recipe.model_dump().items()],
     )
 

@@ -1,6 +1,6 @@
 """The circumstances of a study's results, in words: how much was trained, on what data, by which machines and versions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,6 +10,7 @@ from ablation.records.store import FAILED
 from ablation.report.inputs import StudyTables
 from ablation.report.tables import FAILURES
 from ablation.study.plan import Plan
+from ablation.support.accounting import Start, describe, score
 from ablation.support.formatting import count
 
 
@@ -102,6 +103,13 @@ def diagnostics_cost(plan: Plan, runs: pd.DataFrame) -> list[tuple[str, str]]:
     epochs = ", ".join(map(str, sorted(plan.study.diagnostics)))
     share = f"{100 * seconds / training:.1f} % of training" if training else "of no training"
     return [("diagnostics", f"{seconds:.1f} s, {share}, and not counted in it (epochs {epochs})")]
+
+
+def core_seconds(starts: Sequence[Start]) -> list[tuple[str, str]]:
+    """Say where the core-seconds of a study went until its report was written, and how good the price was."""
+    rows = [("core-seconds", describe(start, start.elapsed, {})) for start in starts if start.work and start.elapsed]
+    scored = score(starts)
+    return rows + ([("price of the training", scored)] if scored else [])
 
 
 def _seconds(runs: pd.DataFrame) -> float:
