@@ -66,7 +66,7 @@ def test_diagnoses_have_their_price():
 
 
 def test_a_run_costs_its_epochs_its_evaluations_and_its_diagnoses():
-    assert COST.seconds(10, MANIFEST["counts"], 3) == pytest.approx(0.5 + 10 * (1.0 + 0.01) + 3 * 2.0 + 0.12)
+    assert COST.seconds(10, MANIFEST["counts"], 3) == pytest.approx(0.5 + 10 * (1.0 + 0.01) + 3 * 2.0 + 0.11)
 
 
 def test_what_was_measured_is_kept_for_the_same_work_on_the_same_machine(plan, kept, tmp_path):

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+import torch
 from specs import make_shard, make_spec, prepared_digits
 
 from ablation.catalogue.factors import Level
 from ablation.jobs import training
+from ablation.jobs.stopping import TRY_AGAIN
 from ablation.jobs.training import AroundTrainingError, train_missing
 from ablation.records.keys import run_key
 from ablation.records.store import Running, Store
@@ -67,11 +69,10 @@ class Shard:
             spec["architecture"]["layers"]["norm"] = {"level": "own", **Level(self.own(own_norm), "").spec()}
         return spec
 
-    def train(self, *specs, retry_failed=False, variant="lenet"):
+    def train(self, *specs, retry_failed=False, variant="lenet", stop=None):
         keys = [run_key(spec, self.manifest["digest"]) for spec in specs]
         shard = make_shard(*specs, variant=variant)
-        stop = StopNever()
-        train_missing(shard, keys, self.arrays, self.manifest, self.store, stop, False, retry_failed)
+        train_missing(shard, keys, self.arrays, self.manifest, self.store, stop or StopNever(), False, retry_failed)
         return [self.store.read(key) for key in keys]
 
 
@@ -86,6 +87,24 @@ class StopNever:
 
     def __exit__(self, *_):
         return None
+
+
+class StopAfter(StopNever):
+    """A request to stop that comes once it could have been obeyed so many times."""
+
+    def __init__(self, times):
+        self.times = times
+
+    @property
+    def asked(self):
+        self.times -= 1
+        return "SIGTERM" if self.times < 0 else ""
+
+
+def without_times(record):
+    rows = [{name: value for name, value in row.items() if name not in ("seconds", "time")} for row in record["curves"]]
+    metrics = {name: value for name, value in record["metrics"].items() if name != "train_seconds"}
+    return rows, metrics, record["files"], record["status"]
 
 
 @pytest.fixture
@@ -194,6 +213,37 @@ def test_a_try_that_is_cut_off_goes_on_as_any_other_run(shard, monkeypatch):
     assert shard.store.lock(failed["key"]).__enter__().state.exists()
     (whole,) = shard.train(spec)
     assert [row["epoch"] for row in whole["curves"]] == [1, 2, 3]
+
+
+# Three epochs of two steps, one batch of validation images and the end; then the training and the test images.
+@pytest.mark.parametrize("times", range(0, 14, 2))
+def test_a_job_that_is_asked_to_stop_leaves_after_the_step_and_ends_as_if_it_never_had(shard, times, capfd):
+    spec = shard.spec()
+    (whole,) = shard.train(spec)
+    shard.store.remove(whole["key"])
+    with pytest.raises(SystemExit) as left:
+        shard.train(spec, stop=StopAfter(times))
+    assert left.value.code == TRY_AGAIN
+    assert not shard.store.has(whole["key"])
+    epochs, step = divmod(times, 4)
+    reached = f"after epoch {epochs + (step == 3)}" if times < 12 else "after epoch 3"
+    assert f"stopped by SIGTERM; the next start goes on {reached}" in capfd.readouterr().err
+    (again,) = shard.train(spec)
+    assert f"goes on {reached}" in capfd.readouterr().err
+    assert without_times(again) == without_times(whole)
+
+
+def test_the_state_is_saved_by_time_within_an_epoch(shard, monkeypatch):
+    monkeypatch.setattr(training, "SAVE_EVERY", 0)
+    saved, write = [], Running.write_state
+
+    def write_state(running, save):
+        write(running, save)
+        saved.append(torch.load(running.state, weights_only=True)["taken"])
+
+    monkeypatch.setattr(Running, "write_state", write_state)
+    shard.train(shard.spec(recipe={"epochs": 1, "batch_size": 10}))
+    assert saved[:4] == [1, 2, 3, 4]
 
 
 def test_a_run_has_failed_if_that_has_failed_whose_weights_it_starts_from(shard):

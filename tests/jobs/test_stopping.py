@@ -44,7 +44,7 @@ class Job:
         return len(files[0].read_text().splitlines()) if files else 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_a_warned_training_saves_its_state_and_the_next_start_goes_on(tmp_path, number):
     job = Job(tmp_path, 60)
     training = job.start()
@@ -94,7 +94,7 @@ def test_what_a_training_left_goes_when_a_warning_comes_with_its_record(tmp_path
 
 @pytest.fixture
 def stop():
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)}
     yield Stop()
     for number, handler in handlers.items():
         signal.signal(number, handler)

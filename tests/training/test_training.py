@@ -14,10 +14,12 @@ from ablation.catalogue.architectures import CATALOGUE
 from ablation.catalogue.factors import Level
 from ablation.jobs.checks import check_resume
 from ablation.support.references import resolve
+from ablation.training import evaluation
 from ablation.training.evaluation import Part, evaluate
 from ablation.training.objective import objective
 from ablation.training.optimisation import constant, learning_rate, sgd, step
-from ablation.training.run import Run, split_order, train
+from ablation.training.run import Run, train
+from ablation.training.steps import split_order
 
 
 def weights(result):
@@ -31,26 +33,37 @@ def plain(curves):
 DEMANDING = {"augmentation": "crop1+flip+cutout2", "momentum": 0.9, "schedule": "cosine", "epochs": 3}
 
 
-@pytest.mark.parametrize(
-    "spec",
-    [
-        make_spec("vgg", recipe=DEMANDING, width=4, hidden=16, norm="batch", dropout=0.5),
-        make_spec("lenet", recipe={**DEMANDING, "optimizer": "adam", "lr": 0.003}, activation="relu"),
-    ],
-    ids=["sgd, dropout and batch norm", "adam"],
-)
-@pytest.mark.parametrize("stop", [1, 2])
-def test_resumed_run_continues_bit_for_bit(spec, stop, parts, tmp_path):
-    whole = train(spec, parts, 10)
-    first = Run(spec, parts, 10)
-    for _ in range(stop):
-        first.epoch()
-    torch.save(first.state(), tmp_path / "state.pt")
-    torch.rand(7)  # what happens elsewhere in the process must not matter
-    resumed = train(spec, parts, 10, torch.load(tmp_path / "state.pt", weights_only=True))
-    assert torch.equal(weights(resumed), weights(whole))
-    assert plain(resumed.curves) == plain(whole.curves)
-    assert all(np.array_equal(resumed.predictions[name], whole.predictions[name]) for name in whole.predictions)
+# The tests have 200 training images: four steps an epoch.
+RESUMED = {
+    "sgd, dropout and batch norm": make_spec("vgg", recipe=DEMANDING, width=4, hidden=16, norm="batch", dropout=0.5),
+    "adam": make_spec("lenet", recipe={**DEMANDING, "optimizer": "adam", "lr": 0.003}, activation="relu"),
+    "auxiliary classifiers": make_spec(
+        "inception_v3", recipe=DEMANDING, **{**SMALL["inception_v3"], "auxiliary": True}
+    ),
+    "diagnostics": make_spec("lenet", recipe=DEMANDING, activation="tanh", norm="batch", diagnostics=(0, 1, 3)),
+}
+
+
+@pytest.mark.parametrize("name", RESUMED)
+def test_a_run_that_is_left_anywhere_continues_bit_for_bit(name, parts, tmp_path):
+    spec, states = RESUMED[name], []
+
+    def save(run):
+        torch.save(run.state(), tmp_path / f"{len(states)}.pt")
+        states.append((len(run.curves), run.taken))
+
+    whole = train(spec, parts, 10, on_step=save)
+    # After each of four steps, after the evaluation's one batch, after the epoch; then while all other parts are evaluated.
+    epochs = [[*((epoch, step) for step in (1, 2, 3, 4, 4)), (epoch + 1, 0)] for epoch in range(3)]
+    assert states == [*chain.from_iterable(epochs), (3, 0), (3, 0)]
+    for position in range(0, len(states), 3):
+        torch.rand(7)  # what happens elsewhere in the process must not matter
+        resumed = train(spec, parts, 10, torch.load(tmp_path / f"{position}.pt", weights_only=True))
+        assert torch.equal(weights(resumed), weights(whole)), states[position]
+        assert plain(resumed.curves) == plain(whole.curves)
+        assert resumed.diagnostics == whole.diagnostics
+        assert all(np.array_equal(resumed.predictions[name], whole.predictions[name]) for name in whole.predictions)
+        assert {**resumed.metrics, "train_seconds": 0} == {**whole.metrics, "train_seconds": 0}
 
 
 def test_a_seed_gives_the_same_run_after_another_one(parts):
@@ -260,7 +273,8 @@ def test_every_architecture_trains_and_resumes(name):
     assert check_resume(replace(subject, small={**subject.small, **levels})) == []
 
 
-def test_large_images_are_evaluated_in_small_batches():
+def test_large_images_are_evaluated_in_small_batches(monkeypatch):
+    monkeypatch.setitem(evaluation.EVALUATION_PIXELS, "cpu", evaluation.EVALUATION_PIXELS["cuda"])
     sizes = []
 
     class Counter(torch.nn.Module):

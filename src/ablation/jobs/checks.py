@@ -183,7 +183,7 @@ def check_state(subject: Subject) -> Iterator[str]:
 
 @check
 def check_resume(subject: Subject) -> Iterator[str]:
-    """Check that a training that is saved and resumed after an epoch ends as one at a stretch does, bit for bit."""
+    """Check that a training that is saved and resumed within an epoch ends as one at a stretch does, bit for bit."""
     spec = {
         "architecture": subject.spec(subject.levels()),
         "recipe": TRAINING.model_dump(),
@@ -193,15 +193,16 @@ def check_resume(subject: Subject) -> Iterator[str]:
     }
     images, labels = random_images(32, subject.entry.smallest_side), torch.arange(32) % CLASSES
     parts = {"train": Part(images[:24], labels[:24]), "validation": Part(images[24:], labels[24:])}
+    states = []
     with doing("training"):
         whole, resumed = (Run(spec, parts, CLASSES) for _ in range(2))
         torch.manual_seed(1)
-        whole.epoch()
-        state = saved_and_loaded(whole.state())
+        whole.epoch(lambda run: states.append(saved_and_loaded(run.state())))
         whole.epoch()
     with doing("resuming the training"):
         torch.manual_seed(2)  # what other runs draw must not matter
-        resumed.resume(state)
+        resumed.resume(states[1])  # after two steps of three
+        resumed.epoch()
         resumed.epoch()
     if whole.diverged:
         yield f"found losses that are not finite at lr {TRAINING.lr}, expected finite ones"

@@ -51,7 +51,8 @@ class Cost:
     def seconds(self, epochs: int, counts: Mapping[str, int], diagnosed: int) -> float:
         """Return the seconds of a run, given the images of each part."""
         of_epoch = self.train * counts["train"] + self.evaluate * counts["validation"]
-        return self.once + epochs * of_epoch + diagnosed * self.diagnosis + self.evaluate * sum(counts.values())
+        at_the_end = self.evaluate * (counts["train"] + counts["test"])
+        return self.once + epochs * of_epoch + diagnosed * self.diagnosis + at_the_end
 
 
 @dataclass(frozen=True)

@@ -67,17 +67,17 @@ def measure_cost(spec: Mapping[str, Any], manifest: Mapping[str, Any], gpu: bool
 
         careful, once = run(min(size, FIRST))
         careful.epoch()  # what is done for the first time takes longer
-        careful.seconds.update(train=0.0)
+        first = careful.seconds["train"]
         careful.epoch()
-        step = careful.seconds["train"] * size / min(size, FIRST)
+        step = (careful.seconds["train"] - first) * size / min(size, FIRST)
         steps = max(1, min(round(ENOUGH / 2 / step), 50))
         images = size * steps if step < 10 * ENOUGH else min(size, FIRST)
         measured, _ = run(images, diagnostics)
         rows = []
         while not rows or (sum(row["train"] for row in rows) < ENOUGH and len(rows) < 50):
-            before = dict(measured.seconds)
+            before = measured.seconds
             measured.epoch()
-            rows.append({part: measured.seconds[part] - before[part] for part in before})
+            rows.append({part: seconds - before[part] for part, seconds in measured.seconds.items()})
         weights = sum(value.numel() * value.element_size() for value in measured.network.state_dict().values())
     tests = manifest["counts"]["test"]
     return Cost(

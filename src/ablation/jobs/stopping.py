@@ -9,14 +9,14 @@ TRY_AGAIN = 75  # exit status: not done, and nothing is wrong (EX_TEMPFAIL of sy
 
 
 class Stop:
-    """A scheduler's request to stop: the job's time is running out, or a user cancelled it.
+    """A request to stop: a scheduler's, as the job's time is running out or a user cancelled it, or that of Ctrl-C.
 
-    It is obeyed at once, except within `postponed`: a training first saves its state at the end of the epoch.
+    It is obeyed at once, except within `postponed`: a training first saves its state after the step that it is at.
     """
 
     def __init__(self):
         self.asked, self.later = "", False
-        for number in (signal.SIGTERM, signal.SIGUSR1):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, self._ask)
 
     def _ask(self, number: int, frame: object) -> None:

@@ -26,12 +26,13 @@ from ablation.records.predictions import Predictions
 from ablation.records.store import DIAGNOSTICS, FAILED, LATE, PREDICTIONS, WEIGHTS, NoWeightsError, Running, Store
 from ablation.support import failures
 from ablation.support.accounting import SPENT, WORK
-from ablation.support.formatting import duration
+from ablation.support.formatting import duration, plural
 from ablation.training.evaluation import number, put_on_device
+from ablation.training.layout import choose_layout
 from ablation.training.run import Result, Run, be_deterministic, train
 
 LOGITS = 4_000_000  # of the test images, that a record keeps unless the study asks for more: 8 MB
-SAVE_EVERY = 20.0  # seconds of training that a killed job loses at most, plus an epoch
+SAVE_EVERY = 20.0  # seconds of training that a killed job loses at most
 
 
 class AroundTrainingError(Exception):
@@ -53,8 +54,8 @@ def around_training(what: str) -> Iterator[None]:
         raise AroundTrainingError(f"{what}: {error}") from error
 
 
-class AfterEpoch:
-    """What happens after each epoch: curves are written, the state now and then, and a request to stop is obeyed.
+class AfterStep:
+    """What happens wherever a run can be left: epochs are told, the state is saved now and then, a stop is obeyed.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ class AfterEpoch:
     Attributes
     ----------
     curves, seconds
-        Those that the run has reached, as `ablation.training.run.Run` has them.
+        Those that the run had reached at the end of its last epoch, as `ablation.training.run.Run` has them.
     """
 
     def __init__(self, running: Running, stop: Stop, progress: Progress, state: Mapping[str, Any] | None = None):
@@ -77,18 +78,29 @@ class AfterEpoch:
         self.seconds: dict[str, float] = state["seconds"] if state else {}
 
     def __call__(self, run: Run) -> None:
-        """Write what the run has reached; exits with `TRY_AGAIN` if the job was asked to stop."""
-        self.curves, self.seconds = list(run.curves), dict(run.seconds)
+        """Do what is due, which after most steps is nothing; exits with `TRY_AGAIN` if the job was asked to stop."""
+        ended = len(run.curves) > len(self.curves)
+        asked = self.stop.asked
+        if not (ended or asked or time.monotonic() - self.saved > SAVE_EVERY):
+            return
         with around_training("what the run has reached cannot be written"):
-            self.running.write_curves(run.curves)
-            asked = "" if run.finished else self.stop.asked
-            if asked or (time.monotonic() - self.saved > SAVE_EVERY and not run.finished):
+            if ended:
+                self.curves, self.seconds = list(run.curves), run.seconds
+                self.running.write_curves(run.curves)
+            if asked or time.monotonic() - self.saved > SAVE_EVERY:
                 self.running.write_state(partial(torch.save, run.state()))
                 self.saved = time.monotonic()
             if asked:
-                self.progress.say(f"stopped by {asked}; the next start goes on after epoch {len(run.curves)}")
+                self.progress.say(f"stopped by {asked}; the next start goes on {place(run.state())}")
                 sys.exit(TRY_AGAIN)
-            self.progress.epoch(run)  # after the state is saved: printing fails if the reader of the log is gone
+            if ended:
+                self.progress.epoch(run)  # after the state is saved: printing fails if the reader of the log is gone
+
+
+def place(state: Mapping[str, Any]) -> str:
+    """Say where a run is, given its state: after epoch 3, or after epoch 3 and 17 steps."""
+    taken = state["taken"]
+    return f"after epoch {len(state['curves'])}" + (f" and {plural(taken, 'step')}" if taken else "")
 
 
 def train_missing(
@@ -126,7 +138,7 @@ def train_missing(
     missing = [(run, key) for run, key in zip(shard["runs"], keys, strict=True) if is_wanted(store, key, failed[key])]
     progress = Progress(len(missing))
     with pick_device(gpu) as device:
-        parts = put_on_device(arrays, manifest, device)
+        parts = put_on_device(arrays, manifest, device, layout=choose_layout(shard["runs"][0]["spec"]))
         for run, key in missing:
             spec = progress.begin(run)
             with store.lock(key) as running, stop.postponed():
@@ -135,23 +147,28 @@ def train_missing(
                 store.remove(key)
                 state = load_state(running.state, device)
                 if state:
-                    progress.say(f"goes on after epoch {len(state['curves'])}")
-                after_epoch = AfterEpoch(running, stop, progress, state)
+                    progress.say(f"goes on {place(state)}")
+                after_step = AfterStep(running, stop, progress, state)
                 try:
                     start = starting_weights(store, spec["warm_start"], manifest["digest"]) if not state else None
-                    result = train(spec, parts, classes, state, after_epoch, start, keep_logits)
+                    result = train(spec, parts, classes, state, after_step, start, keep_logits)
                 except Exception as error:
                     if isinstance(error, AroundTrainingError | NoWeightsError) or failures.is_of_the_machine(error):
                         raise
                     failure = failures.describe(error, time.time())
-                    write_failed(store, key, origin(progress.variant, spec, manifest, device), failure, after_epoch)
-                    progress.say(failure_text(failure, len(after_epoch.curves), spec["recipe"]["epochs"]))
+                    write_failed(store, key, origin(progress.variant, spec, manifest, device), failure, after_step)
+                    progress.say(failure_text(failure, len(after_step.curves), spec["recipe"]["epochs"]))
                     continue
                 count_seconds(result.timings, state)
                 write_record(store, key, origin(progress.variant, spec, manifest, device), classes, result)
-            right = (result.predictions["rank"] == 0).mean()
-            score = f"test accuracy {100 * right:.1f} %" if result.status != "diverged" else "no test accuracy"
-            progress.say(f"{result.status} after {duration(result.timings['train_seconds'])}  {score}")
+            progress.say(result_text(result))
+
+
+def result_text(result: Result) -> str:
+    """Say in a job's log how a run ended."""
+    right = (result.predictions["rank"] == 0).mean()
+    score = f"test accuracy {100 * right:.1f} %" if result.status != "diverged" else "no test accuracy"
+    return f"{result.status} after {duration(result.timings['train_seconds'])}  {score}"
 
 
 def count_seconds(timings: Mapping[str, float], state: Mapping[str, Any] | None) -> None:
@@ -195,7 +212,7 @@ def is_wanted(store: Store, key: str, failure: float | None) -> bool:
 
 
 def write_failed(
-    store: Store, key: str, origin: Mapping[str, Any], failure: Mapping[str, Any], reached: AfterEpoch
+    store: Store, key: str, origin: Mapping[str, Any], failure: Mapping[str, Any], reached: AfterStep
 ) -> None:
     """Write the record of a run that failed by itself: its error, and what it had reached."""
     record = {

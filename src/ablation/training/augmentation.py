@@ -29,13 +29,13 @@ def translate(images: torch.Tensor, pixels: int, generator: torch.Generator) -> 
 def _cut(padded: torch.Tensor, shape: torch.Size, pixels: int, generator: torch.Generator) -> torch.Tensor:
     """Cut a window of `shape` out of each image that is padded by `pixels`, with its own draw of the place."""
     count, channels, height, width = shape
-    device = padded.device
-    top, left = torch.randint(0, 2 * pixels + 1, (2, count, 1), generator=generator, device=device)
-    rows = top + torch.arange(height, device=device)
-    columns = left + torch.arange(width, device=device)
-    image = torch.arange(count, device=device)[:, None, None, None]
-    channel = torch.arange(channels, device=device)[None, :, None, None]
-    return padded[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+    top, left = torch.randint(0, 2 * pixels + 1, (2, count), generator=generator, device=padded.device)
+    by_pixel = padded.permute(0, 2, 3, 1).contiguous()  # as images lie with channels last
+    # A view of all windows of each image: from each, one is copied whole.
+    image, row, column, channel = by_pixel.stride()
+    places = (count, 2 * pixels + 1, 2 * pixels + 1)
+    windows = by_pixel.as_strided((*places, height, width, channels), (image, row, column, row, column, channel))
+    return windows[torch.arange(count, device=padded.device), top, left].permute(0, 3, 1, 2)
 
 
 def flip(images: torch.Tensor, _: int, generator: torch.Generator) -> torch.Tensor:

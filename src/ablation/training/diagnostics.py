@@ -121,6 +121,11 @@ class Probe:
         Of the random numbers (dropout) that a measurement draws: the same ones every time.
     bounds : mapping or None
         What counts as saturated, see `saturation`, of the layers that the level ``layer`` makes; None where nothing does.
+
+    Attributes
+    ----------
+    remembered : dict of str to torch.Tensor
+        The weights that the next measurement compares with, by layer; empty unless `remember` was called.
     """
 
     def __init__(
@@ -136,11 +141,11 @@ class Probe:
         self.bounds = bounds
         self.activation = type(make_level(bounds["layer"])()) if bounds else None
         self.affine = {name: layer for name, layer in network.named_modules() if isinstance(layer, AFFINE)}
-        self._before: dict[str, torch.Tensor] = {}
+        self.remembered: dict[str, torch.Tensor] = {}
 
     def remember(self) -> None:
         """Keep a copy of the weights, which the next measurement compares with."""
-        self._before = {name: layer.weight.detach().clone() for name, layer in self.affine.items()}
+        self.remembered = {name: layer.weight.detach().clone() for name, layer in self.affine.items()}
 
     def measure(self, epoch: int) -> list[dict[str, Any]]:
         """Measure every layer; the host waits for the device once, at the end.
@@ -167,7 +172,7 @@ class Probe:
         gradients = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
         for name, weight, gradient in zip(names, weights, gradients, strict=True):
             seen["affine"][name] = self._affine(name, weight, gradient)
-        self._before = {}
+        self.remembered = {}
         rows, values = [], []
         for kind, layers in seen.items():
             for depth, (layer, quantities) in enumerate(layers.items(), 1):
@@ -184,9 +189,9 @@ class Probe:
             "gradient_rms": gradient_norm / math.sqrt(weight.numel()),
             "weight_norm": size,
         }
-        if name in self._before:
-            update = norm(weight - self._before[name])
-            found |= {"update_norm": update, "update_ratio": update / norm(self._before[name])}
+        if name in self.remembered:
+            update = norm(weight - self.remembered[name])
+            found |= {"update_norm": update, "update_ratio": update / norm(self.remembered[name])}
         return found
 
     def _watched(self) -> Iterator[tuple[str, str, nn.Module, Measure]]:

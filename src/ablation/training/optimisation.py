@@ -28,6 +28,12 @@ def adamw(parameters: Parameters, recipe: Mapping[str, Any]) -> torch.optim.Opti
     return torch.optim.AdamW(parameters, recipe["lr"], betas, weight_decay=recipe["weight_decay"], fused=True)
 
 
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of the next step."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
 # Schedules: the factor of the learning rate at a share of all epochs (`done`) and of those after the warm-up (`fallen`).
 def constant(recipe: Mapping[str, Any], done: float, fallen: float) -> float:
     """Leave the learning rate as it is."""

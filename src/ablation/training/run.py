@@ -3,8 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,10 +19,18 @@ from ablation.support.randomness import stream_seed
 from ablation.support.references import resolve
 from ablation.training.augmentation import make_augmentation
 from ablation.training.evaluation import Part, accuracy, evaluate, number, predict, without_numbers
-from ablation.training.objective import losses, objective
-from ablation.training.optimisation import learning_rate
+from ablation.training.layout import arrange, choose_layout, gather
+from ablation.training.objective import objective
+from ablation.training.optimisation import learning_rate, set_rate
+from ablation.training.steps import Tally, default_generators, split_order, take_step
+from ablation.training.stopwatch import Stopwatch
 
+OnStep = Callable[["Run"], None]
 PROBE = 256  # images to diagnose at most: enough for a share of a percent, few enough to leave it on
+
+
+def nothing(run: "Run") -> None:
+    """Do nothing between steps."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class Result:
     predictions : dict of str to numpy.ndarray
         Of the test images: the arrays of `ablation.records.predictions.Predictions`; without numbers for a diverged run.
     weights : dict of str to torch.Tensor
-        The network's state, on the CPU.
+        The network's state, on the CPU, contiguous.
     timings : dict of str to float
         Seconds of training (without evaluation), of evaluation, of diagnostics, and training images a second.
     diagnostics : list of dict
@@ -62,26 +69,17 @@ class Result:
     diagnostics: list[dict[str, Any]]
 
 
-def split_order(order: torch.Tensor, size: int) -> list[torch.Tensor]:
-    """Split the order of an epoch (images,) into batches; none is lost.
-
-    A single image that is left over joins the batch before it: one image has no batch statistics.
-    """
-    batches = list(order.split(size))
-    if size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
-
-
 def be_deterministic() -> None:
     """Make one machine compute the same bits every time."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Which would also fill all memory before it is written: up to 5 % of a small DenseNet's step.
+    torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 class Run:
-    """One run in training; `epoch` by `epoch`, it can stop after any and go on from its `state`.
+    """One run in training, `epoch` by `epoch`. It can be left after any step, and goes on from the `state` of then.
 
     Parameters
     ----------
@@ -100,21 +98,24 @@ class Run:
         classes: int,
         start: Mapping[str, torch.Tensor] | None = None,
     ):
-        self.parts, self.recipe, self.seed, self.classes = parts, spec["recipe"], spec["seed"], classes
+        self.layout = choose_layout(spec)
+        self.parts = {name: part.arranged(self.layout) for name, part in parts.items()}
+        self.recipe, self.seed, self.classes = spec["recipe"], spec["seed"], classes
         images = parts["train"].images
         network = build(spec["architecture"], tuple(images.shape[1:]), classes)
         initialise(network, self.seed, make_level(spec["architecture"]["layers"]["initialisation"]))
         if start is not None:
             inherit(network, start)
-        self.network = network.to(images.device)
+        self.network = network.to(images.device, memory_format=self.layout)
         self.optimizer = resolve(spec["code"]["optimizer"])(self.network.parameters(), self.recipe)
         self.schedule = resolve(spec["code"]["schedule"])
-        self.augment = make_augmentation(spec["code"]["augmentation"])
+        self.augment = make_augmentation(spec["code"]["augmentation"]) if spec["code"]["augmentation"] else None
         self.curves: list[dict[str, float | None]] = []
+        self.taken, self.tally = 0, Tally(images.device)  # of the epoch under way: steps, and what they add up to
         self.to_diagnose = frozenset(spec["diagnostics"]["epochs"]) if spec["diagnostics"] else frozenset()
         self.probe = self._make_probe(spec["diagnostics"]) if spec["diagnostics"] else None
         self.diagnosed: list[dict[str, Any]] = []
-        self.seconds = {"train": 0.0, "evaluate": 0.0, "diagnostics": 0.0}
+        self.watch = Stopwatch()
 
     def _make_probe(self, diagnostics: Mapping[str, Any]) -> Any:
         """Choose the training images that every diagnosis looks at, and how it sees them: without augmentation."""
@@ -122,7 +123,7 @@ class Run:
         chosen = torch.randperm(len(train.labels), generator=stream(self.seed, "probe"))[:PROBE].to(train.labels.device)
         return resolve(diagnostics["make"])(
             self.network,
-            train.images[chosen],
+            gather(train.images, chosen, self.layout),
             train.labels[chosen],
             partial(objective, recipe=self.recipe),
             stream_seed(self.seed, "diagnostics"),
@@ -141,13 +142,21 @@ class Run:
             self.curves[-1][loss] == number(self.curves[-1][loss]) for loss in ("objective", "validation_loss")
         )
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds so far of training, of evaluation and of diagnostics."""
+        return self.watch.read()
+
     def state(self) -> dict[str, Any]:
-        """Return all that is needed to go on after this epoch, bit for bit."""
+        """Return all that is needed to go on after this step, bit for bit."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "curves": self.curves,
+            "taken": self.taken,
+            "sums": self.tally.sums,
             "diagnosed": self.diagnosed,
+            "remembered": self.probe.remembered if self.probe else {},
             "seconds": self.seconds,
         }
 
@@ -156,95 +165,104 @@ class Run:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.curves, self.diagnosed = list(state["curves"]), list(state["diagnosed"])
-        self.seconds = dict(state["seconds"])
+        self.taken = state["taken"]
+        self.tally.sums.copy_(state["sums"])
+        if self.probe:
+            self.probe.remembered = dict(state["remembered"])
+        self.watch.seconds = dict(state["seconds"])
 
-    def epoch(self) -> dict[str, float | None]:
-        """Train one epoch, evaluate on the validation images, and return the new row of the curves.
+    def epoch(self, on_step: OnStep = nothing) -> dict[str, float | None]:
+        """Train an epoch, or the rest of one, evaluate on the validation images, and return the new row of the curves.
 
-        The diagnosis of the network before training belongs to the first epoch, so that a run is resumed after both.
+        The diagnosis of the network before training belongs to the first epoch.
+
+        Parameters
+        ----------
+        on_step : callable
+            Called with this run wherever it can be left: after each step, each batch of the evaluation, and the epoch.
         """
         epoch, train = len(self.curves), self.parts["train"]
-        if epoch == 0:
-            self._diagnose(0)
-        if epoch + 1 in self.to_diagnose:
-            with self._diagnosing():
-                self.probe.remember()
-        start = time.perf_counter()
-        trained_row = self._pass(epoch, train)
-        trained = time.perf_counter()
-        validation_loss, correct = evaluate(self.network, self.parts["validation"])
-        done = time.perf_counter()
-        self.seconds["train"] += trained - start
-        self.seconds["evaluate"] += done - trained
+        if self.taken == 0:
+            self._prepare_diagnoses(epoch)
+        self.watch.start("train")
+        rate = self._train(epoch, train, on_step)
+        trained_row = {**self.tally.means(len(train.labels)), "lr": rate}
+        self.watch.start("evaluate")
+        validation_loss, correct = evaluate(self.network, self.parts["validation"], partial(on_step, self))
+        self.watch.start("")
+        spent = self.watch.seconds["train"] + self.watch.seconds["evaluate"]
         row = {
             "epoch": epoch + 1,
             **trained_row,
             "validation_loss": validation_loss,
             "validation_accuracy": accuracy(correct),
-            "seconds": done - start,
+            "seconds": spent - sum(earlier["seconds"] for earlier in self.curves),
             "time": time.time(),
         }
         self.curves.append(row)
+        self.taken = 0
+        self.tally.sums.zero_()
         if not self.diverged:  # of a network without numbers there is nothing to measure
             self._diagnose(epoch + 1)
+        on_step(self)
         return row
+
+    def _prepare_diagnoses(self, epoch: int) -> None:
+        if epoch == 0:
+            self._diagnose(0)
+        if epoch + 1 in self.to_diagnose:
+            self.watch.start("diagnostics")
+            self.probe.remember()
 
     def _diagnose(self, epoch: int) -> None:
         if epoch in self.to_diagnose:
-            with self._diagnosing():
-                self.diagnosed += self.probe.measure(epoch)
+            self.watch.start("diagnostics")
+            self.diagnosed += self.probe.measure(epoch)
+            self.watch.start("")
 
-    @contextmanager
-    def _diagnosing(self) -> Iterator[None]:
-        """Count the seconds apart from those of training."""
-        start = time.perf_counter()
-        yield
-        self.seconds["diagnostics"] += time.perf_counter() - start
+    def _train(self, epoch: int, train: Part, on_step: OnStep) -> float:
+        """Take the steps of an epoch that are left, and return the learning rate of the last one.
 
-    def _pass(self, epoch: int, train: Part) -> dict[str, float]:
-        """Take the steps of an epoch and return their part of the curves; the host waits for the device once, at the end."""
-        count, device = len(train.labels), train.labels.device
-        order = torch.randperm(count, generator=stream(self.seed, "order", epoch)).to(device)
-        augmentation = stream(self.seed, "augmentation", epoch, device=device)
-        batches = split_order(order, self.recipe["batch_size"])
+        Nothing in here waits for the device. What a step draws comes from streams of its own: augmentation, and dropout
+        or whatever else draws within a network from torch's default generators.
+        """
+        device = train.labels.device
+        order = torch.randperm(len(train.labels), generator=stream(self.seed, "order", epoch)).to(device)
+        batches, labels = (split_order(values, self.recipe["batch_size"]) for values in (order, train.labels[order]))
+        augmentation, drawn_from = torch.Generator(device), default_generators(device)
+        first = epoch * len(batches)
         self.network.train()
-        loss_sum, added_sum = torch.zeros(2, device=device)
-        hits = torch.zeros((), dtype=torch.long, device=device)
-        rate = 0.0
-        for position, batch in enumerate(batches):
-            step = epoch * len(batches) + position
-            rate = learning_rate(self.recipe, self.schedule, step, len(batches))
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            # Dropout, and whatever else draws within a network, takes torch's global stream, named anew at each step.
-            torch.manual_seed(stream_seed(self.seed, "dropout", step))
-            images, labels = self.augment(train.images[batch], augmentation), train.labels[batch]
-            self.optimizer.zero_grad()
-            outputs = self.network(images)
-            logits = outputs[0] if isinstance(outputs, tuple) else outputs
-            loss, cross_entropy = losses(outputs, labels, self.recipe)
-            loss.backward()
-            self.optimizer.step()
-            loss_sum += cross_entropy.detach() * len(batch)
-            if cross_entropy is not loss:
-                added_sum += (loss - cross_entropy).detach() * len(batch)
-            hits += (logits.detach().argmax(1) == labels).sum()
-        train_loss, added = loss_sum.item() / count, added_sum.item() / count
-        return {
-            "train_loss": train_loss,
-            "objective": train_loss + added,
-            "train_accuracy": hits.item() / count,
-            "lr": rate,
-        }
+        while self.taken < len(batches):
+            step = first + self.taken
+            images = gather(train.images, batches[self.taken], self.layout)
+            if self.augment:
+                augmentation.manual_seed(stream_seed(self.seed, "augmentation", step))
+                images = arrange(self.augment(images, augmentation), self.layout)
+            for generator in drawn_from:
+                generator.manual_seed(stream_seed(self.seed, "dropout", step))
+            set_rate(self.optimizer, learning_rate(self.recipe, self.schedule, step, len(batches)))
+            take_step(self.network, self.optimizer, images, labels[self.taken], self.recipe, self.tally)
+            self.taken += 1
+            on_step(self)
+        return learning_rate(self.recipe, self.schedule, first + len(batches) - 1, len(batches))
 
-    def result(self, keep_logits: bool = False) -> Result:
-        """Evaluate the trained network on all parts: the only time that the test images are read."""
-        start = time.perf_counter()
-        metrics: dict[str, float | None] = {"train_seconds": self.seconds["train"]}
-        for name in ("train", "validation"):
-            loss, correct = evaluate(self.network, self.parts[name])
-            metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = loss, accuracy(correct)
-        predictions = predict(self.network, self.parts["test"], self.classes, keep_logits)
+    def result(self, keep_logits: bool = False, on_step: OnStep = nothing) -> Result:
+        """Evaluate the trained network: the only time that the test images are read.
+
+        The validation images were seen after the last epoch. The training images are seen once more, without augmentation
+        and dropout and by the final weights, as the means of the last epoch are not.
+        """
+        leave = partial(on_step, self)
+        self.watch.start("evaluate")
+        loss, correct = evaluate(self.network, self.parts["train"], leave)
+        metrics: dict[str, float | None] = {
+            "train_seconds": self.watch.seconds["train"],
+            "train_loss": loss,
+            "train_accuracy": accuracy(correct),
+            **{name: self.curves[-1][name] for name in ("validation_loss", "validation_accuracy")},
+        }
+        predictions = predict(self.network, self.parts["test"], self.classes, keep_logits, leave)
+        self.watch.start("")
         metrics["gradient_ratio"] = self.probe.gradient_ratio(self.diagnosed) if self.probe else None
         status = self._status(metrics["train_accuracy"])
         finals = [metrics["train_loss"], metrics["validation_loss"]]
@@ -255,20 +273,17 @@ class Run:
             status = "diverged"
             metrics = dict.fromkeys(metrics)
             predictions = without_numbers(predictions, self.classes)
-        seconds = self.seconds["evaluate"] + time.perf_counter() - start
+        seconds = self.watch.seconds
         seen = len(self.curves) * len(self.parts["train"].labels)
         return Result(
             status,
             [{key: number(value) for key, value in row.items()} for row in self.curves],
             metrics,
             predictions,
-            # Copies: tied layers share their weights, and each name has to have its own.
-            {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()},
+            {name: plain_copy(value) for name, value in self.network.state_dict().items()},
             {
-                "train_seconds": self.seconds["train"],
-                "evaluate_seconds": seconds,
-                "diagnostics_seconds": self.seconds["diagnostics"],
-                "images_per_second": seen / self.seconds["train"],
+                **{f"{part}_seconds": spent for part, spent in seconds.items()},
+                "images_per_second": seen / seconds["train"],
             },
             [{**row, "value": number(row["value"])} for row in self.diagnosed],
         )
@@ -283,12 +298,17 @@ class Run:
         return "stuck" if train_accuracy <= chance + noise else "completed"
 
 
+def plain_copy(value: torch.Tensor) -> torch.Tensor:
+    """Copy to the CPU, contiguous, as files of weights have to be; and a copy, for tied layers share their memory."""
+    return value.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
 def train(
     spec: Mapping[str, Any],
     parts: Mapping[str, Part],
     classes: int,
     state: Mapping[str, Any] | None = None,
-    on_epoch: Callable[[Run], None] | None = None,
+    on_step: OnStep = nothing,
     start: Mapping[str, torch.Tensor] | None = None,
     keep_logits: bool = False,
 ) -> Result:
@@ -302,8 +322,8 @@ def train(
     classes : int
     state : mapping, optional
         Where an interrupted training of the same spec stopped.
-    on_epoch : callable, optional
-        Called with the run after each epoch.
+    on_step : callable
+        Called with the run wherever it can be left: after each step, each batch of an evaluation, and each epoch.
     start : mapping of str to torch.Tensor, optional
         Weights of another network to start from.
     keep_logits : bool
@@ -317,7 +337,5 @@ def train(
     if state:
         run.resume(state)
     while not run.finished:
-        run.epoch()
-        if on_epoch:
-            on_epoch(run)
-    return run.result(keep_logits)
+        run.epoch(on_step)
+    return run.result(keep_logits, on_step)
