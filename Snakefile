@@ -13,6 +13,7 @@ configfile:
 include: "workflow/rules/settings.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/failed.smk"
+include: "workflow/rules/lock.smk"
 include: "workflow/rules/hooks.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/train.smk"

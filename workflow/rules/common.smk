@@ -140,7 +140,8 @@ def seals():
 def remake_what_is_lost(wildcards):
     """Have Snakemake make again what is lost or damaged, as --forcerun would; as an input, nothing.
 
-    What it learns while it lays out the jobs, it takes into account. A job elsewhere has no say in it.
+    What it learns while it lays out the jobs, it takes into account. A job elsewhere has no say in it. It is also the first
+    to know whether jobs are to be run: while the workflow is read, a start looks like a dry run or --summary.
     """
     workflow.dag.forcefiles.update(map(modified, LOST))
     if (
@@ -149,6 +150,8 @@ def remake_what_is_lost(wildcards):
         close_with_what_failed()
         if workflow.dryrun:
             tell_outlook()
+        else:
+            lock_study()
     return []
 
 

@@ -6,6 +6,7 @@ see: a file system that grants a lock to each machine separately, and a machine 
 has not given up yet. What must not happen twice therefore needs more than a lock.
 """
 
+import errno
 import fcntl
 import getpass
 import json
@@ -131,16 +132,16 @@ def _open(path: Path, files: ExitStack) -> int:
     Several users may share one. A link is not followed: in a folder that everybody can write it could lead anywhere.
     """
     shared = os.O_CLOEXEC | os.O_NOFOLLOW
-    # A sticky folder may refuse O_CREAT on somebody else's file, and a file of another user may be read-only.
+    # A sticky folder may refuse O_CREAT on somebody else's file, and a file of another user or its disk may be read-only.
     for flags in (os.O_RDWR | os.O_CREAT, os.O_RDWR, os.O_RDONLY):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, flags | shared, 0o666)
             break
-        except PermissionError as error:
-            refused = error
         except OSError as error:
-            raise CannotLockError(path, error) from None
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise CannotLockError(path, error) from None
+            refused = error
     else:
         raise CannotLockError(path, refused)
     files.callback(os.close, descriptor)
