@@ -11,17 +11,23 @@ it. The profiles therefore switch it off (nolock: true).
 import atexit
 import contextlib
 
+from ablation.jobs.starts import clear_leftovers
+from ablation.records.store import Store
 from ablation.support.locks import CannotLockError, LockHeldError, hold
 
 
 @cache
 def lock_study():
-    """Let this start alone work on the study until its process ends, however it ends; another one that does is named."""
+    """Let this start alone work on the study until its process ends, however it ends; another one that does is named.
+
+    What killed starts left on its way is cleared: who holds the lock knows that they are gone.
+    """
     held = contextlib.ExitStack()
     path = Path(modified(f"{STUDY}/start/lock"))
     try:
         held.enter_context(hold(path, what=f"the study {OUTLINE.name}", wait=False))
         atexit.register(held.close)
+        clear_leftovers(Store(Path(modified(f"{RESULTS}/store"))), path.parents[1])
     except LockHeldError as error:
         refuse(
             f"{error}. Wait for it to end, or end it; another study may run beside it."

@@ -9,7 +9,7 @@ from typing import Any
 from ablation.catalogue.sources import DataError, Source
 from ablation.data import datasets
 from ablation.data.manifests import describe_identical
-from ablation.support.files import write_whole
+from ablation.support.files import left_aside, write_whole
 from ablation.support.locks import CannotLockError, hold, tell
 
 
@@ -28,6 +28,8 @@ def main(arguments: argparse.Namespace) -> None:
     with ExitStack() as locked:
         try:
             locked.enter_context(hold(arguments.folder / "lock", what=f"the data {arguments.folder}"))
+            for path in left_aside(arguments.folder):  # by a killed process that prepared them: the lock is ours now
+                path.unlink()
         except CannotLockError as error:
             tell(f"{error}: another study that prepares the same data meanwhile does so a second time")
         manifest = prepared(arguments.folder, arguments.made_with)

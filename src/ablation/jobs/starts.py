@@ -1,13 +1,16 @@
-"""What a start of the workflow looks at before it makes anything: whose results these are, and what was lost of them."""
+"""What a start looks at before it makes anything: whose results these are, what was lost of them, what killed ones left."""
 
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ablation.jobs.pruning import Wanted, free, leftovers
+from ablation.records.store import Store
 from ablation.support.digests import file_digest
-from ablation.support.files import write_whole
+from ablation.support.files import left_aside, write_whole
 from ablation.support.wording import UserError
 
 ORIGIN = "start/origin.json"
@@ -59,6 +62,19 @@ def check_origin(study: Path, folder: Path) -> None:
             f"{folder} has the results of another study of the same name: found {other}, expected {study.absolute()}. "
             "Rename one of the two files, or give this one a folder of its own: --config results=FOLDER"
         )
+
+
+def clear_leftovers(store: Store, folder: Path) -> None:
+    """Delete what killed processes left on their way in the store and in a study's results, whose lock the caller holds.
+
+    In the store the lock of each run says that nobody works on it. Interrupted trainings and damaged records stay.
+    """
+    for item in leftovers(store, Wanted(), keep_running=True):
+        if item.key:
+            free(store, item)
+    for path in left_aside(folder):
+        with suppress(OSError):
+            path.unlink()
 
 
 def lost_of(path: Path, find: Callable[[Mapping[str, Any]], Iterable[str]]) -> list[str]:
