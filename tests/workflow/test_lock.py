@@ -52,3 +52,26 @@ def test_a_lock_that_snakemake_left_stops_no_plain_start_and_any_other_with_a_re
     said = project.run(RECEIPT)
     assert "Snakemake's own lock" not in said
     assert (project.path / RECEIPT).exists()
+
+
+def test_two_starts_from_two_folders_do_not_work_on_the_same_results(project, tmp_path):
+    shared = tmp_path / "shared"
+    with hold(shared / "miniature/start/lock", what="the study"):
+        said = project.refused(
+            "--snakefile", str(project.path / "Snakefile"), "--directory", str(tmp_path), results=shared
+        )
+    assert said.splitlines()[-1].startswith("the study miniature is held by process")
+
+
+def test_results_that_cannot_be_written_are_refused_with_a_remedy(project, tmp_path):
+    results = tmp_path / "results"
+    results.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(results)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    try:
+        said = project.refused(results=results)
+    finally:
+        subprocess.run(["umount", str(results)], check=True)
+    assert f"{results}/miniature: cannot be written (Read-only file system); --config results=FOLDER" in said
+    assert "Traceback" not in said

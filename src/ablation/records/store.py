@@ -178,7 +178,14 @@ class Store:
         """
         aside = self.root / aside_name(f"{WRITING}{key}")
         shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+        try:
+            aside.mkdir(parents=True)
+            self._write_aside(aside, key, record, files)
+            self._put(aside, key)
+        finally:  # on a full disk, what could not be finished gives its place back
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _write_aside(self, aside: Path, key: str, record: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
         for name, content in files.items():
             with write_whole(aside / name) as file:
                 file.write(content)
@@ -186,6 +193,8 @@ class Store:
         content = {**record, "format": FORMAT, "key": key, "files": digests}
         # Last of all, so that any later change of another file shows in its time.
         self._seal(aside, content)
+
+    def _put(self, aside: Path, key: str) -> None:
         target = self.folder(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -194,7 +203,6 @@ class Store:
         except OSError:
             if not target.is_dir():
                 raise
-        shutil.rmtree(aside, ignore_errors=True)
 
     @staticmethod
     def _seal(folder: Path, content: Mapping[str, Any]) -> None:
