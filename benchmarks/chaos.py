@@ -166,10 +166,13 @@ def disturbed(project: Project, kills: list[tuple[str, str]], lengths: dict[str,
             wait_until(lambda: project.trainings(), start)
         elif phase == ENDING:
             wait_until(lambda: project.recorded() == runs, start)
-        # Of the training, a part that leaves some for the kills to come.
-        delay = draws.uniform(
-            0, lengths[phase] / (4 if phase == TRAINING else 1) + lengths[STARTING] * (phase == ENDING)
-        )
+        # Of training, a part that leaves some for the kills to come; of the end, less than would let most starts reach it.
+        most = {
+            STARTING: lengths[STARTING],
+            TRAINING: lengths[TRAINING] / 8,
+            ENDING: 0.7 * (lengths[STARTING] + lengths[ENDING]),
+        }
+        delay = draws.uniform(0, most[phase])
         with suppress(subprocess.TimeoutExpired):
             start.wait(delay)
         if start.poll() == 0:
@@ -229,11 +232,15 @@ def left_behind(project: Project) -> list[str]:
 
 def wrong(expected: dict[str, object], project: Project) -> list[str]:
     """Say what differs from the undisturbed run, and what was left."""
+    end = time.monotonic() + 60
+    while project.processes() and time.monotonic() < end:
+        time.sleep(0.1)
     found = outcome(project)
     names = sorted(expected.keys() | found.keys())
     return [
         *(f"{name}: differs" for name in names if expected.get(name) != found.get(name)),
         *(f"{name}: left behind" for name in left_behind(project)),
+        *(f"process {process}: lives on" for process in project.processes()),
     ]
 
 
@@ -284,10 +291,12 @@ def main() -> None:
     folder = (arguments.folder or Path(tempfile.mkdtemp(prefix="chaos-"))).resolve()
 
     def project(name: str) -> Project:
-        made = Project(copy(folder / name), arguments.cores)
-        study = STUDY.format(epochs=arguments.epochs, seeds=arguments.seeds)
-        (made.folder / f"config/studies/{NAME}.yaml").write_text(study)
-        return made
+        shutil.copytree(pristine, folder / name)
+        return Project(folder / name, arguments.cores)
+
+    pristine = copy(folder / "pristine")  # all runs are of the same code, whatever is edited meanwhile
+    study = STUDY.format(epochs=arguments.epochs, seeds=arguments.seeds)
+    (pristine / f"config/studies/{NAME}.yaml").write_text(study)
 
     calm = project("undisturbed")
     lengths, expected = undisturbed(calm, runs), outcome(calm)

@@ -11,7 +11,7 @@ it. The profiles therefore switch it off (nolock: true).
 import atexit
 import contextlib
 
-from ablation.jobs.starts import clear_leftovers
+from ablation.jobs.starts import LOCK, clear_leftovers
 from ablation.records.store import Store
 from ablation.support.locks import CannotLockError, LockHeldError, hold
 
@@ -23,7 +23,7 @@ def lock_study():
     What killed starts left on its way is cleared: who holds the lock knows that they are gone.
     """
     held = contextlib.ExitStack()
-    path = Path(modified(f"{STUDY}/start/lock"))
+    path = Path(modified(f"{STUDY}/{LOCK}"))
     try:
         held.enter_context(hold(path, what=f"the study {OUTLINE.name}", wait=False))
         atexit.register(held.close)

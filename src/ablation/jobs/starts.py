@@ -11,9 +11,11 @@ from ablation.jobs.pruning import Wanted, free, leftovers
 from ablation.records.store import Store
 from ablation.support.digests import file_digest
 from ablation.support.files import left_aside, write_whole
+from ablation.support.locks import Holder, noted_holder
 from ablation.support.wording import UserError
 
-ORIGIN = "start/origin.json"
+ORIGIN, LOCK = "start/origin.json", "start/lock"
+DEPTH = 5  # folders above a job's result, among which that of its study is
 
 
 class OriginError(UserError):
@@ -22,6 +24,16 @@ class OriginError(UserError):
 
 class MisplacedError(UserError):
     """A folder has the name of a file that the study makes, or the other way round."""
+
+
+def start_of(result: Path) -> Holder | None:
+    """Return the start of the workflow that works on the study of a job's result, or did last and was killed.
+
+    A job whose start was killed lives on; once this is another start than the one that began it, its result may be that of
+    an older study, and the new start makes its own.
+    """
+    locks = (folder / LOCK for folder in list(result.absolute().parents)[:DEPTH])
+    return next(filter(None, map(noted_holder, locks)), None)
 
 
 def note_origin(study: Path, folder: Path) -> None:

@@ -126,6 +126,18 @@ def is_held(path: Path, unknown: bool = False) -> bool:
     return False
 
 
+def noted_holder(path: Path) -> Holder | None:
+    """Return who is noted in a lock file, even if that process was killed since; None if nobody is."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        return _read_holder(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _open(path: Path, files: ExitStack) -> int:
     """Open a lock file, for writing if possible: network file systems grant a lock to writers only.
 
