@@ -1,8 +1,10 @@
-"""A disk that is full or cannot be written, and memory that is used up: what is said, and that nothing finished is lost."""
+"""Full and read-only disks, used-up memory, a jumping clock: what is said, and that nothing finished is lost."""
 
+import itertools
 import os
 import shutil
 import subprocess
+import time
 
 import pytest
 import torch
@@ -100,3 +102,14 @@ def test_memory_that_is_used_up_costs_no_finished_run_and_records_no_failure(
     assert len(list(two.store.root.glob("??/*"))) == 1
     monkeypatch.undo()
     assert two.both() == undisturbed
+
+
+def test_a_jumping_clock_changes_nothing(tmp_path, undisturbed, monkeypatch):
+    hours = itertools.cycle([0, 5, -3, 9, -400_000])
+    monkeypatch.setattr(time, "time", lambda: 1.7e9 + 3600 * next(hours))
+    monkeypatch.setattr(time, "time_ns", lambda: int(1e9 * time.time()))
+    two = Two(tmp_path)
+    assert two.both() == undisturbed
+    for key in (path.name for path in two.store.root.glob("??/*")):
+        os.utime(two.store.folder(key) / "record.json", (0, 0))  # sealed long before what it seals was written
+        assert two.store.is_whole(key)
