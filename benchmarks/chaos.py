@@ -156,38 +156,37 @@ def undisturbed(project: Project, runs: int) -> dict[str, float]:
 
 
 def disturbed(project: Project, kills: list[tuple[str, str]], lengths: dict[str, float], draws, runs: int) -> Counter:
-    """Kill start after start, as long as there are kills and the study has not ended; then let it end."""
+    """Kill in start after start, as long as there are kills and the study has not ended; then let it end."""
     struck: Counter = Counter()
+    # Of training, a part that leaves some for the kills to come; of the end, less than would let most starts reach it.
+    most = {STARTING: lengths[STARTING], TRAINING: lengths[TRAINING] / 8}
+    most[ENDING] = 0.7 * (lengths[STARTING] + lengths[ENDING])
+    start = project.start()
     while kills:
-        phase, wanted = kills.pop(0)
-        before = project.recorded()
-        start = project.start()
+        phase, wanted = kills[0]
         if phase == TRAINING:
             wait_until(lambda: project.trainings(), start)
         elif phase == ENDING:
             wait_until(lambda: project.recorded() == runs, start)
-        # Of training, a part that leaves some for the kills to come; of the end, less than would let most starts reach it.
-        most = {
-            STARTING: lengths[STARTING],
-            TRAINING: lengths[TRAINING] / 8,
-            ENDING: 0.7 * (lengths[STARTING] + lengths[ENDING]),
-        }
         delay = draws.uniform(0, most[phase])
         with suppress(subprocess.TimeoutExpired):
             start.wait(delay)
+        if start.poll() is None:
+            struck[phase, victim := strike(project, start, wanted, draws)] += 1
+            kills.pop(0)
+            print(
+                f"start {len(project.starts)}: kill -9 of {victim}, {delay:.1f} s into the time that it {phase}; "
+                f"{project.recorded()} of {runs} runs are recorded",
+                flush=True,
+            )
+            with suppress(subprocess.TimeoutExpired):
+                start.wait(1)
         if start.poll() == 0:
-            kills.insert(0, (phase, wanted))
-            print(f"start {len(project.starts)}: at its end before the kill", flush=True)
-            return struck
-        victim = strike(project, start, wanted, draws)
-        code = start.wait(PATIENCE)
-        struck[phase, victim] += 1
-        print(
-            f"start {len(project.starts)}: kill -9 of {victim} {delay:.1f} s into the time that it {phase}; "
-            f"exit status {code}; {before} -> {project.recorded()} of {runs} runs",
-            flush=True,
-        )
-    start = project.start()
+            break
+        if start.poll() is not None:
+            start = project.start()
+    if start.wait(PATIENCE):  # it was hit itself, or one of its jobs
+        start = project.start()
     if start.wait(PATIENCE):
         sys.exit(f"start {len(project.starts)}, which nobody disturbed, failed:\n{project.starts[-1].read_text()}")
     print(f"start {len(project.starts)}: came to its end", flush=True)
