@@ -49,3 +49,15 @@ def test_an_error_of_ours_is_shown_whole(study, monkeypatch):
     monkeypatch.setattr("ablation.cli.show.main", broken)
     with pytest.raises(ZeroDivisionError):
         run(["show", "study.yaml", "lenet-norm.odd"])
+
+
+def test_an_error_of_the_machine_is_a_sentence_that_says_what_to_do(study, monkeypatch):
+    def starved(*_):
+        raise MemoryError("Unable to allocate 7 PiB")
+
+    monkeypatch.setattr("ablation.cli.show.main", starved)
+    with pytest.raises(SystemExit) as exit:
+        run(["show", "study.yaml", "lenet-norm.odd"])
+    said, advice = str(exit.value).splitlines()
+    assert said == "MemoryError: Unable to allocate 7 PiB"
+    assert advice.startswith("The memory of this machine is used up.")

@@ -12,6 +12,7 @@ from ablation.catalogue.sources import DataError
 from ablation.data import datasets
 from ablation.data.downloads import SETTING
 from ablation.study.schema import Data
+from ablation.support.locks import hold
 
 ALPHABETICAL = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
@@ -165,6 +166,23 @@ def test_a_download_takes_its_place_when_it_is_whole(tmp_path, monkeypatch):
     assert [path.name for path in (tmp_path / "results/downloads").iterdir()] == ["MNIST"]
     monkeypatch.delattr(torchvision.datasets.MNIST, "download")
     assert len(load("mnist").labels) == 50, "the second time nothing is downloaded"
+
+
+def test_what_a_killed_download_left_goes_and_what_is_being_downloaded_stays(tmp_path, monkeypatch):
+    monkeypatch.delenv(SETTING, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        torchvision.datasets.MNIST, "download", lambda self: write_mnist(type(tmp_path)(self.raw_folder))
+    )
+    killed, living, other = (tmp_path / "results/downloads" / name for name in (".mnist-a", ".mnist-b", ".cifar10-c"))
+    for folder in (killed, living, other):
+        folder.mkdir(parents=True)
+        (folder / "lock").touch()
+    with hold(living / "lock", what="the download"):
+        load("mnist")
+    assert not killed.exists()
+    assert living.exists()
+    assert other.exists()
 
 
 def test_a_setting_that_names_no_folder_starts_no_download(tmp_path, monkeypatch):

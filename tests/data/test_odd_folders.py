@@ -215,3 +215,21 @@ def test_the_limit_of_a_container_counts(tmp_path, monkeypatch):
     assert room.free_memory() > 10**8
     monkeypatch.setattr(room, "LIMITS", (tmp_path / "none", tmp_path / "limit", tmp_path / "absent"))
     assert room.free_memory() == 12345
+
+
+def test_data_outlive_the_folder_that_they_were_prepared_from_and_are_prepared_anew_once_it_is_another(tmp_path, capfd):
+    folder, aside = tmp_path / "images", tmp_path / "aside"
+    aside.mkdir()
+    good(folder)
+    prepared = prepare(folder, aside)[1]
+    folder.rename(tmp_path / "away")
+    assert prepare(folder, aside)[1] == prepared
+    assert (
+        f"{folder}: no such folder of images now; the data that were prepared from it are whole"
+        in capfd.readouterr().err
+    )
+    (aside / "prepared/train_images.npy").write_bytes(b"")
+    with pytest.raises(DataError, match="no such folder"):
+        prepare(folder, aside)
+    (tmp_path / "away").rename(folder)
+    assert prepare(folder, aside)[1]["digest"] == prepared["digest"]

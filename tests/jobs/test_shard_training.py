@@ -14,7 +14,8 @@ from ablation.jobs import training
 from ablation.jobs.stopping import TRY_AGAIN
 from ablation.jobs.training import AroundTrainingError, train_missing
 from ablation.records.keys import run_key
-from ablation.records.store import Running, Store
+from ablation.records.running import Running
+from ablation.records.store import Store
 
 # Parts that are wrong in one way each; `count` and `cause` lie in files, so that a mended cause leaves the keys as they are.
 OWN = """
@@ -244,6 +245,20 @@ def test_the_state_is_saved_by_time_within_an_epoch(shard, monkeypatch):
     monkeypatch.setattr(Running, "write_state", write_state)
     shard.train(shard.spec(recipe={"epochs": 1, "batch_size": 10}))
     assert saved[:4] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("state", [b"", b"half a state", "of another run"])
+def test_a_state_that_is_damaged_or_of_another_run_costs_its_epochs_and_nothing_else(shard, capfd, state):
+    spec = shard.spec()
+    (record,) = shard.train(spec)
+    weights = (shard.store.folder(record["key"]) / "weights.safetensors").read_bytes()
+    shard.store.remove(record["key"])
+    with shard.store.lock("ab" * 16) as other, shard.store.lock(record["key"]) as running:
+        other.write_state(lambda file: torch.save({"curves": []}, file))
+        running.state.write_bytes(other.state.read_bytes() if state == "of another run" else state)
+    shard.train(spec)
+    assert "state.pt: cannot be used" in capfd.readouterr().err
+    assert (shard.store.folder(record["key"]) / "weights.safetensors").read_bytes() == weights
 
 
 def test_a_run_has_failed_if_that_has_failed_whose_weights_it_starts_from(shard):

@@ -14,6 +14,7 @@ from specs import make_shard, make_spec, prepared_digits
 from ablation.data import datasets
 from ablation.jobs.stopping import TRY_AGAIN, Stop
 from ablation.records.store import Store
+from ablation.support.locks import hold
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,6 +65,21 @@ def test_a_warned_training_saves_its_state_and_the_next_start_goes_on(tmp_path, 
     assert f"goes on after epoch {saved}" in said
     key = json.loads((tmp_path / "result.json").read_text())["runs"][0]["key"]
     assert len(Store(tmp_path / "store").read(key)["curves"]) == 60
+
+
+def test_a_training_that_outlived_its_start_leaves_the_result_to_the_start_that_works_on_the_study_now(tmp_path):
+    job, lock, result = Job(tmp_path, 60), tmp_path / "study/start/lock", tmp_path / "study/shards/lenet/0.json"
+    result.parent.mkdir(parents=True)
+    with hold(lock, what="the study"):
+        training = job.start("--result", str(result))
+        while job.epochs() < 2:
+            assert training.poll() is None, training.stderr.read()
+            time.sleep(0.02)
+    said = training.communicate(timeout=120)[1]
+    assert training.returncode == 1
+    assert "the start of this training was killed, and another one works on the study" in said
+    assert not result.exists()
+    assert len(list((tmp_path / "store").glob("??/*"))) == 1
 
 
 def test_data_that_another_study_has_prepared_anew_are_refused(tmp_path):

@@ -5,7 +5,7 @@ from mirrored import active_runs, assert_is_the_study, curves
 from mlflow.tracking import MlflowClient
 from proxy import Proxy
 
-from ablation.records.store import Running
+from ablation.records.running import Running
 from ablation.tracking.lease import BEAT, SILENCE, TAG, Lease, OtherWriterError
 
 pytestmark = pytest.mark.server

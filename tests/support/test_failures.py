@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ablation.support.failures import describe, in_one_line, is_of_the_machine
+from ablation.support.failures import describe, in_one_line, is_of_the_machine, remedy
 from ablation.support.references import OwnCodeError, own_code, resolve
 
 
@@ -154,3 +154,42 @@ def test_endless_recursion_is_folded():
     found = describe(raised(deep), 0.0)
     assert found["type"] == "RecursionError"
     assert found["traceback"].count("deep()") < limit / 10
+
+
+def torch_without_disk():
+    raise RuntimeError("[enforce fail at inline_container.cc] . PytorchStreamWriter failed: No space left on device")
+
+
+def around():
+    try:
+        out_of_disk()
+    except OSError as error:
+        raise ValueError("what the run has reached cannot be written") from error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (raised(out_of_disk), "The disk is full"),
+        (raised(around), "The disk is full"),
+        (raised(torch_without_disk), "The disk is full"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "The disk is full, or your share of it"),
+        (OSError(errno.EROFS, "Read-only file system"), "can be read and not written"),
+        (MemoryError(), "The memory of this machine is used up. Let fewer jobs run at once"),
+        (raised(lambda: torch.zeros(10**14)), "The memory of this machine"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"), "The memory of the GPU is used up"),
+        (
+            RuntimeError("CUDA error: out of memory"),
+            "The memory of the GPU is used up. Nothing is made smaller by itself",
+        ),
+        (raised(broken_norm), ""),
+        (OSError(errno.ENOENT, "No such file or directory"), ""),
+        (ValueError("the disk: no space left on device"), ""),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_what_to_do_is_said_of_what_people_meet(error, said):
+    advice = remedy(error)
+    assert advice.startswith(said) if said.startswith("The") else said in advice
+    assert bool(advice) == bool(said)
+    assert not advice or advice.endswith("start again to go on.")

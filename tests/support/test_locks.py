@@ -115,15 +115,16 @@ def test_a_folder_that_cannot_be_written_is_no_wait(tmp_path):
         pass
 
 
-def test_a_file_that_cannot_be_written_is_locked_all_the_same(path, monkeypatch):
-    """As in a sticky folder, where a second user may open the file of the first for reading alone."""
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
+def test_a_file_that_cannot_be_written_is_locked_all_the_same(path, monkeypatch, code):
+    """As in a sticky folder, where a second user may open the file of the first for reading alone; or on such a disk."""
     path.parent.mkdir()
     path.touch()
     plain_open = os.open
 
     def read_only(path, flags, *mode):
         if flags & os.O_RDWR:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            raise OSError(code, os.strerror(code))
         return plain_open(path, flags, *mode)
 
     monkeypatch.setattr(os, "open", read_only)

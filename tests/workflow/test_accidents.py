@@ -1,6 +1,7 @@
 """What goes wrong on the way, and what becomes of it."""
 
 import os
+import random
 import re
 import shutil
 import signal
@@ -146,6 +147,19 @@ def test_a_mirror_that_cannot_be_reached_catches_up_later(workspace):
     assert workspace.planned() == {"all": 1, "mirror_records": 1, "total": 2}
     workspace.run()
     assert receipt.exists()
+
+
+@pytest.mark.ways
+def test_times_of_files_that_a_jumping_clock_left_train_nothing_again(workspace):
+    draws, now, records = random.Random(0), time.time(), workspace.records()
+    claims = (workspace.path / "results/miniature/claims.csv").read_bytes()
+    for path in sorted((workspace.path / "results/miniature").rglob("*.*")):
+        os.utime(path, times=(now, now + draws.uniform(-86_400, 86_400)))
+    output = workspace.run()
+    assert not re.search("(completed|stuck) after", output)
+    assert workspace.records() == records
+    assert (workspace.path / "results/miniature/claims.csv").read_bytes() == claims
+    assert workspace.planned().get("train_shard", 0) == 0
 
 
 @pytest.mark.ways

@@ -79,6 +79,12 @@ MIRRORED = f"{STUDY}/mlflow.json"
 DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
 DATA = f"data/{OUTLINE.data_folder}"
 SEALS = []  # of the rules, with their wildcards
+# What a training cannot say itself any more; no parameter, so that other words make nothing stale.
+KILLED = (
+    "The training was killed (exit status 137, SIGKILL), by somebody or because the memory of this machine was used up: the "
+    "system's log says so (dmesg). Then let fewer jobs run at once (--cores), or on a cluster ask for more memory "
+    "(--set-resources train_shard:mem_mb=…). Finished runs and saved states are kept: start again to go on."
+)
 LOST = {}  # files to be made again: what of them or of what they name was lost
 
 # Each GPU of this machine trains for one job at a time, unless --resources says otherwise.
@@ -127,7 +133,8 @@ def seals():
 def remake_what_is_lost(wildcards):
     """Have Snakemake make again what is lost or damaged, as --forcerun would; as an input, nothing.
 
-    What it learns while it lays out the jobs, it takes into account. A job elsewhere has no say in it.
+    What it learns while it lays out the jobs, it takes into account. A job elsewhere has no say in it. It is also the first
+    to know whether jobs are to be run: while the workflow is read, a start looks like a dry run or --summary.
     """
     workflow.dag.forcefiles.update(map(modified, LOST))
     if (
@@ -136,6 +143,8 @@ def remake_what_is_lost(wildcards):
         close_with_what_failed()
         if workflow.dryrun:
             tell_outlook()
+        else:
+            lock_study()
     return []
 
 

@@ -1,12 +1,11 @@
 """
-What happens when a start begins and ends, apart from the jobs: the lock, the watch and the mirror that follow the
-training, the closing words.
+What happens when a start begins and ends, apart from the jobs: the watch and the mirror that follow the training, the
+closing words.
 
-NEEDS: common.smk
+NEEDS: common.smk, lock.smk
 GIVES: results/<study>/start/{outline,study}.json, which all processes of this start read, and origin.json
 """
 
-import contextlib
 import os
 import shlex
 import shutil
@@ -33,28 +32,7 @@ from ablation.support.accounting import begin, cpu_seconds, describe, read_start
 from ablation.support.files import write_whole
 from ablation.support.formatting import duration
 from ablation.support.handover import VARIABLE
-from ablation.support.locks import CannotLockError, LockHeldError, hold
 from ablation.tracking.address import Address
-
-HELD = contextlib.ExitStack()  # for as long as this process lives
-
-
-def lock_study():
-    """Let one start at a time work on a study; the lock goes with this process, however it ends."""
-    try:
-        HELD.enter_context(
-            hold(
-                Path(f"{STUDY}/start/lock"),
-                what=f"the study {OUTLINE.name}",
-                wait=False,
-            )
-        )
-    except LockHeldError as error:
-        refuse(
-            f"{error}. Wait for it to end, or end it; another study may run beside it."
-        )
-    except CannotLockError as error:
-        tell(f"{error}: make sure yourself that no second start works on this study")
 
 
 def requests():
@@ -178,9 +156,9 @@ def note_the_start():
 
 
 onstart:
+    lock_study()  # only where data are no part of what was asked for; else it was locked before the jobs were laid out
     refuse_what_slurm_would()
     ask_for_a_warning()
-    lock_study()
     refuse_what_costs_too_much()
     note_the_start()
     account()

@@ -39,6 +39,8 @@ rule train_shard:
     shell:
         r"""
         trap "" TERM USR1
+        trap 'test $? != 137 || tell_of_the_kill' EXIT
+        tell_of_the_kill() {{ printf '%s\n' {KILLED:q} | tee -a {log:q} >&2; }}
         PYTHONPATH={params.src:q} python -m ablation train \
             --spec {input.spec:q} \
             --answers {input.answers:q} \

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 from ablation.catalogue.sources import DataError, Source
 from ablation.data import datasets
 from ablation.data.manifests import describe_identical
-from ablation.support.files import write_whole
+from ablation.support.files import left_aside, write_whole
 from ablation.support.locks import CannotLockError, hold, tell
 
 
@@ -22,15 +24,32 @@ def prepared(folder: Path, made_with: str) -> dict[str, Any] | None:
     return manifest if manifest.get("made_with") == made_with else None
 
 
+def outlived(data: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of whole data whose source is gone, such as a disk that was taken away, and say so; else None."""
+    source = data.get("folder")
+    if not source or os.path.lexists(source):
+        return None
+    try:
+        manifest = datasets.read(folder)[1]
+    except DataError:
+        return None
+    tell(
+        f"{source}: no such folder of images now; the data that were prepared from it are whole and are used: {folder}"
+    )
+    return manifest
+
+
 def main(arguments: argparse.Namespace) -> None:
     """Prepare the data for all studies that use them, and write the receipt of this one."""
     data, made = json.loads(arguments.spec), "prepared before"
     with ExitStack() as locked:
         try:
             locked.enter_context(hold(arguments.folder / "lock", what=f"the data {arguments.folder}"))
+            for path in left_aside(arguments.folder):  # by a killed process that prepared them: the lock is ours now
+                path.unlink()
         except CannotLockError as error:
             tell(f"{error}: another study that prepares the same data meanwhile does so a second time")
-        manifest = prepared(arguments.folder, arguments.made_with)
+        manifest = prepared(arguments.folder, arguments.made_with) or outlived(data, arguments.folder)
         if manifest is None:
             images = datasets.load(data, Source.read(arguments.source), arguments.downloads)
             arrays, manifest = datasets.arrange(images, data)

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ablation.support import accounting
-from ablation.support.failures import is_of_the_machine
+from ablation.support.failures import is_of_the_machine, remedy
 from ablation.support.references import own_place
 from ablation.support.seals import write_seal
 from ablation.support.wording import UserError
@@ -80,10 +80,11 @@ def run(words: Sequence[str] | None = None) -> None:
     except UserError as error:
         sys.exit(str(error))
     except Exception as error:
-        place = own_place(error)
-        if not place or is_of_the_machine(error):
+        place, advice = own_place(error), remedy(error)
+        if not advice and (not place or is_of_the_machine(error)):
             raise  # ours to mend, or the machine's
-        sys.exit(f"{place}: {type(error).__name__}: {error}")
+        said = f"{place}: {type(error).__name__}: {error}" if place else f"{type(error).__name__}: {error}"
+        sys.exit(f"{said}\n{advice}" if advice else said)
     finally:
         if "--parent" not in words:  # what follows a start is no job of it
             accounting.note(words[0], time.perf_counter() - begun)

@@ -10,6 +10,7 @@ from typing import Any
 from ablation.catalogue.sources import DataError
 from ablation.data import datasets
 from ablation.jobs.results import shard_result
+from ablation.jobs.starts import start_of
 from ablation.jobs.stopping import Stop
 from ablation.records.keys import run_key
 from ablation.records.store import LATE, Store
@@ -32,7 +33,7 @@ def read_data(folder: Path, receipt: Path | None) -> tuple[dict[str, Any], dict[
 
 def main(arguments: argparse.Namespace) -> None:
     """Train what is missing, then write the shard's result."""
-    stop = Stop()
+    stop, start = Stop(), start_of(arguments.result)
     shard = json.loads(arguments.spec.read_text())
     if arguments.answers:
         shard = settle(shard, json.loads(arguments.answers.read_text()))
@@ -50,6 +51,10 @@ def main(arguments: argparse.Namespace) -> None:
         gpu = bool(arguments.gpus) or "gpu" in arguments.gres
         train_missing(shard, keys, arrays, manifest, store, stop, gpu, arguments.retry_failed)
     result = shard_result(shard, keys, (store.read(key, patience=LATE) for key in keys))
+    if start_of(arguments.result) != start:
+        sys.exit(
+            "the start of this training was killed, and another one works on the study: the records are in the store"
+        )
     with write_whole(arguments.result) as file:
         file.write(json.dumps(result, indent=1).encode())
 

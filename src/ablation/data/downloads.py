@@ -5,6 +5,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import numpy as np
 from ablation.catalogue.sources import DataError
 from ablation.data.imagefolders import read_folder
 from ablation.data.images import Images
+from ablation.support.locks import CannotLockError, hold, is_held
 
 SETTING = "ABLATION_DATA"
+LOCK = "lock"  # in the folder of a download, held by its process
 TIMEOUT = 30.0  # seconds without a byte, after which a host counts as unreachable
 DATASET_CLASSES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
 PLACES = {
@@ -39,6 +42,13 @@ def raw_folder(downloads: Path) -> Path:
     return Path(stated or downloads)
 
 
+def clear_interrupted(name: str, root: Path) -> None:
+    """Delete what killed processes have downloaded of a data set: whoever downloads holds a lock within its folder."""
+    for folder in root.glob(f".{name}-*"):
+        if (folder / LOCK).is_file() and not is_held(folder / LOCK, unknown=True):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def fetch(name: str, root: Path) -> None:
     """Download a data set to a temporary folder, and move it to its place once torchvision has checked it.
 
@@ -49,11 +59,14 @@ def fetch(name: str, root: Path) -> None:
     """
     from torchvision import datasets
 
-    previous_timeout, aside = socket.getdefaulttimeout(), None
+    previous_timeout, aside, locked = socket.getdefaulttimeout(), None, ExitStack()
     try:
         socket.setdefaulttimeout(TIMEOUT)  # torchvision sets none, and would wait forever for a silent firewall
         root.mkdir(parents=True, exist_ok=True)
+        clear_interrupted(name, root)
         aside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
+        with suppress(CannotLockError):  # then nobody can tell, and what a kill leaves stays
+            locked.enter_context(hold(aside / LOCK, what=f"the download of {name}"))
         getattr(datasets, DATASET_CLASSES[name])(aside, download=True)
         os.sync()  # the files before their name: a power cut must not leave a name whose files are incomplete
         if not (root / PLACES[name]).exists():  # another process may have been faster
@@ -65,6 +78,7 @@ def fetch(name: str, root: Path) -> None:
         ) from None
     finally:
         socket.setdefaulttimeout(previous_timeout)
+        locked.close()
         if aside:
             shutil.rmtree(aside, ignore_errors=True)
 

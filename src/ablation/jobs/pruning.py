@@ -264,7 +264,12 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def size_of(path: Path) -> int:
-    """Return the bytes of a file, or of all files below a folder."""
+    """Return the bytes of a file, or of all files below a folder; what others delete meanwhile is none."""
     if not path.is_dir() or path.is_symlink():
         return path.lstat().st_size if os.path.lexists(path) else 0
-    return sum(file.lstat().st_size for file in path.rglob("*") if not file.is_dir())
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(folder, name)).st_size
+    return total

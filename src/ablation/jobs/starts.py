@@ -1,16 +1,21 @@
-"""What a start of the workflow looks at before it makes anything: whose results these are, and what was lost of them."""
+"""What a start looks at before it makes anything: whose results these are, what was lost of them, what killed ones left."""
 
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ablation.jobs.pruning import Wanted, free, leftovers
+from ablation.records.store import Store
 from ablation.support.digests import file_digest
-from ablation.support.files import write_whole
+from ablation.support.files import left_aside, write_whole
+from ablation.support.locks import Holder, noted_holder
 from ablation.support.wording import UserError
 
-ORIGIN = "start/origin.json"
+ORIGIN, LOCK = "start/origin.json", "start/lock"
+DEPTH = 5  # folders above a job's result, among which that of its study is
 
 
 class OriginError(UserError):
@@ -19,6 +24,16 @@ class OriginError(UserError):
 
 class MisplacedError(UserError):
     """A folder has the name of a file that the study makes, or the other way round."""
+
+
+def start_of(result: Path) -> Holder | None:
+    """Return the start of the workflow that works on the study of a job's result, or did last and was killed.
+
+    A job whose start was killed lives on; once this is another start than the one that began it, its result may be that of
+    an older study, and the new start makes its own.
+    """
+    locks = (folder / LOCK for folder in list(result.absolute().parents)[:DEPTH])
+    return next(filter(None, map(noted_holder, locks)), None)
 
 
 def note_origin(study: Path, folder: Path) -> None:
@@ -59,6 +74,19 @@ def check_origin(study: Path, folder: Path) -> None:
             f"{folder} has the results of another study of the same name: found {other}, expected {study.absolute()}. "
             "Rename one of the two files, or give this one a folder of its own: --config results=FOLDER"
         )
+
+
+def clear_leftovers(store: Store, folder: Path) -> None:
+    """Delete what killed processes left on their way in the store and in a study's results, whose lock the caller holds.
+
+    In the store the lock of each run says that nobody works on it. Interrupted trainings and damaged records stay.
+    """
+    for item in leftovers(store, Wanted(), keep_running=True):
+        if item.key:
+            free(store, item)
+    for path in left_aside(folder):
+        with suppress(OSError):
+            path.unlink()
 
 
 def lost_of(path: Path, find: Callable[[Mapping[str, Any]], Iterable[str]]) -> list[str]:

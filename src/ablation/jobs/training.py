@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,8 @@ from ablation.jobs.trained import read_weights
 from ablation.records.environment import describe
 from ablation.records.keys import run_key
 from ablation.records.predictions import Predictions
-from ablation.records.store import DIAGNOSTICS, FAILED, LATE, PREDICTIONS, WEIGHTS, NoWeightsError, Running, Store
+from ablation.records.running import DamagedStateError, Running
+from ablation.records.store import DIAGNOSTICS, FAILED, LATE, PREDICTIONS, WEIGHTS, NoWeightsError, Store
 from ablation.support import failures
 from ablation.support.accounting import SPENT, WORK
 from ablation.support.formatting import duration, plural
@@ -145,7 +145,7 @@ def train_missing(
                 if not is_wanted(store, key, failed[key]):  # another job trained it while this one waited
                     continue
                 store.remove(key)
-                state = load_state(running.state, device)
+                state = load_state(running, device)
                 if state:
                     progress.say(f"goes on {place(state)}")
                 after_step = AfterStep(running, stop, progress, state)
@@ -261,12 +261,11 @@ def starting_weights(
     raise NoStartError(f"seed {record['seed']} of {record['variant']}, whose weights it starts from, failed: {why}")
 
 
-def load_state(path: Path, device: torch.device) -> dict[str, Any] | None:
-    """Return the state of an interrupted training; None if there is none or it cannot be read."""
-    if not path.is_file():
-        return None
+def load_state(running: Running, device: torch.device) -> dict[str, Any] | None:
+    """Return the state of an interrupted training; None if there is none, or none of this run that is whole."""
     try:
-        return torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        print(f"{path}: cannot be read ({error}); the run starts anew", file=sys.stderr)
+        content = running.read_state()
+        return torch.load(content, map_location=device, weights_only=True) if content else None
+    except (DamagedStateError, IsADirectoryError) as error:
+        print(f"{running.state}: cannot be used ({error}); the run starts anew", file=sys.stderr)
         return None

@@ -15,13 +15,13 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from ablation.records.running import CURVES, STATE, Running
 from ablation.support.digests import digest, file_digest
-from ablation.support.files import aside_name, is_listed, sync_folder, write_whole
+from ablation.support.files import aside_name, aside_prefix, is_listed, sync_folder, write_whole
 from ablation.support.locks import CannotLockError, hold, is_held, tell
 from ablation.support.wording import UserError
 
@@ -29,7 +29,6 @@ ROOT = Path("results/store")
 FORMAT = 2  # of what is written; raise it when a reader of today would misread it
 RECORD, WEIGHTS, DIAGNOSTICS = "record.json", "weights.safetensors", "diagnostics.json"
 PREDICTIONS, CORRECT = "predictions.safetensors", "correct.npy"  # the second in records of format 1
-CURVES, STATE = "curves.jsonl", "state.pt"
 FAILED = "failed"  # status of a run that ended in an error of its own
 WRITING, PRUNED = "writing-", "pruned-"  # folders on their way in and out
 # What reading a file raises that is no file of ours; a disk that fails or refuses is no damage of the record.
@@ -51,33 +50,6 @@ class NewerRecordError(UserError):
 
 class NoWeightsError(UserError):
     """A record has no weights to go on with; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Running:
-    """The place of a run in training, held by one process at a time."""
-
-    folder: Path
-
-    @property
-    def state(self) -> Path:
-        """Where the state to go on from lies; it may not exist."""
-        return self.folder / STATE
-
-    def write_curves(self, rows: list[Mapping[str, Any]]) -> None:
-        """Write the curves so far, for the watch and the mirror to read."""
-        with self._write(CURVES) as file:
-            file.writelines(json.dumps(row).encode() + b"\n" for row in rows)
-
-    def write_state(self, save: Callable[[BinaryIO], None]) -> None:
-        """Save the state to go on from; `save` writes it to a file."""
-        with self._write(STATE) as file:
-            save(file)
-
-    def _write(self, name: str) -> contextlib.AbstractContextManager[BinaryIO]:
-        # Where nothing can be locked, another process may have ended the same run and cleared the place.
-        self.folder.mkdir(exist_ok=True)
-        return write_whole(self.folder / name)
 
 
 class Store:
@@ -206,7 +178,14 @@ class Store:
         """
         aside = self.root / aside_name(f"{WRITING}{key}")
         shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+        try:
+            aside.mkdir(parents=True)
+            self._write_aside(aside, key, record, files)
+            self._put(aside, key)
+        finally:  # on a full disk, what could not be finished gives its place back
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _write_aside(self, aside: Path, key: str, record: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
         for name, content in files.items():
             with write_whole(aside / name) as file:
                 file.write(content)
@@ -214,6 +193,8 @@ class Store:
         content = {**record, "format": FORMAT, "key": key, "files": digests}
         # Last of all, so that any later change of another file shows in its time.
         self._seal(aside, content)
+
+    def _put(self, aside: Path, key: str) -> None:
         target = self.folder(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -222,7 +203,6 @@ class Store:
         except OSError:
             if not target.is_dir():
                 raise
-        shutil.rmtree(aside, ignore_errors=True)
 
     @staticmethod
     def _seal(folder: Path, content: Mapping[str, Any]) -> None:
@@ -272,12 +252,21 @@ class Store:
                 locked.enter_context(lock)
             except CannotLockError as error:
                 tell(f"{error}: the run goes on without; another job that wants it would train it a second time")
+            else:
+                self._clear_what_was_cut_off(key)
             folder.mkdir(parents=True, exist_ok=True)
             try:
                 yield Running(folder)
             finally:  # a warning may end the process right after the record was written
                 if self.folder(key).is_dir():
                     shutil.rmtree(folder, ignore_errors=True)
+
+    def _clear_what_was_cut_off(self, key: str) -> None:
+        """Delete what killed processes were writing or deleting of a run; who holds its lock knows that they are gone."""
+        Running(self.root / ".running" / key).clear_what_was_cut_off()
+        for prefix in (WRITING, PRUNED):
+            for folder in self.root.glob(f"{aside_prefix(prefix + key)}*"):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def running_curves(self, key: str) -> list[dict[str, Any]]:
         """Return the curves so far of a run in training; empty if it has not finished an epoch, or if they are damaged."""

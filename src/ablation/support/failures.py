@@ -33,6 +33,22 @@ MESSAGES = re.compile(
     r"|NVIDIA driver|no kernel image is available|no space left on device|can't start new thread",
     re.IGNORECASE,
 )
+KEPT = "Finished runs and saved states are kept: start again to go on."
+# What to do about the errors of a machine that people meet, by what happened.
+GPU_MEMORY = re.compile(r"(CUDA|HIP|MPS|XPU).*out of memory", re.IGNORECASE)
+HOST_MEMORY = re.compile(r"(can't|cannot) allocate memory|not enough memory|bad_alloc|unable to mmap", re.IGNORECASE)
+FULL = re.compile(r"no space left on device", re.IGNORECASE)
+REMEDIES = {
+    "full": "The disk is full, or your share of it. Free some of it (ablation prune lists what no study wants), or name a "
+    "folder on another one: --config results=FOLDER.",
+    "read-only": "The disk can be read and not written. Mount it for writing, or name a folder on another one: --config "
+    "results=FOLDER.",
+    "GPU memory": "The memory of the GPU is used up. Nothing is made smaller by itself, for another batch size is another "
+    "study. End what else uses the GPU, take one with more memory, train on the processor (--set-resources "
+    "train_shard:gpu=0), or state a smaller batch_size in the study.",
+    "memory": "The memory of this machine is used up. Let fewer jobs run at once (--cores, or on a cluster --set-resources "
+    "train_shard:mem_mb=…), or end what else uses it.",
+}
 NOISE = ("ablation/jobs/training.py", "torch/nn/modules/module.py", "torch/utils/_contextlib.py", "/contextlib.py")
 MESSAGE, TRACEBACK, LINE = 4_000, 20_000, 400  # characters that are kept
 
@@ -48,8 +64,25 @@ def is_of_the_machine(error: BaseException) -> bool:
         return True
     if isinstance(error, RuntimeError) and MESSAGES.search(_message(error)):
         return True
-    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    earlier = _earlier(error)
     return earlier is not None and is_of_the_machine(earlier)
+
+
+def remedy(error: BaseException) -> str:
+    """Say what to do about an error of the machine, or what it was raised from; empty where nothing is known."""
+    kinds, text = {kind.__name__ for kind in type(error).__mro__}, _message(error)
+    number = error.errno if isinstance(error, OSError) else None
+    of_torch = isinstance(error, RuntimeError)
+    applies = {
+        "full": number in (errno.ENOSPC, errno.EDQUOT) or (of_torch and FULL.search(text)),
+        "read-only": number == errno.EROFS,
+        "GPU memory": of_torch and ("OutOfMemoryError" in kinds or GPU_MEMORY.search(text)),
+        "memory": isinstance(error, MemoryError) or number == errno.ENOMEM or (of_torch and HOST_MEMORY.search(text)),
+    }
+    if found := next((name for name, applied in applies.items() if applied), None):
+        return f"{REMEDIES[found]} {KEPT}"
+    earlier = _earlier(error)
+    return remedy(earlier) if earlier else ""
 
 
 def describe(error: BaseException, time: float) -> dict[str, Any]:
@@ -84,6 +117,11 @@ def in_one_line(error: Mapping[str, Any]) -> str:
         return message
     text = f"{error['type']}: {message}" if message else error["type"]
     return f"{text} ({error['where']})" if error["where"] else text
+
+
+def _earlier(error: BaseException) -> BaseException | None:
+    """Return what an error was raised from."""
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _message(error: BaseException) -> str:

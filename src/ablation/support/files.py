@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import socket
 import stat
 import time
@@ -95,7 +96,35 @@ def is_listed(path: Path, patience: float = 0.0) -> bool:
 
 def aside_name(name: str) -> str:
     """Return a name for what is being written that no other process uses, on this machine or another."""
-    return f".{name}.{socket.gethostname()}-{os.getpid()}"
+    return f"{aside_prefix(name)}{socket.gethostname()}-{os.getpid()}"
+
+
+def aside_prefix(name: str) -> str:
+    """Return what all names begin with that `aside_name` gives to a file of this name."""
+    return f".{name}."
+
+
+def left_aside(folder: Path) -> Iterator[Path]:
+    """Find what processes of this machine that have ended were writing in a folder and below.
+
+    A process of another machine, or of another container, may still live: what it writes is none of these. To be used
+    where a lock keeps others away, so that a number that is in use again is no more than a file that stays.
+    """
+    mine = re.compile(rf"\..+\.{re.escape(socket.gethostname())}-(\d+)")
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            if (found := mine.fullmatch(name)) and not _lives(int(found[1])):
+                yield Path(place, name)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @contextmanager

@@ -6,6 +6,7 @@ see: a file system that grants a lock to each machine separately, and a machine 
 has not given up yet. What must not happen twice therefore needs more than a lock.
 """
 
+import errno
 import fcntl
 import getpass
 import json
@@ -125,22 +126,34 @@ def is_held(path: Path, unknown: bool = False) -> bool:
     return False
 
 
+def noted_holder(path: Path) -> Holder | None:
+    """Return who is noted in a lock file, even if that process was killed since; None if nobody is."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        return _read_holder(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _open(path: Path, files: ExitStack) -> int:
     """Open a lock file, for writing if possible: network file systems grant a lock to writers only.
 
     Several users may share one. A link is not followed: in a folder that everybody can write it could lead anywhere.
     """
     shared = os.O_CLOEXEC | os.O_NOFOLLOW
-    # A sticky folder may refuse O_CREAT on somebody else's file, and a file of another user may be read-only.
+    # A sticky folder may refuse O_CREAT on somebody else's file, and a file of another user or its disk may be read-only.
     for flags in (os.O_RDWR | os.O_CREAT, os.O_RDWR, os.O_RDONLY):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, flags | shared, 0o666)
             break
-        except PermissionError as error:
-            refused = error
         except OSError as error:
-            raise CannotLockError(path, error) from None
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise CannotLockError(path, error) from None
+            refused = error
     else:
         raise CannotLockError(path, refused)
     files.callback(os.close, descriptor)
