@@ -173,6 +173,7 @@ def failures(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[
                 "seed": run["seed"],
                 "status": run["status"],
                 "epochs": len(own_rows),
+                "stopped": "–" if pd.isna(run.get("stopped_at")) else f"after epoch {run['stopped_at']}",
                 "loss": "not finite" if math.isnan(loss) else f"{loss:.3f}",
                 "accuracy": f"{number_text(run['train_accuracy'], accuracy)} %" if run["status"] == "stuck" else "–",
             }
