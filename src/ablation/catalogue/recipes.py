@@ -61,6 +61,10 @@ PRECISIONS: dict[str, str] = {
     "tf32": "factors of products rounded to TF32, where a GPU can; on a CPU the same as float32",
     "bf16": "layers in bfloat16 where autocast says so, parameters and their updates in single precision",
 }
+ENGINES: dict[str, str] = {
+    "eager": "operation by operation, or the same operations as a CUDA graph, with the same bits",
+    "compiled": "by torch.compile, which merges operations and rounds otherwise; needs a C++ compiler, or Triton for a GPU",
+}
 MOST_STEPS = 20  # augmentations of a recipe
 MOST_PIXELS = 1024  # of an amount, where the side of the images is not known yet
 AUGMENTATIONS: dict[str, Augmentation] = {

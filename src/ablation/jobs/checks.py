@@ -40,6 +40,7 @@ from ablation.study.schema import Recipe
 from ablation.study.specs import code_spec
 from ablation.training.evaluation import Part
 from ablation.training.run import Run
+from ablation.training.turns import finish
 
 TRAINING = Recipe(epochs=2, batch_size=8, lr=0.01, momentum=0.9, augmentation="translate1+colour10")
 
@@ -197,7 +198,7 @@ def check_resume(subject: Subject) -> Iterator[str]:
     with doing("training"):
         whole, resumed = (Run(spec, parts, CLASSES) for _ in range(2))
         torch.manual_seed(1)
-        whole.epoch(lambda run: states.append(saved_and_loaded(run.state())))
+        finish(whole.train_epoch(), lambda: states.append(saved_and_loaded(whole.state())))
         whole.epoch()
     with doing("resuming the training"):
         torch.manual_seed(2)  # what other runs draw must not matter

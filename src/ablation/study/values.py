@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from ablation.catalogue.catalogue import OURS
 from ablation.study.mistakes import wanted
@@ -17,6 +17,12 @@ MOST_EPOCHS = 100_000
 MOST_BATCH = 1_000_000
 MOST_RATE = 100_000  # what a rate of 10,000 does is worth showing
 MOST_ENTRIES = 1000  # architectures, parts of the grid, exclusions of each, claims, epochs to diagnose
+
+
+class Strict(BaseModel):
+    """A mapping in a study file: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def _refuse_bool(value: Any) -> Any:

@@ -30,6 +30,7 @@ MESSAGES = re.compile(
     r"|(CUDNN|CUBLAS|CUSOLVER|CUSPARSE|CUFFT|NVRTC)_STATUS(?!_NOT_SUPPORTED)|no CUDA GPUs are available"
     # How a GPU without memory shows itself to cuDNN, and a host without memory to the processes that load images.
     r"|unable to find a valid cuDNN|unable to find an engine|DataLoader worker .* killed"
+    r"|No working C\+\+ compiler|working triton installation"  # which a recipe with `engine: compiled` needs
     r"|NVIDIA driver|no kernel image is available|no space left on device|can't start new thread",
     re.IGNORECASE,
 )

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from ablation.training.layout import Layout, arrange
+from ablation.training.turns import Pieces, finish
 
 EVALUATION_BATCH = 1024
 # Of a channel, in one batch. A GPU takes 1024 images of 64 pixels a side, or 83 of 224. Beyond 128 images of 32 pixels a
@@ -80,18 +81,29 @@ def batches(part: Part) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     return zip(part.images.split(size), part.labels.split(size), strict=True)
 
 
-@torch.no_grad()  # and no inference mode: what a layer of one's own keeps from it could not be trained with
-def evaluate(
-    network: nn.Module, part: Part, on_batch: Callable[[], None] = lambda: None
-) -> tuple[float | None, np.ndarray]:
-    """Evaluate in evaluation mode.
+def nothing_to_wait_for() -> Iterator[None]:
+    """Yield nothing: what was asked of a CPU is done."""
+    yield from ()
+
+
+Settle = Callable[[], Iterator[None]]  # yields until the device has done what was asked of it
+
+
+def evaluating(
+    network: nn.Module, part: Part, settle: Settle = nothing_to_wait_for
+) -> Pieces[tuple[float | None, np.ndarray]]:
+    """Evaluate in evaluation mode, batch by batch.
 
     Parameters
     ----------
     network : torch.nn.Module
     part : Part
-    on_batch : callable
-        Called after each batch.
+    settle : callable
+
+    Yields
+    ------
+    None
+        After each batch.
 
     Returns
     -------
@@ -105,18 +117,26 @@ def evaluate(
     network.eval()
     losses, hits = [], []
     for images, labels in batches(part):
-        logits = network(images)
-        losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
-        hits.append(logits.argmax(1) == labels)
-        on_batch()
+        with (
+            torch.no_grad()
+        ):  # and no inference mode: what a layer of one's own keeps from it could not be trained with
+            logits = network(images)
+            losses.append(functional.cross_entropy(logits, labels, reduction="sum"))
+            hits.append(logits.argmax(1) == labels)
+        yield
+    yield from settle()
     return torch.stack(losses).sum().item() / len(part.labels), torch.cat(hits).cpu().numpy()
 
 
-@torch.no_grad()
-def predict(
-    network: nn.Module, part: Part, classes: int, keep_logits: bool, on_batch: Callable[[], None] = lambda: None
-) -> dict[str, np.ndarray]:
-    """Predict the images of a part in evaluation mode, in one pass.
+def evaluate(network: nn.Module, part: Part) -> tuple[float | None, np.ndarray]:
+    """Evaluate in evaluation mode, as `evaluating` does."""
+    return finish(evaluating(network, part))
+
+
+def predicting(
+    network: nn.Module, part: Part, classes: int, keep_logits: bool, settle: Settle = nothing_to_wait_for
+) -> Pieces[dict[str, np.ndarray]]:
+    """Predict the images of a part in evaluation mode, in one pass, batch by batch.
 
     Parameters
     ----------
@@ -125,8 +145,12 @@ def predict(
     classes : int
     keep_logits : bool
         Whether all logits are returned, too.
-    on_batch : callable
-        Called after each batch.
+    settle : callable
+
+    Yields
+    ------
+    None
+        After each batch.
 
     Returns
     -------
@@ -136,11 +160,18 @@ def predict(
     network.eval()
     found = []
     for images, labels in batches(part):
-        found.append(predict_batch(network(images), labels, keep_logits))
-        on_batch()
+        with torch.no_grad():
+            found.append(predict_batch(network(images), labels, keep_logits))
+        yield
+    yield from settle()
     joined = {name: torch.cat([batch[name] for batch in found]).cpu().numpy() for name in found[0]}
     whole = np.min_scalar_type(classes)
     return {name: array.astype(whole) if array.dtype == np.int64 else array for name, array in joined.items()}
+
+
+def predict(network: nn.Module, part: Part, classes: int, keep_logits: bool) -> dict[str, np.ndarray]:
+    """Predict the images of a part in evaluation mode, as `predicting` does."""
+    return finish(predicting(network, part, classes, keep_logits))
 
 
 def predict_batch(logits: torch.Tensor, labels: torch.Tensor, keep_logits: bool) -> dict[str, torch.Tensor]:

@@ -22,10 +22,10 @@ def choose_layout(spec: Mapping[str, Any]) -> Layout:
     spec : mapping
         As `ablation.study.plan.Plan.spec` states it.
     """
-    return torch.contiguous_format if any(map(is_own, _seeing_images(spec))) else torch.channels_last
+    return torch.contiguous_format if any(map(is_own, seeing_images(spec))) else torch.channels_last
 
 
-def _seeing_images(spec: Mapping[str, Any]) -> Iterator[str]:
+def seeing_images(spec: Mapping[str, Any]) -> Iterator[str]:
     """List the references to what images and maps pass through."""
     yield spec["architecture"]["builder"]
     yield from (level["make"] for level in spec["architecture"]["layers"].values())

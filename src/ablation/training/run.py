@@ -1,10 +1,8 @@
 """Training one run: from a spec and images to curves, metrics and weights. Knows neither Snakemake nor MLflow."""
 
-import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,13 +16,16 @@ from ablation.networks.randomness import stream
 from ablation.support.randomness import stream_seed
 from ablation.support.references import resolve
 from ablation.training.augmentation import make_augmentation
-from ablation.training.evaluation import Part, accuracy, evaluate, number, predict, without_numbers
-from ablation.training.layout import arrange, choose_layout, gather
+from ablation.training.compiling import compiled
+from ablation.training.evaluation import Part, accuracy, evaluating, number, predicting, without_numbers
+from ablation.training.layout import choose_layout, gather
 from ablation.training.objective import objective
-from ablation.training.optimisation import learning_rate, set_rate
-from ablation.training.precision import forward_arithmetic, tensor_cores
-from ablation.training.steps import Tally, default_generators, split_order, take_step
+from ablation.training.optimisation import learning_rate
+from ablation.training.precision import forward_arithmetic
+from ablation.training.result import Result, chance_bound, plain_copy
+from ablation.training.steps import Step, Stepper, Tally, batch_bounds, default_generators
 from ablation.training.stopwatch import Stopwatch
+from ablation.training.turns import Pieces, finish
 
 OnStep = Callable[["Run"], None]
 PROBE = 256  # images to diagnose at most: enough for a share of a percent, few enough to leave it on
@@ -34,49 +35,10 @@ def nothing(run: "Run") -> None:
     """Do nothing between steps."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a training leaves behind.
-
-    Attributes
-    ----------
-    status : str
-        ``completed``; ``stuck`` if the training accuracy ended no better than naming the commonest class, or the run was
-        stopped for it; ``diverged`` if the objective or the validation loss became infinite or no number.
-    stopped_at : int or None
-        The epoch after which it was stopped, diverged or hopeless, before its last one; None if it was not.
-    curves : list of dict
-        One row per epoch: epoch (from 1), train and validation loss (mean cross-entropy in nats) and accuracy (share;
-        None without validation images), the objective (what was minimised: with label smoothing and auxiliary losses),
-        learning rate of the epoch's last step, seconds, and the time of its end (seconds since 1970). Of training, they
-        are means over the epoch's steps, each before its update, with augmentation and dropout.
-    metrics : dict of str to float or None
-        The final metrics, but for those of the test images, which follow from the predictions; None where a diverged run
-        has none, and for a part without images.
-    predictions : dict of str to numpy.ndarray
-        Of the test images: the arrays of `ablation.records.predictions.Predictions`; without numbers for a diverged run.
-    weights : dict of str to torch.Tensor
-        The network's state, on the CPU, contiguous.
-    timings : dict of str to float
-        Seconds of training (without evaluation), of evaluation, of diagnostics, and training images a second.
-    diagnostics : list of dict
-        Rows as `ablation.training.diagnostics.Probe.measure` returns them, with None for what is not finite.
-    """
-
-    status: str
-    stopped_at: int | None
-    curves: list[dict[str, float | None]]
-    metrics: dict[str, float | None]
-    predictions: dict[str, np.ndarray]
-    weights: dict[str, torch.Tensor]
-    timings: dict[str, float]
-    diagnostics: list[dict[str, Any]]
-
-
 def be_deterministic() -> None:
     """Make one machine compute the same bits every time."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
-    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # but where a recipe asks for it
     # Which would also fill all memory before it is written: up to 5 % of a small DenseNet's step.
@@ -94,6 +56,8 @@ class Run:
     classes : int
     start : mapping of str to torch.Tensor, optional
         Weights of another network to start from.
+    stepper : callable
+        How its steps are taken; the bits are the same. See `ablation.training.capture.Captured`.
     """
 
     def __init__(
@@ -102,6 +66,7 @@ class Run:
         parts: Mapping[str, Part],
         classes: int,
         start: Mapping[str, torch.Tensor] | None = None,
+        stepper: Callable[[Step], Stepper] = Stepper,
     ):
         self.layout = choose_layout(spec)
         self.parts = {name: part.arranged(self.layout) for name, part in parts.items()}
@@ -114,15 +79,25 @@ class Run:
         self.network = network.to(images.device, memory_format=self.layout)
         self.optimizer = resolve(spec["code"]["optimizer"])(self.network.parameters(), self.recipe)
         self.schedule = resolve(spec["code"]["schedule"])
-        self.augment = make_augmentation(spec["code"]["augmentation"]) if spec["code"]["augmentation"] else None
         self.curves: list[dict[str, float | None]] = []
         self.taken, self.tally = 0, Tally(images.device)  # of the epoch under way: steps, and what they add up to
         self.to_diagnose = frozenset(spec["diagnostics"]["epochs"]) if spec["diagnostics"] else frozenset()
         self.probe = self._make_probe(spec["diagnostics"]) if spec["diagnostics"] else None
         self.diagnosed: list[dict[str, Any]] = []
         self.watch = Stopwatch()
-        self.arithmetic = forward_arithmetic(self.recipe["precision"], images.device)
         self.chance = chance_bound(parts["train"].labels)
+        step = Step(
+            compiled(self.network) if self.recipe["engine"] == "compiled" else self.network,
+            self.optimizer,
+            self.parts["train"],
+            self.layout,
+            self.recipe,
+            self.tally,
+            make_augmentation(spec["code"]["augmentation"]) if spec["code"]["augmentation"] else None,
+            torch.Generator(images.device),
+            forward_arithmetic(self.recipe["precision"], images.device),
+        )
+        self.stepper = stepper(step)
 
     def _make_probe(self, diagnostics: Mapping[str, Any]) -> Any:
         """Choose the training images that every diagnosis looks at, and how it sees them: without augmentation."""
@@ -190,25 +165,30 @@ class Run:
             self.probe.remembered = dict(state["remembered"])
         self.watch.seconds = dict(state["seconds"])
 
-    def epoch(self, on_step: OnStep = nothing) -> dict[str, float | None]:
-        """Train an epoch, or the rest of one, evaluate on the validation images, and return the new row of the curves.
+    def epoch(self) -> dict[str, float | None]:
+        """Train an epoch, or the rest of one, and return the new row of the curves."""
+        finish(self.train_epoch())
+        return self.curves[-1]
+
+    def train_epoch(self) -> Pieces[None]:
+        """Train an epoch, or the rest of one, evaluate on the validation images, and add a row to the curves.
 
         The diagnosis of the network before training belongs to the first epoch.
 
-        Parameters
-        ----------
-        on_step : callable
-            Called with this run wherever it can be left: after each step, each batch of the evaluation, and the epoch.
+        Yields
+        ------
+        None
+            Wherever the run can be left: after each step, each batch of the evaluation, and the epoch.
         """
         epoch, train = len(self.curves), self.parts["train"]
         if self.taken == 0:
             self._prepare_diagnoses(epoch)
         self.watch.start("train")
-        with tensor_cores(self.recipe["precision"]):
-            rate = self._train(epoch, train, on_step)
+        rate = yield from self._train(epoch, train)
+        yield from self.stepper.settle()
         trained_row = {**self.tally.means(len(train.labels)), "lr": rate}
         self.watch.start("evaluate")
-        validation_loss, correct = evaluate(self.network, self.parts["validation"], partial(on_step, self))
+        validation_loss, correct = yield from evaluating(self.network, self.parts["validation"], self.stepper.settle)
         self.watch.start("")
         spent = self.watch.seconds["train"] + self.watch.seconds["evaluate"]
         row = {
@@ -224,8 +204,7 @@ class Run:
         self.tally.sums.zero_()
         if not self.diverged:  # of a network without numbers there is nothing to measure
             self._diagnose(epoch + 1)
-        on_step(self)
-        return row
+        yield
 
     def _prepare_diagnoses(self, epoch: int) -> None:
         if epoch == 0:
@@ -240,50 +219,60 @@ class Run:
             self.diagnosed += self.probe.measure(epoch)
             self.watch.start("")
 
-    def _train(self, epoch: int, train: Part, on_step: OnStep) -> float:
+    def _train(self, epoch: int, train: Part) -> Pieces[float]:
         """Take the steps of an epoch that are left, and return the learning rate of the last one.
 
         Nothing in here waits for the device. What a step draws comes from streams of its own: augmentation, and dropout
         or whatever else draws within a network from torch's default generators.
         """
-        device = train.labels.device
-        order = torch.randperm(len(train.labels), generator=stream(self.seed, "order", epoch)).to(device)
-        batches, labels = (split_order(values, self.recipe["batch_size"]) for values in (order, train.labels[order]))
-        augmentation, drawn_from = torch.Generator(device), default_generators(device)
-        first = epoch * len(batches)
+        bounds = batch_bounds(len(train.labels), self.recipe["batch_size"])
+        first, drawn_from = epoch * len(bounds), default_generators(train.labels.device)
+        rates = [
+            learning_rate(self.recipe, self.schedule, step, len(bounds)) for step in range(first, first + len(bounds))
+        ]
+        self.stepper.begin(torch.randperm(len(train.labels), generator=stream(self.seed, "order", epoch)), rates)
         self.network.train()
-        while self.taken < len(batches):
+        while self.taken < len(bounds):
             step = first + self.taken
-            images = gather(train.images, batches[self.taken], self.layout)
-            if self.augment:
-                augmentation.manual_seed(stream_seed(self.seed, "augmentation", step))
-                images = arrange(self.augment(images, augmentation), self.layout)
+            self.stepper.draws.manual_seed(stream_seed(self.seed, "augmentation", step))
             for generator in drawn_from:
                 generator.manual_seed(stream_seed(self.seed, "dropout", step))
-            set_rate(self.optimizer, learning_rate(self.recipe, self.schedule, step, len(batches)))
-            take_step(
-                self.network, self.optimizer, images, labels[self.taken], self.recipe, self.tally, self.arithmetic
-            )
+            self.stepper.take(self.taken, *bounds[self.taken])
             self.taken += 1
-            on_step(self)
-        return learning_rate(self.recipe, self.schedule, first + len(batches) - 1, len(batches))
+            yield
+        return rates[-1]
 
-    def result(self, keep_logits: bool = False, on_step: OnStep = nothing) -> Result:
+    def to_the_end(self, keep_logits: bool = False) -> Pieces[Result]:
+        """Train what is left of the run, evaluate it and return its result; yields wherever it can be left."""
+        while not self.finished:
+            yield from self.train_epoch()
+        return (yield from self.conclude(keep_logits))
+
+    def result(self, keep_logits: bool = False) -> Result:
+        """Evaluate the trained network, and return what the training leaves behind."""
+        return finish(self.conclude(keep_logits))
+
+    def conclude(self, keep_logits: bool = False) -> Pieces[Result]:
         """Evaluate the trained network: the only time that the test images are read.
 
         The validation images were seen after the last epoch. The training images are seen once more, without augmentation
         and dropout and by the final weights, as the means of the last epoch are not.
+
+        Yields
+        ------
+        None
+            Wherever it can be left.
         """
-        leave = partial(on_step, self)
         self.watch.start("evaluate")
-        loss, correct = evaluate(self.network, self.parts["train"], leave)
+        settle = self.stepper.settle
+        loss, correct = yield from evaluating(self.network, self.parts["train"], settle)
         metrics: dict[str, float | None] = {
             "train_seconds": self.watch.seconds["train"],
             "train_loss": loss,
             "train_accuracy": accuracy(correct),
             **{name: self.curves[-1][name] for name in ("validation_loss", "validation_accuracy")},
         }
-        predictions = predict(self.network, self.parts["test"], self.classes, keep_logits, leave)
+        predictions = yield from predicting(self.network, self.parts["test"], self.classes, keep_logits, settle)
         self.watch.start("")
         metrics["gradient_ratio"] = self.probe.gradient_ratio(self.diagnosed) if self.probe else None
         status = self._status(metrics["train_accuracy"])
@@ -315,20 +304,6 @@ class Run:
         if self.diverged:
             return "diverged"
         return "stuck" if self.hopeless or train_accuracy <= self.chance else "completed"
-
-
-def chance_bound(labels: torch.Tensor) -> float:
-    """Return the accuracy on images of these labels up to which nothing was learned.
-
-    Naming the commonest class, within two standard errors of a share: better than that is learning, however little.
-    """
-    chance = labels.bincount().max().item() / len(labels)
-    return chance + 2 * math.sqrt(chance * (1 - chance) / len(labels))
-
-
-def plain_copy(value: torch.Tensor) -> torch.Tensor:
-    """Copy to the CPU, contiguous, as files of weights have to be; and a copy, for tied layers share their memory."""
-    return value.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def train(
@@ -364,6 +339,4 @@ def train(
     run = Run(spec, parts, classes, start)
     if state:
         run.resume(state)
-    while not run.finished:
-        run.epoch(on_step)
-    return run.result(keep_logits, on_step)
+    return finish(run.to_the_end(keep_logits), partial(on_step, run))

@@ -1,13 +1,18 @@
 """A step of training: forward, backward, update. It reads nothing back from the device, and the host never waits for it."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
+from ablation.training.evaluation import Part
+from ablation.training.layout import Layout, arrange, gather
 from ablation.training.objective import losses
+from ablation.training.optimisation import set_rate
+from ablation.training.precision import tensor_cores
 
 
 class Tally:
@@ -78,12 +83,82 @@ def default_generators(device: torch.device) -> list[torch.Generator]:
     return [torch.default_generator, *cuda]
 
 
-def split_order(order: torch.Tensor, size: int) -> list[torch.Tensor]:
-    """Split the order of an epoch (images,), or what is in that order, into batches; none is lost.
+def batch_bounds(images: int, size: int) -> list[tuple[int, int]]:
+    """Return from where to where in the order of an epoch each of its batches goes; no image is lost.
 
     A single image that is left over joins the batch before it: one image has no batch statistics.
     """
-    batches = list(order.split(size))
-    if size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
+    bounds = [(first, min(first + size, images)) for first in range(0, images, size)]
+    if size > 1 and len(bounds) > 1 and bounds[-1][1] - bounds[-1][0] == 1:
+        bounds[-2:] = [(bounds[-2][0], images)]
+    return bounds
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of one run, as a function of what lies on its device: which images to take, and the learning rate.
+
+    Attributes
+    ----------
+    network : torch.nn.Module
+    optimizer : torch.optim.Optimizer
+    train : Part
+        All training images, arranged in `layout`.
+    layout : torch.memory_format
+    recipe : mapping
+    tally : Tally
+    augment : callable or None
+        As `ablation.training.augmentation.make_augmentation` makes it.
+    draws : torch.Generator
+        Of the augmentation; seeded before each step.
+    arithmetic : context manager
+        Of the forward pass, as `ablation.training.precision.forward_arithmetic` returns it.
+    """
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    train: Part
+    layout: Layout
+    recipe: Mapping[str, Any]
+    tally: Tally
+    augment: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None
+    draws: torch.Generator
+    arithmetic: AbstractContextManager
+
+    @property
+    def device(self) -> torch.device:
+        """Where all of it lies."""
+        return self.train.labels.device
+
+    def __call__(self, chosen: torch.Tensor, rate: float | torch.Tensor) -> None:
+        """Train on the chosen images (n,) at a learning rate."""
+        images, labels = gather(self.train.images, chosen, self.layout), self.train.labels.index_select(0, chosen)
+        if self.augment:
+            images = arrange(self.augment(images, self.draws), self.layout)
+        set_rate(self.optimizer, rate)
+        # Runs that take turns share the switches of the process, so each step sets its own.
+        with tensor_cores(self.recipe["precision"]) if self.device.type == "cuda" else nullcontext():
+            take_step(self.network, self.optimizer, images, labels, self.recipe, self.tally, self.arithmetic)
+
+
+class Stepper:
+    """Takes the steps of a run, one operation after the other."""
+
+    def __init__(self, step: Step):
+        self.step, self.draws = step, step.draws
+
+    def begin(self, order: torch.Tensor, rates: Sequence[float]) -> None:
+        """Begin an epoch, given the order of its images (images,) and the learning rate of each step."""
+        device = self.step.device
+        self.order = order.to(device)
+        # On CUDA each step reads its rate from the device, in single precision as the fused optimisers want it: so do
+        # captured steps, and the bits are the same.
+        self.rates = torch.tensor(rates, device=device) if device.type == "cuda" else rates
+
+    def take(self, position: int, first: int, last: int) -> None:
+        """Take a step of the epoch, from 0, with the images from `first` to `last` in its order."""
+        self.step(self.order[first:last], self.rates[position])
+
+    def settle(self) -> Iterator[None]:
+        """Yield until the device has done what was asked of it."""
+        yield from ()

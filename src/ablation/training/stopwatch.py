@@ -16,6 +16,12 @@ class Stopwatch:
             self.seconds[self._part] += now - self._since
         self._part, self._since = part, now
 
+    def pause(self) -> str:
+        """Stop while others have their turns, and return what was under way, to `start` again."""
+        part = self._part
+        self.start("")
+        return part
+
     def read(self) -> dict[str, float]:
         """Return the seconds up to now."""
         self.start(self._part)
