@@ -49,7 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
 
         torch.set_num_threads(arguments.threads)
         gpu = bool(arguments.gpus) or "gpu" in arguments.gres
-        train_missing(shard, keys, arrays, manifest, store, stop, gpu, arguments.retry_failed)
+        train_missing(shard, keys, arrays, manifest, store, stop, gpu, arguments.retry_failed, arguments.at_once)
     result = shard_result(shard, keys, (store.read(key, patience=LATE) for key in keys))
     if start_of(arguments.result) != start:
         sys.exit(
@@ -76,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", type=Path, required=True, help="folder of the store")
     parser.add_argument("--retry-failed", action="store_true", help="train runs again that are recorded as failed")
     parser.add_argument("--threads", type=int, default=1, help="processor threads")
+    parser.add_argument("--at-once", type=int, default=0, help="runs to train side by side; 0: as many as a GPU holds")
     parser.add_argument("--gpus", type=int, default=0, help="0: the CPU; 1: a GPU, the scheduler's or a free one")
     parser.add_argument("--gres", default="", help="what else a scheduler was asked for: a GPU, if it names gpu")
     parser.add_argument("--result", type=Path, required=True, help="the shard's result file to write")

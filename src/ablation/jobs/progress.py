@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ablation.catalogue.metrics import METRICS
@@ -16,36 +17,58 @@ LINE_EVERY = 5.0  # seconds between two lines of a job
 
 
 class Progress:
-    """Prints one line every few seconds of a job: epoch, loss, accuracy and time left."""
+    """Prints one line every few seconds of a job: epoch, loss, accuracy and time left.
+
+    Attributes
+    ----------
+    left : dict of int to float
+        By position of a run under way: its seconds left.
+    """
 
     def __init__(self, runs: int):
-        self.runs, self.last = runs, 0.0
-        self.position, self.variant, self.seed = 0, "", 0
+        self.runs, self.last, self.begun = runs, 0.0, 0
+        self.left: dict[int, float] = {}
 
-    def begin(self, run: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Go on to the next run of the job's shard, and return its spec."""
-        self.position += 1
-        self.variant, self.seed = run["variant"], run["spec"]["seed"]
-        return run["spec"]
+    def begin(self, run: Mapping[str, Any]) -> "RunProgress":
+        """Go on to the next run of the job's shard."""
+        self.begun += 1
+        return RunProgress(self, run["variant"], run["spec"]["seed"], self.begun)
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """What a job says of one of its runs, which is the so-manieth."""
+
+    job: Progress
+    variant: str
+    seed: int
+    position: int
 
     def say(self, text: str) -> None:
         """Print a line at once."""
-        self.last = time.monotonic()
-        print(f"{self.variant}  seed {self.seed} ({self.position} of {self.runs})  {text}", file=sys.stderr, flush=True)
+        self.job.last = time.monotonic()
+        where = f"({self.position} of {self.job.runs})"
+        print(f"{self.variant}  seed {self.seed} {where}  {text}", file=sys.stderr, flush=True)
 
     def epoch(self, run: "Run") -> None:
         """Print the progress of the run, unless a line was printed just before."""
-        if time.monotonic() - self.last < LINE_EVERY:
-            return
         row, epochs = run.curves[-1], run.recipe["epochs"]
         seconds = sum(run.seconds.values()) / len(run.curves)
-        left = seconds * ((epochs - row["epoch"]) + epochs * (self.runs - self.position))
+        self.job.left[self.position] = seconds * (epochs - row["epoch"])
+        if time.monotonic() - self.job.last < LINE_EVERY:
+            return
+        left = sum(self.job.left.values()) + seconds * epochs * (self.job.runs - self.job.begun)
         part = "train" if row["validation_accuracy"] is None else "validation"
         accuracy = METRICS[f"{part}_accuracy"]
         self.say(
             f"epoch {row['epoch']}/{epochs}  loss {row['train_loss']:.3f}  "
             f"{accuracy.label} {100 * row[f'{part}_accuracy']:.1f} %  {duration(left)} left"
         )
+
+    def end(self, text: str) -> None:
+        """Say how the run ended."""
+        self.job.left.pop(self.position, None)
+        self.say(text)
 
 
 class Watch:

@@ -15,7 +15,7 @@ class Stop:
     """
 
     def __init__(self):
-        self.asked, self.later = "", False
+        self.asked, self.later = "", 0  # blocks that it is postponed in
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(number, self._ask)
 
@@ -26,9 +26,11 @@ class Stop:
 
     @contextmanager
     def postponed(self) -> Iterator[None]:
-        """Obey at the end of the block, unless the block does so itself."""
-        self.later = True
-        yield
-        self.later = False
-        if self.asked:
+        """Obey at the end of the block, unless the block does so itself; of several blocks, at that of the last."""
+        self.later += 1
+        try:
+            yield
+        finally:
+            self.later -= 1
+        if self.asked and not self.later:
             sys.exit(TRY_AGAIN)

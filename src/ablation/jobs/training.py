@@ -6,8 +6,9 @@ A run that fails by itself gets a record that says so, and the others go on; wha
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,8 @@ import safetensors.torch
 import torch
 
 from ablation.jobs.devices import pick_device
-from ablation.jobs.progress import Progress
+from ablation.jobs.progress import Progress, RunProgress
+from ablation.jobs.sidebyside import Room, groups, make_lane, stepper_of
 from ablation.jobs.stopping import TRY_AGAIN, Stop
 from ablation.jobs.trained import read_weights
 from ablation.records.environment import describe
@@ -27,9 +29,12 @@ from ablation.records.store import DIAGNOSTICS, FAILED, LATE, PREDICTIONS, WEIGH
 from ablation.support import failures
 from ablation.support.accounting import SPENT, WORK
 from ablation.support.formatting import duration, plural
-from ablation.training.evaluation import number, put_on_device
+from ablation.support.locks import LockHeldError
+from ablation.training.evaluation import Part, number, put_on_device
 from ablation.training.layout import choose_layout
-from ablation.training.run import Result, Run, be_deterministic, train
+from ablation.training.result import Result
+from ablation.training.run import Run, be_deterministic
+from ablation.training.turns import Lane, Pieces, take_turns
 
 LOGITS = 4_000_000  # of the test images, that a record keeps unless the study asks for more: 8 MB
 SAVE_EVERY = 20.0  # seconds of training that a killed job loses at most
@@ -61,7 +66,7 @@ class AfterStep:
     ----------
     running : Running
     stop : Stop
-    progress : Progress
+    progress : RunProgress
     state : mapping, optional
         Of the interrupted training that goes on.
 
@@ -71,7 +76,7 @@ class AfterStep:
         Those that the run had reached at the end of its last epoch, as `ablation.training.run.Run` has them.
     """
 
-    def __init__(self, running: Running, stop: Stop, progress: Progress, state: Mapping[str, Any] | None = None):
+    def __init__(self, running: Running, stop: Stop, progress: RunProgress, state: Mapping[str, Any] | None = None):
         self.running, self.stop, self.progress = running, stop, progress
         self.saved = time.monotonic()
         self.curves: list[dict[str, Any]] = state["curves"] if state else []
@@ -112,8 +117,9 @@ def train_missing(
     stop: Stop,
     gpu: bool,
     retry_failed: bool = False,
+    at_once: int = 0,
 ) -> None:
-    """Train the runs of a shard whose records are missing.
+    """Train the runs of a shard whose records are missing, one after the other or side by side.
 
     Parameters
     ----------
@@ -129,39 +135,107 @@ def train_missing(
         Whether a GPU of this machine is used.
     retry_failed : bool
         Whether runs that are recorded as failed are trained again.
+    at_once : int
+        Runs that are trained side by side, each with the bits that it would have alone. 0: one on the CPU, on a GPU as many
+        as its memory holds.
     """
     be_deterministic()
-    classes = len(manifest["classes"])
-    keep_logits = shard.get("logits", False) or len(arrays["test_labels"]) * classes <= LOGITS
+    logits = len(arrays["test_labels"]) * len(manifest["classes"])
+    keep_logits = shard.get("logits", False) or logits <= LOGITS
     # Of each run the failure that is to be tried again, if any: another job may try it first.
     failed = {key: store.failure_time(key) if retry_failed else None for key in keys}
     missing = [(run, key) for run, key in zip(shard["runs"], keys, strict=True) if is_wanted(store, key, failed[key])]
     progress = Progress(len(missing))
     with pick_device(gpu) as device:
         parts = put_on_device(arrays, manifest, device, layout=choose_layout(shard["runs"][0]["spec"]))
-        for run, key in missing:
-            spec = progress.begin(run)
-            with store.lock(key) as running, stop.postponed():
-                if not is_wanted(store, key, failed[key]):  # another job trained it while this one waited
-                    continue
-                store.remove(key)
-                state = load_state(running, device)
-                if state:
-                    progress.say(f"goes on {place(state)}")
-                after_step = AfterStep(running, stop, progress, state)
-                try:
-                    start = starting_weights(store, spec["warm_start"], manifest["digest"]) if not state else None
-                    result = train(spec, parts, classes, state, after_step, start, keep_logits)
-                except Exception as error:
-                    if isinstance(error, AroundTrainingError | NoWeightsError) or failures.is_of_the_machine(error):
-                        raise
-                    failure = failures.describe(error, time.time())
-                    write_failed(store, key, origin(progress.variant, spec, manifest, device), failure, after_step)
-                    progress.say(failure_text(failure, len(after_step.curves), spec["recipe"]["epochs"]))
-                    continue
-                count_seconds(result.timings, state)
-                write_record(store, key, origin(progress.variant, spec, manifest, device), classes, result)
-            progress.say(result_text(result))
+        job = Job(store, stop, device, manifest, parts, keep_logits, failed, Room(device, at_once))
+        for group in groups(missing, manifest["digest"]):
+            # One copy of the images for all of a group, if they are to lie otherwise.
+            layout = choose_layout(group[0][0]["spec"])
+            job = replace(job, parts={name: part.arranged(layout) for name, part in parts.items()})
+            works = (partial(train_one, job, progress, run, key) for run, key in group)
+            take_turns(works, partial(make_lane, device), job.room)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the runs of a job share: see `train_missing`."""
+
+    store: Store
+    stop: Stop
+    device: torch.device
+    manifest: Mapping[str, Any]
+    parts: Mapping[str, Part]
+    keep_logits: bool
+    failed: Mapping[str, float | None]
+    room: Room
+
+    @property
+    def classes(self) -> int:
+        """How many classes the images have."""
+        return len(self.manifest["classes"])
+
+    def origin(self, run: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the record of a run says of where it comes from."""
+        return origin(run["variant"], run["spec"], self.manifest, self.device)
+
+
+def train_one(
+    job: Job, progress: Progress, run: Mapping[str, Any], key: str, lane: Lane, others: Callable[[], bool]
+) -> Iterator[None]:
+    """Train a run of a job and write its record, yielding wherever others may go on."""
+    store, spec, told = job.store, run["spec"], progress.begin(run)
+    with ExitStack() as held:
+        running = yield from hold_place(store, key, held, others)
+        held.enter_context(job.stop.postponed())
+        if not is_wanted(store, key, job.failed[key]):  # another job trained it while this one waited
+            return
+        store.remove(key)
+        state = load_state(running, job.device)
+        if state:
+            told.say(f"goes on {place(state)}")
+        after_step = AfterStep(running, job.stop, told, state)
+        try:
+            start = starting_weights(store, spec["warm_start"], job.manifest["digest"]) if not state else None
+            begun = Run(spec, job.parts, job.classes, start, stepper_of(spec, lane, job.device, told.say))
+            if state:
+                begun.resume(state)
+            result = yield from follow(begun, begun.to_the_end(job.keep_logits), after_step, job.room)
+        except Exception as error:
+            if isinstance(error, AroundTrainingError | NoWeightsError) or failures.is_of_the_machine(error):
+                raise
+            failure = failures.describe(error, time.time())
+            write_failed(store, key, job.origin(run), failure, after_step)
+            told.end(failure_text(failure, len(after_step.curves), spec["recipe"]["epochs"]))
+            return
+        count_seconds(result.timings, state)
+        write_record(store, key, job.origin(run), job.classes, result)
+        told.end(result_text(result))
+
+
+def hold_place(store: Store, key: str, held: ExitStack, others: Callable[[], bool]) -> Pieces[Running]:
+    """Hold the place of a run in training until `held` is closed, and wait for it only when no other run is under way."""
+    while True:
+        try:
+            return held.enter_context(store.lock(key, wait=False) if others() else store.lock(key))
+        except LockHeldError:
+            yield
+
+
+def follow(run: Run, pieces: Pieces[Result], after_step: AfterStep, room: Room) -> Pieces[Result]:
+    """Do the pieces of a run, with what is due after each; while others have their turns, its time does not count."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return end.value
+        epochs = len(after_step.curves)
+        after_step(run)
+        if len(after_step.curves) > epochs:
+            room.measure()
+        part = run.watch.pause()
+        yield
+        run.watch.start(part)
 
 
 def result_text(result: Result) -> str:

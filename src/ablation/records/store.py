@@ -238,15 +238,18 @@ class Store:
         return target
 
     @contextlib.contextmanager
-    def lock(self, key: str) -> Iterator[Running]:
+    def lock(self, key: str, wait: bool = True) -> Iterator[Running]:
         """Hold the place of a run in training; another process that wants it waits, and then finds the record.
+
+        Who holds a place already must not wait for another one, as its holder may wait for the first: without `wait`,
+        LockHeldError is raised.
 
         What was left there is kept to go on from; once the record is written, the place is cleared. Where nothing can be
         locked, two processes may train the same run: each writes whole files, and the first record stays.
         """
         folder = self.root / ".running" / key
         # The lock file outlives the place, so that all who wait hold the same one.
-        lock = hold(self.root / ".running" / "locks" / key, what=f"run {key}")
+        lock = hold(self.root / ".running" / "locks" / key, what=f"run {key}", wait=wait)
         with contextlib.ExitStack() as locked:
             try:
                 locked.enter_context(lock)
