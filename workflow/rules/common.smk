@@ -115,6 +115,11 @@ def source_folder(wildcards, output):
     return SOURCE
 
 
+def runs_at_once(wildcards, output):
+    """Return how many runs a job trains side by side; the bits do not depend on it, and it makes nothing stale."""
+    return config["runs_at_once"]
+
+
 def seal(rule):
     """Name the seal of a rule, its last output: `--seal {output:q}` lets its command write it (`ablation.support.seals`).
 

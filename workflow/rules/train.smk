@@ -34,6 +34,7 @@ rule train_shard:
         data=shared(DATA),
         store=shared("store"),
         retry=retry_option,
+        at_once=runs_at_once,
         src=source_folder,
     # A scheduler warns all processes of a job of its end: the training alone answers, once it has saved its state.
     shell:
@@ -48,6 +49,7 @@ rule train_shard:
             --receipt {input.receipt:q} \
             --store {params.store:q} \
             --threads {threads} {params.retry} \
+            --at-once {params.at_once} \
             --gpus {resources.gpu} \
             --gres "{resources.gres}" \
             --result {output.result:q} \
