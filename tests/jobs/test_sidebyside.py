@@ -138,12 +138,14 @@ def test_a_run_whose_place_is_held_elsewhere_keeps_none_waiting(shards, monkeypa
     assert written[-1] == key
 
 
-def test_groups_have_one_layout_and_one_engine_and_no_start_among_them(shards):
+def test_groups_are_of_one_variant_and_have_no_start_among_them(shards):
     first, second = make_spec(), make_spec(seed=1)
     warm = {**make_spec(seed=2), "warm_start": first}
     compiled = [make_spec(recipe={"engine": "compiled"}, seed=seed) for seed in (3, 4)]
     own = shards[0].spec(("noise", 9))
-    runs = [({"spec": spec}, run_key(spec, "data")) for spec in (first, second, warm, *compiled, own)]
+    specs = {first["seed"]: first, 1: second, 2: warm, 3: compiled[0], 4: compiled[1], 5: {**own, "seed": 5}}
+    variants = ["a", "a", "a", "compiled", "compiled", "own"]
+    runs = [({"variant": v, "spec": s}, run_key(s, "data")) for v, s in zip(variants, specs.values(), strict=True)]
     cut = [[runs.index(run) for run in group] for group in groups(runs, "data")]
     assert cut == [[0, 1], [2], [3], [4], [5]]
     assert list(groups([], "data")) == []

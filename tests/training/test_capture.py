@@ -1,5 +1,7 @@
 """Captured steps, as far as a CPU can tell: there, what is recorded is called again."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -137,6 +139,22 @@ def test_what_cannot_be_captured_or_gives_other_bits_is_trained_without_and_says
     (line,) = said
     assert why in line
     assert "\n" not in line
+
+
+class Forgetting(CountingLane):
+    """Holds addresses, as a graph does, and keeps nothing alive."""
+
+    def record(self, function, draws):
+        step, places = weakref.WeakMethod(function.func), weakref.ref(function.args[0])
+        self.recorded += 1
+        return lambda: step()(places())
+
+
+def test_what_a_graph_reads_is_kept(parts):
+    spec, lane, said = SPECS["adam"], Forgetting(), []
+    result = finish(Run(spec, parts, 10, stepper=captured(spec, lane, said)).to_the_end())
+    assert_equal(result, finish(Run(spec, parts, 10).to_the_end()))
+    assert (said, lane.recorded) == ([], 2)
 
 
 def test_code_of_an_authors_own_is_not_captured(parts, tmp_path):

@@ -12,7 +12,6 @@ import torch
 
 from ablation.records.keys import run_key
 from ablation.training.capture import Captured, CudaLane, reason_against
-from ablation.training.layout import choose_layout
 from ablation.training.steps import Step, Stepper
 from ablation.training.turns import Lane
 
@@ -25,29 +24,20 @@ Wanted = tuple[Mapping[str, Any], str]  # a run of a shard, and its key
 def groups(runs: Sequence[Wanted], data_digest: str) -> Iterator[list[Wanted]]:
     """Cut runs, in their order, into groups that can be trained side by side.
 
-    The images lie in memory in one layout; what torch has compiled, it has for one run at a time; and a run that starts from
-    another one's weights needs the record of it.
+    Those of a group are of one variant, and so take the same memory. What torch has compiled, it has for one run at a time;
+    and a run that starts from another one's weights needs the record of it.
     """
     group: list[Wanted] = []
     for run, key in runs:
         spec = run["spec"]
         start = run_key(spec["warm_start"], data_digest) if spec["warm_start"] else None
-        if group and (
-            _kind(group[-1][0]["spec"]) != _kind(spec) or _is_alone(spec) or start in [earlier for _, earlier in group]
-        ):
+        another = bool(group) and group[0][0]["variant"] != run["variant"]
+        if group and (another or spec["recipe"]["engine"] == "compiled" or start in [earlier for _, earlier in group]):
             yield group
             group = []
         group.append((run, key))
     if group:
         yield group
-
-
-def _kind(spec: Mapping[str, Any]) -> tuple[Any, str]:
-    return choose_layout(spec), spec["recipe"]["engine"]
-
-
-def _is_alone(spec: Mapping[str, Any]) -> bool:
-    return spec["recipe"]["engine"] == "compiled"
 
 
 def make_lane(device: torch.device) -> Lane:
@@ -81,6 +71,8 @@ class Room:
     def __init__(self, device: torch.device, most: int = 0):
         self.device, self.most = device, most or (1 if device.type == "cpu" else 0)
         if not self.most:
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(device)
             self.taken = torch.cuda.memory_reserved(device)
             self.free = torch.cuda.mem_get_info(device)[0]
 

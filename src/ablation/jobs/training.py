@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -148,11 +148,11 @@ def train_missing(
     progress = Progress(len(missing))
     with pick_device(gpu) as device:
         parts = put_on_device(arrays, manifest, device, layout=choose_layout(shard["runs"][0]["spec"]))
-        job = Job(store, stop, device, manifest, parts, keep_logits, failed, Room(device, at_once))
         for group in groups(missing, manifest["digest"]):
             # One copy of the images for all of a group, if they are to lie otherwise.
             layout = choose_layout(group[0][0]["spec"])
-            job = replace(job, parts={name: part.arranged(layout) for name, part in parts.items()})
+            arranged = {name: part.arranged(layout) for name, part in parts.items()}
+            job = Job(store, stop, device, manifest, arranged, keep_logits, failed, Room(device, at_once))
             works = (partial(train_one, job, progress, run, key) for run, key in group)
             take_turns(works, partial(make_lane, device), job.room)
 

@@ -53,10 +53,10 @@ class Captured(Stepper):
         super().__init__(step)
         self.lane, self.say = lane, say
         self.batch_size, device = step.recipe["batch_size"], step.device
-        self.position = torch.zeros(
-            1, dtype=torch.int64, device=device
-        )  # the next step of the epoch, as graphs read it
+        # All that a graph reads is kept here or by the step: it holds addresses, and no memory.
+        self.position = torch.zeros(1, dtype=torch.int64, device=device)  # the next step of the epoch
         self.at = 0  # the same, as the host knows it
+        self.places: dict[int, torch.Tensor] = {}  # by size of batch: 0, 1, 2 …
         self.order: torch.Tensor | None = None
         self.rates: torch.Tensor | None = None
         # In single precision the fused optimisers read it on CUDA; in double, on a CPU.
@@ -69,6 +69,9 @@ class Captured(Stepper):
 
     def settle(self) -> Iterator[None]:  # noqa: D102
         return self.lane.settle()
+
+    def keep_up(self) -> Iterator[None]:  # noqa: D102
+        return self.lane.keep_up()
 
     def begin(self, order: torch.Tensor, rates: Sequence[float]) -> None:  # noqa: D102
         rates = torch.tensor(rates, dtype=self.rate.dtype)
@@ -123,7 +126,8 @@ class Captured(Stepper):
             replay()
             different = not all(map(same_bits, after, written))
         except RuntimeError as error:  # what CUDA cannot capture, and what has no memory left for it
-            different, why = True, f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            cause = error.__context__ or error  # the end of a capture that failed fails, too
+            different, why = True, f"{type(cause).__name__}: {[*str(cause).splitlines(), ''][0]}"
         else:
             why = "a replayed step gave other bits"
         if different:
@@ -139,7 +143,8 @@ class Captured(Stepper):
         for group in marked:
             group["capturable"] = True
         try:
-            return self.lane.record(partial(self._step, torch.arange(size, device=self.rate.device)), self.draws)
+            self.places[size] = torch.arange(size, device=self.rate.device)
+            return self.lane.record(partial(self._step, self.places[size]), self.draws)
         finally:
             for group in marked:
                 group["capturable"] = False
@@ -201,6 +206,7 @@ class CudaLane(Lane):
         self.stream = torch.cuda.Stream(device)
         self.stream.wait_stream(torch.cuda.current_stream(device))  # which the images are put on the device in
         self.graphs: list[torch.cuda.CUDAGraph] = []
+        self.mark: torch.cuda.Event | None = None
 
     def turn(self) -> AbstractContextManager:  # noqa: D102
         return torch.cuda.stream(self.stream)
@@ -208,6 +214,11 @@ class CudaLane(Lane):
     def settle(self) -> Iterator[None]:  # noqa: D102
         done = self.stream.record_event()
         while not done.query():
+            yield
+
+    def keep_up(self) -> Iterator[None]:  # noqa: D102
+        earlier, self.mark = self.mark, self.stream.record_event()
+        while earlier and not earlier.query():
             yield
 
     def record(self, function: Callable[[], None], draws: torch.Generator) -> Callable[[], None]:  # noqa: D102

@@ -28,6 +28,7 @@ from ablation.training.stopwatch import Stopwatch
 from ablation.training.turns import Pieces, finish
 
 OnStep = Callable[["Run"], None]
+AHEAD = 8  # steps that are queued before it is seen to that the device keeps up
 PROBE = 256  # images to diagnose at most: enough for a share of a percent, few enough to leave it on
 
 
@@ -240,6 +241,8 @@ class Run:
             self.stepper.take(self.taken, *bounds[self.taken])
             self.taken += 1
             yield
+            if self.taken % AHEAD == 0:  # else who asks the run to stop would wait for all that is queued on a device
+                yield from self.stepper.keep_up()
         return rates[-1]
 
     def to_the_end(self, keep_logits: bool = False) -> Pieces[Result]:

@@ -162,3 +162,7 @@ class Stepper:
     def settle(self) -> Iterator[None]:
         """Yield until the device has done what was asked of it."""
         yield from ()
+
+    def keep_up(self) -> Iterator[None]:
+        """Yield until the device has done what was asked of it before the last call of this."""
+        yield from ()

@@ -38,6 +38,10 @@ class Lane:
         """Yield until all that was queued is done, so that reading it keeps nobody waiting."""
         yield from ()
 
+    def keep_up(self) -> Iterator[None]:
+        """Yield until all that was queued before the last call of this is done: so much is queued at most."""
+        yield from ()
+
     def record(self, function: Callable[[], None], draws: torch.Generator) -> Callable[[], None]:
         """Return what does again what `function` does, in the same memory, without having done it.
 
