@@ -8,11 +8,12 @@ from invented import MANIFEST, invented_curves, invented_runs, invented_tables
 from markupsafe import escape
 
 from ablation.catalogue.metrics import METRICS
+from ablation.records.environment import KIND
 from ablation.report import tables
 from ablation.report.figures import results
 from ablation.report.figures.table import FIGURES, figures_of
 from ablation.report.page import inline_svg, write_report
-from ablation.report.provenance import diagnostics_cost, mixtures
+from ablation.report.provenance import diagnostics_cost, mixture
 from ablation.statistics.estimates import welch
 from ablation.study.plan import Plan
 from ablation.study.studyfile import read_study
@@ -106,9 +107,19 @@ def test_diagnostics_state_their_cost(study):
 
 def test_mixed_hardware_is_said(study):
     runs = study.runs.copy()
-    assert mixtures(runs) == []
+    assert mixture(runs) == ""
     runs.loc[0, "device"] = "GPU"
-    assert mixtures(runs) == ["The runs mix devices: GPU, cpu."]
+    others = len(runs) - 1
+    assert mixture(runs).startswith(f"The runs mix devices (GPU: 1, cpu: {others}): the same spec")
+    runs.loc[:2, ["threads", "instructions"]] = (2, "AVX2")
+    assert f"; instruction sets (AVX2: 3, AVX512: {others - 2}); thread counts (1: {others - 2}, 2: 3)" in mixture(runs)
+
+
+@pytest.mark.parametrize("entry", KIND)
+def test_every_mixture_is_said(study, entry):
+    runs = study.runs.copy().astype({entry: object})
+    runs.loc[0, entry], runs.loc[1, entry] = "one", "another"
+    assert KIND[entry] in mixture(runs)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(8.6, "9 s"), (125, "2 min 05 s"), (5400, "1 h 30 min")])

@@ -14,6 +14,7 @@ from functools import cache
 from ablation.data.folders import fingerprint
 from ablation.jobs.devices import count_gpus
 from ablation.jobs.outline import Outline
+from ablation.jobs.settings import threads_note
 from ablation.jobs.starts import check_origin
 from ablation.records.keys import references, sources
 from ablation.report.figures.table import FIGURES, figures_of
@@ -77,6 +78,10 @@ DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
 DATA = f"data/{OUTLINE.data_folder}"
 SEALS = []  # of the rules, with their wildcards
 LOST = {}  # files to be made again: what of them or of what they name was lost
+
+if workflow.is_main_process:
+    resources = workflow.resource_settings
+    tell(threads_note(config["threads"], resources.cores, resources.overwrite_threads))
 
 # A cluster's profile says what its jobs get; else the GPUs of this machine count.
 GPUS = config["gpus_per_job"] if "gpus_per_job" in config else count_gpus()
@@ -313,6 +318,12 @@ def study_size(wildcards):
         "variants": len(OUTLINE.variants),
         "seeds": OUTLINE.seeds,
     }
+
+
+def stated_threads(wildcards, output):
+    """Return the threads of a training as the profile states them: Snakemake lowers {threads} to the cores that it has,
+    and with them the bits would change; going by the output, it makes nothing stale."""
+    return config["threads"]
 
 
 def gpus(wildcards):

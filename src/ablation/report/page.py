@@ -17,7 +17,7 @@ from ablation.records.store import FAILED
 from ablation.report.byclass import class_table
 from ablation.report.figures.table import FIGURES
 from ablation.report.inputs import StudyTables
-from ablation.report.provenance import facts, mixtures, provenance
+from ablation.report.provenance import facts, mixture, provenance
 from ablation.report.tables import caption, effect_text, number_text, readable
 from ablation.report.varied import own_parts, varied
 from ablation.study.controls import CLOSE, reached
@@ -244,7 +244,7 @@ def write_report(tables: StudyTables, manifest: Mapping[str, Any], figures: Mapp
         contrasts=html_table(readable_contrasts(tables.plan, tables.contrasts), text_columns),
         contrast_count=len(tables.contrasts),
         close=f"{CLOSE:.0%}".replace("%", " %"),
-        warnings=mixtures(tables.runs),
+        warnings=list(filter(None, [mixture(tables.runs)])),
         provenance=provenance(tables, manifest),
         recipe=[(name.replace("_", " "), value) for name, value in plan.study.recipe.model_dump().items()],
     )

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ablation.data.manifests import describe_identical
+from ablation.records.environment import KIND
 from ablation.records.store import FAILED
 from ablation.report.inputs import StudyTables
 from ablation.report.tables import FAILURES
@@ -67,7 +68,8 @@ def provenance(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[s
         ("source", _listed(runs["git"])),
         ("torch", _listed(runs["torch"])),
         ("Python", _listed(runs["python"])),
-        ("device", f"{_listed(runs['device'])} ({_listed(runs['processor'])}), threads: {_listed(runs['threads'])}"),
+        ("device", f"{_listed(runs['device'])} ({_listed(runs['processor'])}, {_listed(runs['instructions'])})"),
+        ("threads of each training", _listed(runs["threads"])),
         (
             "smallest effect of interest",
             f"{tables.plan.smallest_effect:g} ({tables.plan.metrics[study.metrics[0]].label}"
@@ -83,15 +85,14 @@ def _identical_images(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("identical images", "; ".join(describe_identical(manifest)) or "none on both sides of the split")]
 
 
-def mixtures(runs: pd.DataFrame) -> list[str]:
-    """Warn where the runs of a study were trained on different devices or with different versions."""
-    names = {"device": "devices", "processor": "processors", "torch": "versions of torch", "threads": "thread counts"}
-    warnings = []
-    for column, name in names.items():
-        values = sorted(map(str, runs[column].dropna().unique()))
-        if len(values) > 1:
-            warnings.append(f"The runs mix {name}: {', '.join(values)}.")
-    return warnings
+def mixture(runs: pd.DataFrame) -> str:
+    """Say in a sentence where the runs of a study differ in machine, threads or versions; empty if they do not."""
+    found = []
+    for column, name in KIND.items():
+        counts = runs[column].dropna().astype(str).value_counts().sort_index()
+        if len(counts) > 1:
+            found.append(f"{name} ({', '.join(f'{value}: {number}' for value, number in counts.items())})")
+    return f"The runs mix {'; '.join(found)}: the same spec may give other bits on each." if found else ""
 
 
 def diagnostics_cost(plan: Plan, runs: pd.DataFrame) -> list[tuple[str, str]]:
