@@ -1,6 +1,7 @@
 """Tables and the report: every number comes from the runs."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,22 @@ def test_curves_of_a_run_without_validation_images_show_the_training_alone():
     smoothed = [{**row, "objective": objective} for row, objective in zip(rows, (1.5, None), strict=True)]
     lines = results.run_curves("a run", smoothed).axes[0].lines
     assert [line.get_label() for line in lines][1].startswith("objective")
+
+
+def test_the_certificate_is_part_of_the_provenance_and_what_is_different_is_a_warning(study):
+    key = "aa" * 16
+    tables = replace(study, runs=study.runs.assign(key=key))
+    assert "no run of this study has been trained again" in write_report(tables, MANIFEST, {})
+    run = {"variant": "lenet", "seed": 1, "key": key, "outcome": "bitwise equal", "why": "curves"}
+    certificate = {
+        **{"date": "2026-01-02T03:04:05+00:00", "revision": "abc", "sample": {"seed": 0, "of": 9}, "runs": [run]},
+        "environment": {"device": "cpu", "processor": "P", "torch": "2"},
+    }
+    page = write_report(tables, MANIFEST, {}, certificate)
+    assert "1 run of 9 trained again on 2026-01-02" in page
+    assert "1 bitwise equal." in page
+    assert "came out different" not in page
+    certificate["runs"].append({**run, "outcome": "different", "why": "from epoch 2 on: curves"})
+    page = write_report(tables, MANIFEST, {}, certificate)
+    assert "Runs came out different when they were trained again" in page
+    assert "lenet, seed 1: different: from epoch 2 on: curves." in page

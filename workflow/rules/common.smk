@@ -14,8 +14,8 @@ from functools import cache
 from ablation.data.folders import fingerprint
 from ablation.jobs.devices import count_gpus
 from ablation.jobs.outline import Outline
-from ablation.jobs.settings import threads_note
 from ablation.jobs.starts import check_origin
+from ablation.records.certificate import FILE as CERTIFICATE
 from ablation.records.keys import references, sources
 from ablation.report.figures.table import FIGURES, figures_of
 from ablation.support.digests import digest, file_digest
@@ -78,10 +78,6 @@ DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
 DATA = f"data/{OUTLINE.data_folder}"
 SEALS = []  # of the rules, with their wildcards
 LOST = {}  # files to be made again: what of them or of what they name was lost
-
-if workflow.is_main_process:
-    resources = workflow.resource_settings
-    tell(threads_note(config["threads"], resources.cores, resources.overwrite_threads))
 
 # A cluster's profile says what its jobs get; else the GPUs of this machine count.
 GPUS = config["gpus_per_job"] if "gpus_per_job" in config else count_gpus()
@@ -232,6 +228,12 @@ def measuring_code(wildcards):
     )
 
 
+def certificate(wildcards):
+    """List the certificate of the study, if there is one: when it comes, changes or goes, the report is written again."""
+    path = f"{STUDY}/{CERTIFICATE}"
+    return [path] if exists(modified(path)) else []
+
+
 def warm_starts(wildcards):
     """List the shard that a shard's runs start from: the same seeds of another variant; none for a fresh start."""
     source = OUTLINE.variants[wildcards.variant]
@@ -318,12 +320,6 @@ def study_size(wildcards):
         "variants": len(OUTLINE.variants),
         "seeds": OUTLINE.seeds,
     }
-
-
-def stated_threads(wildcards, output):
-    """Return the threads of a training as the profile states them: Snakemake lowers {threads} to the cores that it has,
-    and with them the bits would change; going by the output, it makes nothing stale."""
-    return config["threads"]
 
 
 def gpus(wildcards):

@@ -64,6 +64,7 @@ rule write_report:
         comparison=rules.write_tables.output.csv,
         layers=rules.list_layers.output.layers,
         figures=rules.draw_figures.output.svg,
+        certificate=certificate,
     output:
         report=report(
             f"{STUDY}/report.html",
@@ -95,6 +96,7 @@ rule write_report:
             --comparison {input.comparison:q} \
             --layers {input.layers:q} \
             --figures "$(dirname {input.figures[0]:q})" \
+            --certificate {input.certificate:q} \
             --report {output.report:q} \
             --seal {output:q} 2>&1 | tee {log:q} >&2
         """

@@ -19,6 +19,7 @@ VERBS = {
     "list": "list the studies, or the variants of one with what is there of each",
     "check": "check a file of parts of one's own",
     "ui": "look at the runs in the MLflow UI",
+    "certify": "train a sample of a study's runs again, and say whether they come out the same",
     "prune": "free what no study wants of the stored records",
     "factors": "write the page of architectures and factors",
     "schema": "write the JSON schema of study files",

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from ablation.cli.studytables import add_table_arguments, read_study_tables
+from ablation.records.certificate import read_certificate
 from ablation.report.figures.table import figures_of
 from ablation.report.page import write_report
 
@@ -15,7 +16,8 @@ def main(arguments: argparse.Namespace) -> None:
     manifest = json.loads(arguments.manifest.read_text())
     names = figures_of(tables.plan)
     figures = {name: (arguments.figures / f"{name}.svg").read_text(encoding="utf-8") for name in names}
-    arguments.report.write_text(write_report(tables, manifest, figures), encoding="utf-8")
+    certificate = read_certificate(arguments.certificate) if arguments.certificate else None
+    arguments.report.write_text(write_report(tables, manifest, figures, certificate), encoding="utf-8")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,4 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_table_arguments(parser)
     parser.add_argument("--manifest", type=Path, required=True, help="manifest of the prepared data")
     parser.add_argument("--figures", type=Path, required=True, help="folder of the figures")
+    parser.add_argument(
+        "--certificate", type=Path, nargs="?", help="of runs that were trained again, if any were (JSON)"
+    )
     parser.add_argument("--report", type=Path, required=True, help="page to write (HTML)")

@@ -17,7 +17,7 @@ from ablation.records.store import FAILED
 from ablation.report.byclass import class_table
 from ablation.report.figures.table import FIGURES
 from ablation.report.inputs import StudyTables
-from ablation.report.provenance import facts, mixture, provenance
+from ablation.report.provenance import facts, provenance, warnings
 from ablation.report.tables import caption, effect_text, number_text, readable
 from ablation.report.varied import own_parts, varied
 from ablation.study.controls import CLOSE, reached
@@ -201,7 +201,12 @@ def figure_sections(plan: Plan, figures: Mapping[str, str]) -> list[dict[str, An
     ]
 
 
-def write_report(tables: StudyTables, manifest: Mapping[str, Any], figures: Mapping[str, str]) -> str:
+def write_report(
+    tables: StudyTables,
+    manifest: Mapping[str, Any],
+    figures: Mapping[str, str],
+    certificate: Mapping[str, Any] | None = None,
+) -> str:
     """Write the page.
 
     Parameters
@@ -211,6 +216,8 @@ def write_report(tables: StudyTables, manifest: Mapping[str, Any], figures: Mapp
         Of the prepared data.
     figures : mapping of str to str
         SVG by name.
+    certificate : mapping, optional
+        As `ablation.records.certificate.read_certificate` returns it.
 
     Returns
     -------
@@ -244,8 +251,8 @@ def write_report(tables: StudyTables, manifest: Mapping[str, Any], figures: Mapp
         contrasts=html_table(readable_contrasts(tables.plan, tables.contrasts), text_columns),
         contrast_count=len(tables.contrasts),
         close=f"{CLOSE:.0%}".replace("%", " %"),
-        warnings=list(filter(None, [mixture(tables.runs)])),
-        provenance=provenance(tables, manifest),
+        warnings=warnings(tables.runs, certificate),
+        provenance=provenance(tables, manifest, certificate),
         recipe=[(name.replace("_", " "), value) for name, value in plan.study.recipe.model_dump().items()],
     )
 

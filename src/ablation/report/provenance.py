@@ -6,12 +6,15 @@ from typing import Any
 import pandas as pd
 
 from ablation.data.manifests import describe_identical
+from ablation.records.certificate import has_different, said
 from ablation.records.environment import KIND
 from ablation.records.store import FAILED
 from ablation.report.inputs import StudyTables
 from ablation.report.tables import FAILURES
 from ablation.study.plan import Plan
 from ablation.support.formatting import count
+
+NONE = "none: no run of this study has been trained again to see whether it comes out the same (ablation certify)"
 
 
 def facts(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -38,7 +41,9 @@ def facts(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[str, s
     ]
 
 
-def provenance(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+def provenance(
+    tables: StudyTables, manifest: Mapping[str, Any], certificate: Mapping[str, Any] | None = None
+) -> list[tuple[str, str]]:
     """State where a study's data and results come from and what they cost: pairs of a name and a value.
 
     Parameters
@@ -46,6 +51,8 @@ def provenance(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[s
     tables : StudyTables
     manifest : mapping
         Of the prepared data.
+    certificate : mapping, optional
+        As `ablation.records.certificate.read_certificate` returns it.
     """
     study, runs, counts = tables.plan.study, tables.runs, manifest["counts"]
     # A backward pass costs about twice a forward pass.
@@ -71,6 +78,10 @@ def provenance(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[s
         ("device", f"{_listed(runs['device'])} ({_listed(runs['processor'])}, {_listed(runs['instructions'])})"),
         ("threads of each training", _listed(runs["threads"])),
         (
+            "certificate",
+            " ".join(f"{sentence}." for sentence in said(certificate, set(runs["key"]))) if certificate else NONE,
+        ),
+        (
             "smallest effect of interest",
             f"{tables.plan.smallest_effect:g} ({tables.plan.metrics[study.metrics[0]].label}"
             f"{'' if study.smallest_effect else '; the default of this metric, for the study states none'})",
@@ -83,6 +94,12 @@ def _identical_images(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     if "identical" not in manifest:
         return []
     return [("identical images", "; ".join(describe_identical(manifest)) or "none on both sides of the split")]
+
+
+def warnings(runs: pd.DataFrame, certificate: Mapping[str, Any] | None) -> list[str]:
+    """Warn of what makes a study's results depend on more than its specs."""
+    different = "Runs came out different when they were trained again: see the certificate."
+    return [*filter(None, [mixture(runs)]), *([different] if certificate and has_different(certificate) else [])]
 
 
 def mixture(runs: pd.DataFrame) -> str:

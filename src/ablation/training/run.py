@@ -51,6 +51,8 @@ class Result:
         Seconds of training (without evaluation), of evaluation, of diagnostics, and training images a second.
     diagnostics : list of dict
         Rows as `ablation.training.diagnostics.Probe.measure` returns them, with None for what is not finite.
+    first_loss : float or None
+        What the first step minimised: equal on any machine but for rounding. None if it is not finite.
     """
 
     status: str
@@ -60,6 +62,7 @@ class Result:
     weights: dict[str, torch.Tensor]
     timings: dict[str, float]
     diagnostics: list[dict[str, Any]]
+    first_loss: float | None
 
 
 def split_order(order: torch.Tensor, size: int) -> list[torch.Tensor]:
@@ -75,7 +78,7 @@ def split_order(order: torch.Tensor, size: int) -> list[torch.Tensor]:
 
 def be_deterministic() -> None:
     """Make one machine compute the same bits every time."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when CUDA starts
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True, warn_only=True)
 
@@ -114,6 +117,7 @@ class Run:
         self.to_diagnose = frozenset(spec["diagnostics"]["epochs"]) if spec["diagnostics"] else frozenset()
         self.probe = self._make_probe(spec["diagnostics"]) if spec["diagnostics"] else None
         self.diagnosed: list[dict[str, Any]] = []
+        self.first_loss: float | None = None
         self.seconds = {"train": 0.0, "evaluate": 0.0, "diagnostics": 0.0}
 
     def _make_probe(self, diagnostics: Mapping[str, Any]) -> Any:
@@ -148,6 +152,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "curves": self.curves,
             "diagnosed": self.diagnosed,
+            "first_loss": self.first_loss,
             "seconds": self.seconds,
         }
 
@@ -156,7 +161,7 @@ class Run:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.curves, self.diagnosed = list(state["curves"]), list(state["diagnosed"])
-        self.seconds = dict(state["seconds"])
+        self.first_loss, self.seconds = state["first_loss"], dict(state["seconds"])
 
     def epoch(self) -> dict[str, float | None]:
         """Train one epoch, evaluate on the validation images, and return the new row of the curves.
@@ -223,6 +228,8 @@ class Run:
             outputs = self.network(images)
             logits = outputs[0] if isinstance(outputs, tuple) else outputs
             loss, cross_entropy = losses(outputs, labels, self.recipe)
+            if not step:
+                self.first_loss = number(loss.item())
             loss.backward()
             self.optimizer.step()
             loss_sum += cross_entropy.detach() * len(batch)
@@ -271,6 +278,7 @@ class Run:
                 "images_per_second": seen / self.seconds["train"],
             },
             [{**row, "value": number(row["value"])} for row in self.diagnosed],
+            self.first_loss,
         )
 
     def _status(self, train_accuracy: float) -> str:
