@@ -41,6 +41,8 @@ def invented_runs(plan: Plan) -> pd.DataFrame:
                     "multiply_adds": 5_000_000,
                     "device": "cpu",
                     "processor": "p",
+                    "instructions": "AVX512",
+                    "cuda": None,
                     "torch": "2",
                     "python": "3",
                     "threads": 1,

@@ -15,6 +15,7 @@ from ablation.data.folders import fingerprint
 from ablation.jobs.devices import count_gpus
 from ablation.jobs.outline import Outline
 from ablation.jobs.starts import check_origin
+from ablation.records.certificate import FILE as CERTIFICATE
 from ablation.records.keys import references, sources
 from ablation.report.figures.table import FIGURES, figures_of
 from ablation.support.digests import digest, file_digest
@@ -175,6 +176,12 @@ def frozen_texts():
 def frozen_study(wildcards):
     """Return the validated study; its file is rewritten only when this text changes, so that jobs of one start agree."""
     return PLAN.frozen()
+
+
+def certificate(wildcards):
+    """List the certificate of the study, if there is one: when it comes, changes or goes, the report is written again."""
+    path = f"{STUDY}/{CERTIFICATE}"
+    return [path] if exists(modified(path)) else []
 
 
 @planned

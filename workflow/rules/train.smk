@@ -23,7 +23,7 @@ rule train_shard:
         f"{STUDY}/logs/train_shard/{{shard}}.log",
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: config["threads"]
     resources:
         gpu=gpus,
         gres="",
@@ -33,6 +33,7 @@ rule train_shard:
         code=training_code,
         data=shared(DATA),
         store=shared("store"),
+        threads=stated_threads,
         retry=retry_option,
         src=source_folder,
     # A scheduler warns all processes of a job of its end: the training alone answers, once it has saved its state.
@@ -47,7 +48,7 @@ rule train_shard:
             --data {params.data:q} \
             --receipt {input.receipt:q} \
             --store {params.store:q} \
-            --threads {threads} {params.retry} \
+            --threads {params.threads} {params.retry} \
             --gpus {resources.gpu} \
             --gres "{resources.gres}" \
             --result {output.result:q} \
@@ -69,7 +70,7 @@ if OUTLINE.measures:
             f"{STUDY}/logs/measure_shard/{{shard}}.log",
         conda:
             "../../environment.yml"
-        threads: 1
+        threads: config["threads"]
         resources:
             gpu=gpus,
             gres="",
@@ -80,6 +81,7 @@ if OUTLINE.measures:
             code=measuring_code,
             data=shared(DATA),
             store=shared("store"),
+            threads=stated_threads,
             src=source_folder,
         shell:
             r"""
@@ -89,7 +91,7 @@ if OUTLINE.measures:
                 --data {params.data:q} \
                 --receipt {input.receipt:q} \
                 --store {params.store:q} \
-                --threads {threads} \
+                --threads {params.threads} \
                 --gpus {resources.gpu} \
                 --gres "{resources.gres}" \
                 --result {output.measured:q} \

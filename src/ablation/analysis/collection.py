@@ -11,6 +11,7 @@ import pandas as pd
 
 from ablation.analysis.scores import by_class
 from ablation.catalogue.catalogue import OURS
+from ablation.records.environment import KIND
 from ablation.records.runs import RunRecord, read_run
 from ablation.records.store import FAILED, LATE, DamagedRecordError, Store
 from ablation.study.levels import level_text
@@ -46,7 +47,7 @@ CLASS_COLUMNS = {
     "f1": float,
 }
 TIMINGS = ("evaluate_seconds", "diagnostics_seconds", "images_per_second")
-ENVIRONMENT = ("device", "processor", "threads", "torch", "python", "git")
+ENVIRONMENT = (*KIND, "python", "git")
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,13 @@ def typed_runs(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     numbers = [name for name, metric in plan.metrics.items() if name in runs and not metric.exact]
     numbers += [name for name in (*SIZES, "images_per_second") if runs[name].isna().any()]
     runs[numbers] = runs[numbers].astype(float)
-    texts = ["metric_errors", "error", "traceback"]
+    texts = [
+        "metric_errors",
+        "error",
+        "traceback",
+        "instructions",
+        "cuda",
+    ]  # the last two are younger than some records
     runs[texts] = runs[texts].astype("string")
     return runs
 

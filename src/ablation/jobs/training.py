@@ -197,6 +197,7 @@ def write_record(store: Store, key: str, origin: Mapping[str, Any], classes: int
         "metrics": result.metrics,
         "timings": result.timings,
         "curves": result.curves,
+        "first_loss": result.first_loss,
     }
     predictions = Predictions(classes=classes, **result.predictions)
     files = {PREDICTIONS: predictions.to_bytes(), WEIGHTS: safetensors.torch.save(result.weights)}

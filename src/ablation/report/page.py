@@ -17,7 +17,7 @@ from ablation.records.store import FAILED
 from ablation.report.byclass import class_table
 from ablation.report.figures.table import FIGURES
 from ablation.report.inputs import StudyTables
-from ablation.report.provenance import core_seconds, facts, mixtures, provenance
+from ablation.report.provenance import core_seconds, facts, provenance, warnings
 from ablation.report.tables import caption, effect_text, number_text, readable
 from ablation.report.varied import own_parts, varied
 from ablation.study.controls import CLOSE, reached
@@ -203,7 +203,11 @@ def figure_sections(plan: Plan, figures: Mapping[str, str]) -> list[dict[str, An
 
 
 def write_report(
-    tables: StudyTables, manifest: Mapping[str, Any], figures: Mapping[str, str], starts: Sequence[Start] = ()
+    tables: StudyTables,
+    manifest: Mapping[str, Any],
+    figures: Mapping[str, str],
+    starts: Sequence[Start] = (),
+    certificate: Mapping[str, Any] | None = None,
 ) -> str:
     """Write the page.
 
@@ -216,6 +220,8 @@ def write_report(
         SVG by name.
     starts : sequence of Start, optional
         What the study's starts on one machine have spent.
+    certificate : mapping, optional
+        As `ablation.records.certificate.read_certificate` returns it.
 
     Returns
     -------
@@ -249,8 +255,8 @@ def write_report(
         contrasts=html_table(readable_contrasts(tables.plan, tables.contrasts), text_columns),
         contrast_count=len(tables.contrasts),
         close=f"{CLOSE:.0%}".replace("%", " %"),
-        warnings=mixtures(tables.runs),
-        provenance=[*provenance(tables, manifest), *core_seconds(starts)],
+        warnings=warnings(tables.runs, certificate),
+        provenance=[*provenance(tables, manifest, certificate), *core_seconds(starts)],
         recipe=[(name.replace("_", " "), value) for name, value in plan.study.recipe.model_dump().items()],
     )
 

@@ -1,6 +1,7 @@
 """Estimates over seeds: arrays in, numbers out. Knows no files, no networks, no drawing."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,24 @@ def summarise(values: np.ndarray) -> Summary:
     if not len(values):
         return Summary(0, math.nan, math.nan)
     return Summary(len(values), float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else math.nan)
+
+
+def prediction_interval(values: Sequence[float], confidence: float, least: float = 0.0) -> tuple[float, float]:
+    """Return the interval in which one more value of the same normal distribution lies.
+
+    Mean ± t s √(1 + 1/n), with n - 1 degrees of freedom (Hahn and Meeker, Statistical Intervals, 1991, section 4.7).
+
+    Parameters
+    ----------
+    values : sequence of float
+        At least two.
+    confidence : float
+    least : float
+        The smallest standard deviation that is believed.
+    """
+    known = summarise(np.asarray(values))
+    half = stats.t.ppf((1 + confidence) / 2, known.n - 1) * max(known.sd, least) * math.sqrt(1 + 1 / known.n)
+    return known.mean - half, known.mean + half
 
 
 def welch(variant: np.ndarray, reference: np.ndarray, confidence: float = CONFIDENCE) -> Effect:

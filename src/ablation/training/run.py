@@ -58,6 +58,8 @@ class Result:
         Seconds of training (without evaluation), of evaluation, of diagnostics, and training images a second.
     diagnostics : list of dict
         Rows as `ablation.training.diagnostics.Probe.measure` returns them, with None for what is not finite.
+    first_loss : float or None
+        What the first step minimised: equal on any machine but for rounding. None if it is not finite.
     """
 
     status: str
@@ -67,11 +69,12 @@ class Result:
     weights: dict[str, torch.Tensor]
     timings: dict[str, float]
     diagnostics: list[dict[str, Any]]
+    first_loss: float | None
 
 
 def be_deterministic() -> None:
     """Make one machine compute the same bits every time."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when CUDA starts
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Which would also fill all memory before it is written: up to 5 % of a small DenseNet's step.
@@ -116,6 +119,7 @@ class Run:
         self.probe = self._make_probe(spec["diagnostics"]) if spec["diagnostics"] else None
         self.diagnosed: list[dict[str, Any]] = []
         self.watch = Stopwatch()
+        self.first_loss: float | None = None
 
     def _make_probe(self, diagnostics: Mapping[str, Any]) -> Any:
         """Choose the training images that every diagnosis looks at, and how it sees them: without augmentation."""
@@ -157,6 +161,7 @@ class Run:
             "sums": self.tally.sums,
             "diagnosed": self.diagnosed,
             "remembered": self.probe.remembered if self.probe else {},
+            "first_loss": self.first_loss,
             "seconds": self.seconds,
         }
 
@@ -170,6 +175,7 @@ class Run:
         if self.probe:
             self.probe.remembered = dict(state["remembered"])
         self.watch.seconds = dict(state["seconds"])
+        self.first_loss = state["first_loss"]
 
     def epoch(self, on_step: OnStep = nothing) -> dict[str, float | None]:
         """Train an epoch, or the rest of one, evaluate on the validation images, and return the new row of the curves.
@@ -242,6 +248,8 @@ class Run:
                 generator.manual_seed(stream_seed(self.seed, "dropout", step))
             set_rate(self.optimizer, learning_rate(self.recipe, self.schedule, step, len(batches)))
             take_step(self.network, self.optimizer, images, labels[self.taken], self.recipe, self.tally)
+            if not step:  # the only one that is waited for
+                self.first_loss = number(self.tally.means(len(labels[0]))["objective"])
             self.taken += 1
             on_step(self)
         return learning_rate(self.recipe, self.schedule, first + len(batches) - 1, len(batches))
@@ -286,6 +294,7 @@ class Run:
                 "images_per_second": seen / seconds["train"],
             },
             [{**row, "value": number(row["value"])} for row in self.diagnosed],
+            self.first_loss,
         )
 
     def _status(self, train_accuracy: float) -> str:
