@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from specs import make_spec, prepared_digits
+from specs import make_shard, make_spec, prepared_digits
 
 from ablation.catalogue.factors import Level
 from ablation.cli import certify, entry
@@ -73,7 +73,7 @@ def trained(tmp_path_factory):
     variants = {"lenet": sound, "lenet-warm": [warm], "lenet-lr.wild": [wild], "vgg-norm.own": [broken]}
     for variant, specs in variants.items():
         keys = [run_key(spec, manifest["digest"]) for spec in specs]
-        store, shard = Store(results / "store"), {"variant": variant, "runs": specs}
+        store, shard = Store(results / "store"), make_shard(*specs, variant=variant)
         train_missing(shard, keys, arrays, manifest, store, StopNever(), False)
         rows = [{"seed": spec["seed"], "key": key} for spec, key in zip(specs, keys, strict=True)]
         path = results / f"study/shards/{variant}/0.json"

@@ -156,7 +156,7 @@ class Certifying:
             start = run_key(spec["warm_start"], record["data"])
             shutil.copytree(self.store.folder(start), scratch.folder(start), dirs_exist_ok=True)
         kept = read_run(self.store, key).predictions
-        shard = {"variant": variant, "runs": [spec], LOGITS: kept is not None and kept.logits is not None}
+        shard = {"runs": [{"variant": variant, "spec": spec}], LOGITS: kept is not None and kept.logits is not None}
         gpu = bool(machine["device"] != "cpu" and count_gpus()) if self.gpus is None else bool(self.gpus)
         train_missing(shard, [key], arrays, manifest, scratch, self.stop, gpu)
         return read_run(scratch, key)

@@ -66,28 +66,31 @@ def comparison(plan: Plan, runs: pd.DataFrame, contrasts: pd.DataFrame) -> pd.Da
         architecture's baseline with its interval; sizes, which are missing where the network cannot be built; mean
         training time of the runs that did not fail; and what keeps the effects from being tested.
     """
-    by_pair = contrasts.set_index(["metric", "variant", "reference"])
-    own_contrasts = contrasts[contrasts["reference"].isin(plan.study.architectures)]
-    rows = []
+    estimates = {
+        (row.metric, row.variant): row
+        for row in contrasts.itertuples()
+        if row.variant in plan.variants and row.reference == plan.variants[row.variant].architecture
+    }
+    reasons: dict[str, str] = {}
+    for row in contrasts[contrasts["reference"].isin(plan.study.architectures)].itertuples():
+        reasons[row.variant] = reasons.get(row.variant) or row.not_testable
+    groups, rows = dict(iter(runs.groupby("variant", sort=False))), []
     for variant in plan.variants.values():
-        own_runs = runs[runs["variant"] == variant.id]
-        status = own_runs["status"].value_counts()
+        own_runs = groups.get(variant.id, runs.iloc[:0])
+        status = list(own_runs["status"])
         row = {
             "variant": variant.id,
             "architecture": variant.architecture,
             "runs": len(own_runs),
-            **{name: int(status.get(name, 0)) for name in FAILURES},
+            **{name: status.count(name) for name in FAILURES},
         }
         for metric in plan.study.metrics:
-            summary = summarise(own_runs[metric])
+            summary, estimate = summarise(own_runs[metric]), estimates.get((metric, variant.id))
             row |= {f"{metric}_n": summary.n, f"{metric}_mean": summary.mean, f"{metric}_sd": summary.sd}
-            pair = (metric, variant.id, variant.architecture)
-            for part in ("effect", "low", "high"):
-                row[f"{metric}_{part}"] = by_pair.loc[pair, part] if pair in by_pair.index else math.nan
+            row |= {f"{metric}_{part}": getattr(estimate, part, math.nan) for part in ("effect", "low", "high")}
         row |= {size: own_runs[size].iloc[0] for size in ("parameters", "multiply_adds")}
         row["mean_train_seconds"] = own_runs.loc[own_runs["status"] != FAILED, "training_seconds"].mean()
-        reasons = own_contrasts.loc[own_contrasts["variant"] == variant.id, "not_testable"]
-        row["not_testable"] = next(filter(None, reasons), "")
+        row["not_testable"] = reasons.get(variant.id, "")
         rows.append(row)
     return pd.DataFrame(rows)
 

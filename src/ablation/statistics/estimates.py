@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 CONFIDENCE = 0.95
 
@@ -93,5 +93,5 @@ def welch(variant: np.ndarray, reference: np.ndarray, confidence: float = CONFID
             effect, math.nan, math.nan, math.nan
         )  # equal values of a few runs do not show that the variance is zero
     df = sum(parts) ** 2 / (parts[0] ** 2 / (a.n - 1) + parts[1] ** 2 / (b.n - 1))
-    margin = float(stats.t.ppf((1 + confidence) / 2, df)) * error
+    margin = float(special.stdtrit(df, (1 + confidence) / 2)) * error  # the quantile of Student's t
     return Effect(effect, effect - margin, effect + margin, df)
