@@ -130,21 +130,3 @@ def test_curves_without_validation_images_show_the_training_accuracy(unvalidated
     right = results.curves(invented_tables(unvalidated, runs=runs, curves=rows)).axes[1]
     assert right.get_ylabel() == "training accuracy (%)"
     assert right.lines[0].get_ydata()[0] == pytest.approx(100)
-
-
-def test_curves_of_a_run_without_validation_images_show_the_training_alone():
-    rows = [
-        {
-            "epoch": epoch,
-            "train_loss": 1.0,
-            "objective": 1.0,
-            "train_accuracy": 0.5,
-            "validation_loss": None,
-            "validation_accuracy": None,
-        }
-        for epoch in (1, 2)
-    ]
-    assert [len(axis.lines) for axis in results.run_curves("a run", rows).axes] == [1, 1]
-    smoothed = [{**row, "objective": objective} for row, objective in zip(rows, (1.5, None), strict=True)]
-    lines = results.run_curves("a run", smoothed).axes[0].lines
-    assert [line.get_label() for line in lines][1].startswith("objective")

@@ -1,5 +1,6 @@
 """What is sent: tags, parameters, metrics and files, from a plan and its records; knows nothing of MLflow."""
 
+import csv
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +13,6 @@ from ablation.analysis.collection import CURVES, final_metrics
 from ablation.jobs.shards import PlannedRun
 from ablation.records.runs import RunRecord
 from ablation.records.store import FAILED
-from ablation.report.figures.results import run_curves
 from ablation.statistics.estimates import summarise
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
@@ -105,12 +105,14 @@ def variant_values(plan: Plan, runs: pd.DataFrame) -> dict[str, float]:
     return {**values, "runs": len(runs), "failed_runs": int((runs["status"] == FAILED).sum())}
 
 
-def write_files(folder: Path, planned: PlannedRun, record: Mapping[str, Any]) -> None:
+def write_files(folder: Path, record: Mapping[str, Any]) -> None:
     """Write the artifacts of a run into an empty folder."""
     (folder / "spec.json").write_text(json.dumps(record["spec"], indent=1))
-    pd.DataFrame(record["curves"]).to_csv(folder / "curves.csv", index=False)
-    figure = run_curves(f"{planned.variant}, seed {planned.seed}", record["curves"])
-    figure.savefig(folder / "curves.png", dpi=110)
+    rows = record["curves"]
+    with open(folder / "curves.csv", "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
     if record["status"] == FAILED:
         (folder / "error.txt").write_text(
             f"{in_one_line(record['error'])}\n\n{record['error']['traceback']}", encoding="utf-8"
