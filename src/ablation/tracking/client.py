@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -110,13 +111,13 @@ class ClientExperiment(Experiment):
         """Return the last step at which a run has a metric."""
         return max(point.step for point in self.client.get_metric_history(run, metric))
 
-    def upload(self, place: str, path: Path, folder: str | None = None) -> None:
-        """Send a file or folder. MLflow's own method would first ask the server for the place, for every run."""
+    def upload(self, place: str, files: Mapping[str, bytes], folder: str | None = None) -> None:
+        """Send files. MLflow's own method would first ask the server for the place, for every run."""
         repository = get_artifact_repository(place, self.client.tracking_uri)
-        if path.is_dir():
-            repository.log_artifacts(str(path), folder)
-        else:
-            repository.log_artifact(str(path), folder)
+        with tempfile.TemporaryDirectory() as aside:
+            for name, content in files.items():
+                (Path(aside) / name).write_bytes(content)
+            repository.log_artifacts(aside, folder)
 
 
 def _plain(run: ClientRun) -> Run:

@@ -1,6 +1,5 @@
 """What is sent once all runs of a study are there: metrics that came late, the variants' summaries, tables and figures."""
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -57,10 +56,7 @@ def _send_variant(sender: Sender, variant: str, rows: pd.DataFrame, layers: Path
         sender.experiment.log(entry["id"], new)
         known |= values
     if layers:
-        with tempfile.TemporaryDirectory() as folder:
-            page = Path(folder) / "layers.md"
-            page.write_bytes((layers / f"{variant}.md").read_bytes())
-            sender.experiment.upload(entry["artifacts"], page)
+        sender.experiment.upload(entry["artifacts"], {"layers.md": (layers / f"{variant}.md").read_bytes()})
     _terminate(sender, key, rows)
 
 
@@ -70,7 +66,7 @@ def send_study(sender: Sender, runs: pd.DataFrame, artifacts: Sequence[Path]) ->
 
     def upload(path: Path) -> None:
         folder = path.parent.name if path.parent.name in ("tables", "figures") else None
-        sender.experiment.upload(study["artifacts"], path, folder)
+        sender.experiment.upload(study["artifacts"], {path.name: path.read_bytes()}, folder)
 
     sender.each(list(artifacts), upload)
     failed = int((runs["status"] == FAILED).sum())

@@ -8,7 +8,6 @@ puts another in its place is noticed before anything is written to it.
 import contextlib
 import math
 import os
-import shutil
 import sqlite3
 import sys
 import time
@@ -23,6 +22,7 @@ from ablation.tracking.experiment import KEY, NAME, Experiment, GoneError, Point
 REVISION = "dc11669786a5"  # of MLflow 3.17's tables (`alembic_version`)
 BUSY = 20.0  # seconds to wait for another writer, such as the UI
 MOST_PARAM, MOST_TAG = 6000, 8000  # characters of a value; MLflow's client cuts longer ones, too
+CACHE = 65536  # kibibytes of the file in memory: a table of millions of points has indexes that are written everywhere
 SCHEME = "sqlite:///"
 
 POINT = """\
@@ -46,6 +46,7 @@ def find_in_database(address: Address, name: str) -> "DatabaseExperiment | None"
     database = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
     try:
         database.execute("PRAGMA foreign_keys = ON")
+        database.execute(f"PRAGMA cache_size = -{CACHE}")
         tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if "alembic_version" not in tables or database.execute("SELECT * FROM alembic_version").fetchall() != [
             (REVISION,)
@@ -152,7 +153,7 @@ class DatabaseExperiment(Experiment):
                 latest[name] = row
         with self.together():
             self._expect_active(run)
-            self.database.executemany(POINT, rows)
+            self.database.executemany(POINT, sorted(rows))  # as its indexes are
             self.database.executemany(LATEST, latest.values())
             named = [(run, name, value[:MOST_PARAM]) for name, value in (params or {}).items()]
             self.database.executemany("INSERT OR IGNORE INTO params (run_uuid, key, value) VALUES (?, ?, ?)", named)
@@ -215,12 +216,13 @@ class DatabaseExperiment(Experiment):
         query = "SELECT max(step) FROM metrics WHERE run_uuid = ? AND key = ?"
         return self.database.execute(query, (run, metric)).fetchone()[0]
 
-    def upload(self, place: str, path: Path, folder: str | None = None) -> None:
-        """Copy a file, or the files of a folder."""
+    def upload(self, place: str, files: Mapping[str, bytes], folder: str | None = None) -> None:
+        """Write files."""
         target = os.path.join(place, folder or "")
         os.makedirs(target, exist_ok=True)
-        for file in os.scandir(path) if path.is_dir() else (path,):
-            shutil.copyfile(file, os.path.join(target, file.name))
+        for name, content in files.items():
+            with open(os.path.join(target, name), "wb") as file:
+                file.write(content)
 
 
 def _stored(value: float) -> tuple[float, bool]:

@@ -4,7 +4,6 @@ import abc
 import contextlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from ablation.tracking.address import Address
 
@@ -103,8 +102,8 @@ class Experiment(abc.ABC):
         """Return the last step at which a run has a metric."""
 
     @abc.abstractmethod
-    def upload(self, place: str, path: Path, folder: str | None = None) -> None:
-        """Send a file, or all that is in a folder, to the place of a run's artifacts."""
+    def upload(self, place: str, files: Mapping[str, bytes], folder: str | None = None) -> None:
+        """Send files, by name, to the place of a run's artifacts, or to a folder there."""
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:

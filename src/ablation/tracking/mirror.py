@@ -9,7 +9,6 @@ is nothing to send, MLflow is not even opened.
 
 import contextlib
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,8 +31,8 @@ from ablation.tracking.content import (
     parameters,
     record_tags,
     record_values,
+    run_files,
     run_tags,
-    write_files,
 )
 from ablation.tracking.experiment import ENDINGS
 from ablation.tracking.lease import Lease
@@ -211,9 +210,7 @@ class Mirror:
         self.sender.write(mark, self._params(planned), rows, final, tags)
         self.sender.values.setdefault(mark, {}).update(values)
         entry = self._entry(planned)
-        with tempfile.TemporaryDirectory() as folder:
-            write_files(Path(folder), record)
-            self.sender.experiment.upload(entry["artifacts"], Path(folder))
+        self.sender.experiment.upload(entry["artifacts"], run_files(record))
         self.sender.experiment.set_status(entry["id"], ENDINGS[record["status"] == FAILED], end)
         self.ledger.update(mark, final=True, done=record["status"], ended=end, paused=None)
 
