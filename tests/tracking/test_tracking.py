@@ -27,7 +27,7 @@ def path(tmp_path_factory):
 def uri(path, request, monkeypatch):
     """A database of MLflow, written as it is and as a server is."""
     if request.param == "through the client":
-        monkeypatch.setattr(database, "find_in_database", lambda *_: None)
+        monkeypatch.setattr(database, "open_database", lambda *_: None)
     return f"sqlite:///{path}"
 
 

@@ -9,6 +9,7 @@ import contextlib
 import math
 import os
 import sqlite3
+import subprocess
 import sys
 import time
 import uuid
@@ -16,8 +17,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from ablation.support.files import aside_name
 from ablation.tracking.address import Address
-from ablation.tracking.experiment import KEY, NAME, Experiment, GoneError, Point, Run
+from ablation.tracking.experiment import KEY, KIND, NAME, Experiment, GoneError, Point, Run
 
 REVISION = "dc11669786a5"  # of MLflow 3.17's tables (`alembic_version`)
 BUSY = 20.0  # seconds to wait for another writer, such as the UI
@@ -32,38 +34,98 @@ INSERT INTO latest_metrics (run_uuid, key, value, timestamp, step, is_nan) VALUE
 ON CONFLICT (key, run_uuid) DO UPDATE
 SET value = excluded.value, timestamp = excluded.timestamp, step = excluded.step, is_nan = excluded.is_nan
 WHERE (excluded.step, excluded.timestamp, excluded.value) > (step, timestamp, value)"""
+EXPERIMENT = """\
+INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time, last_update_time, workspace)
+VALUES (?, ?, 'active', ?, ?, 'default')"""
 RUN = """\
 INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, source_version,
                   lifecycle_stage, artifact_uri, experiment_id)
 VALUES (?, ?, 'UNKNOWN', '', '', 'unknown', 'RUNNING', ?, '', 'active', ?, ?)"""
 
 
-def find_in_database(address: Address, name: str) -> "DatabaseExperiment | None":
-    """Return an experiment that can be written without MLflow's client; None if the client has to make or restore it."""
+def open_database(address: Address, name: str, artifacts: str | None) -> "DatabaseExperiment | None":
+    """Return an experiment that can be written without MLflow's client: found, restored or made.
+
+    Parameters
+    ----------
+    address : Address
+    name : str
+    artifacts : str
+        Where a new experiment keeps its artifacts.
+
+    Returns
+    -------
+    DatabaseExperiment or None
+        None for what is left to MLflow's client: a server, a file with other tables, artifacts that lie elsewhere than in
+        files of this machine, and a new experiment that does not say where its artifacts shall lie.
+    """
     path = Path(address.uri.removeprefix(SCHEME))
-    if not address.uri.startswith(SCHEME) or "?" in address.uri or not path.is_file():
+    if not address.uri.startswith(SCHEME) or "?" in address.uri:
         return None
+    if not path.exists() or not path.stat().st_size:
+        if artifacts is None:
+            return None
+        make_tables(path)
     database = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
     try:
         database.execute("PRAGMA foreign_keys = ON")
         database.execute(f"PRAGMA cache_size = -{CACHE}")
-        tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if "alembic_version" not in tables or database.execute("SELECT * FROM alembic_version").fetchall() != [
-            (REVISION,)
-        ]:
-            found = None
-        else:
-            query = (
-                "SELECT experiment_id, artifact_location FROM experiments WHERE name = ? AND lifecycle_stage = 'active'"
-            )
-            found = database.execute(query, (name,)).fetchone()
-        if found and found[1] and os.path.isabs(found[1]):
+        found = _find(database, name, artifacts) if _has_our_tables(database) else None
+        if found and os.path.isabs(found[1] or ""):
             return DatabaseExperiment(path, database, *found)
     except BaseException:
         database.close()
         raise
     database.close()
     return None
+
+
+def make_tables(path: Path) -> None:
+    """Make an empty database as MLflow does, in a process of its own: MLflow keeps what it opened until its process ends.
+
+    It appears under its name only when it is whole: tables of which some are missing cannot be mended by MLflow.
+
+    Raises
+    ------
+    RuntimeError
+        With the last line that MLflow said.
+    """
+    aside = path.with_name(aside_name(path.name))
+    aside.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"{SCHEME}{aside}"]
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    try:
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise RuntimeError(f"its tables could not be made: {(done.stdout.strip().splitlines() or ['?'])[-1]}")
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _has_our_tables(database: sqlite3.Connection) -> bool:
+    tables = database.execute("SELECT name FROM sqlite_master WHERE name = 'alembic_version'").fetchall()
+    return bool(tables) and database.execute("SELECT * FROM alembic_version").fetchall() == [(REVISION,)]
+
+
+def _find(database: sqlite3.Connection, name: str, artifacts: str | None) -> tuple[int, str] | None:
+    """Return the id of an experiment and where its artifacts lie; it is made or restored if need be."""
+    query = "SELECT experiment_id, artifact_location, lifecycle_stage FROM experiments WHERE name = ?"
+    found = database.execute(query, (name,)).fetchone()
+    if found is None:
+        if artifacts is None:
+            return None
+        database.execute("BEGIN IMMEDIATE")
+        row = (name, artifacts, _now(), _now())
+        number = database.execute(EXPERIMENT, row).lastrowid
+        tags = [(key, value, number) for key, value in KIND.items()]
+        database.executemany("INSERT INTO experiment_tags (key, value, experiment_id) VALUES (?, ?, ?)", tags)
+        database.execute("COMMIT")
+        return number, artifacts
+    if found[2] == "deleted":
+        restored = "UPDATE experiments SET lifecycle_stage = 'active', last_update_time = ? WHERE experiment_id = ?"
+        database.execute(restored, (_now(), found[0]))
+    return found[:2]
 
 
 class DatabaseExperiment(Experiment):

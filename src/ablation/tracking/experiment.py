@@ -135,7 +135,7 @@ def open_experiment(address: Address, name: str, artifacts: str | None) -> Exper
     """Find an experiment, make it if there is none, and restore it if somebody deleted it.
 
     One that was removed for good (`mlflow gc`) is made anew, under another id. A file of this machine is written
-    without MLflow's client if its tables are those that we know; the client makes it, and does all else.
+    without MLflow's client if its tables are those that we know.
 
     Parameters
     ----------
@@ -144,12 +144,11 @@ def open_experiment(address: Address, name: str, artifacts: str | None) -> Exper
     artifacts : str
         Where a new experiment keeps its artifacts; None leaves it to MLflow.
     """
-    from ablation.tracking.database import find_in_database
+    from ablation.tracking import database
 
-    found = find_in_database(address, name)
+    found = database.open_database(address, name, artifacts)
     if found is None:
         from ablation.tracking.client import ClientExperiment
 
-        through_client = ClientExperiment(address.uri, name, artifacts)
-        found = find_in_database(address, name) or through_client
+        found = ClientExperiment(address.uri, name, artifacts)
     return found
