@@ -23,7 +23,7 @@ class Changes:
     def __init__(self, store: Store):
         self.root = store.root
         self.times: dict[str, int] = {}  # of the folders that hold records, when they last changed
-        self.records: dict[str, dict[str, int]] = {}  # by these folders, their records with the numbers of their files
+        self.records: dict[str, dict[str, tuple[int, int]]] = {}  # by these folders, what tells their records
         self.curves: dict[str, tuple[int, int]] = {}
 
     def look(self) -> set[str]:
@@ -35,28 +35,32 @@ class Changes:
         for folder in _entries(self.root):
             if len(folder.name) != 2:
                 continue
-            stamp, now = folder.stat().st_mtime_ns, time.time_ns()
-            if self.times.get(folder.name) == stamp:
+            when, now = folder.stat().st_mtime_ns, time.time_ns()
+            if self.times.get(folder.name) == when:
                 continue
             known = self.records.get(folder.name, {})
-            found = {entry.name: entry.inode() for entry in _entries(Path(folder.path))}
+            found = {entry.name: stamp for entry in _entries(Path(folder.path)) if (stamp := _stamp(entry.path))}
             changed |= {key for key, _ in found.items() ^ known.items()}
             self.records[folder.name] = found
-            if now - stamp > TICK * 1e9:  # else it may change again without another time
-                self.times[folder.name] = stamp
+            if now - when > TICK * 1e9:  # else it may change again without another time
+                self.times[folder.name] = when
         return changed
 
     def _curves(self) -> set[str]:
-        found = {}
-        for place in _entries(self.root / ".running"):
-            try:
-                about = os.stat(os.path.join(place.path, CURVES))
-            except OSError:
-                continue  # none yet, or the run ended just now
-            found[place.name] = (about.st_mtime_ns, about.st_ino)
+        places = {place.name: _stamp(os.path.join(place.path, CURVES)) for place in _entries(self.root / ".running")}
+        found = {key: stamp for key, stamp in places.items() if stamp}  # without those that have no epoch yet
         changed = {key for key, stamp in found.items() if self.curves.get(key) != stamp}
         self.curves = found
         return changed
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """Return what tells a file or folder from a later one of its name; None if there is none."""
+    try:
+        about = os.stat(path)
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_ino
 
 
 def _entries(folder: Path) -> list[os.DirEntry]:
