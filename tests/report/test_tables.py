@@ -144,24 +144,6 @@ def test_curves_without_validation_images_show_the_training_accuracy(unvalidated
     assert right.lines[0].get_ydata()[0] == pytest.approx(100)
 
 
-def test_curves_of_a_run_without_validation_images_show_the_training_alone():
-    rows = [
-        {
-            "epoch": epoch,
-            "train_loss": 1.0,
-            "objective": 1.0,
-            "train_accuracy": 0.5,
-            "validation_loss": None,
-            "validation_accuracy": None,
-        }
-        for epoch in (1, 2)
-    ]
-    assert [len(axis.lines) for axis in results.run_curves("a run", rows).axes] == [1, 1]
-    smoothed = [{**row, "objective": objective} for row, objective in zip(rows, (1.5, None), strict=True)]
-    lines = results.run_curves("a run", smoothed).axes[0].lines
-    assert [line.get_label() for line in lines][1].startswith("objective")
-
-
 def test_the_certificate_is_part_of_the_provenance_and_what_is_different_is_a_warning(study):
     key = "aa" * 16
     tables = replace(study, runs=study.runs.assign(key=key))
@@ -171,11 +153,11 @@ def test_the_certificate_is_part_of_the_provenance_and_what_is_different_is_a_wa
         **{"date": "2026-01-02T03:04:05+00:00", "revision": "abc", "sample": {"seed": 0, "of": 9}, "runs": [run]},
         "environment": {"device": "cpu", "processor": "P", "torch": "2"},
     }
-    page = write_report(tables, MANIFEST, {}, certificate)
+    page = write_report(tables, MANIFEST, {}, certificate=certificate)
     assert "1 run of 9 trained again on 2026-01-02" in page
     assert "1 bitwise equal." in page
     assert "came out different" not in page
     certificate["runs"].append({**run, "outcome": "different", "why": "from epoch 2 on: curves"})
-    page = write_report(tables, MANIFEST, {}, certificate)
+    page = write_report(tables, MANIFEST, {}, certificate=certificate)
     assert "Runs came out different when they were trained again" in page
     assert "lenet, seed 1: different: from epoch 2 on: curves." in page

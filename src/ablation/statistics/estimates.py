@@ -62,7 +62,7 @@ def prediction_interval(values: Sequence[float], confidence: float, least: float
         The smallest standard deviation that is believed.
     """
     known = summarise(np.asarray(values))
-    half = stats.t.ppf((1 + confidence) / 2, known.n - 1) * max(known.sd, least) * math.sqrt(1 + 1 / known.n)
+    half = special.stdtrit(known.n - 1, (1 + confidence) / 2) * max(known.sd, least) * math.sqrt(1 + 1 / known.n)
     return known.mean - half, known.mean + half
 
 

@@ -68,31 +68,6 @@ def curves(tables: StudyTables) -> Figure:
     return figure
 
 
-def run_curves(title: str, rows: list[dict]) -> Figure:
-    """Draw the curves of one run: loss and accuracy of training and validation, and what was minimised if that is more."""
-    figure = Figure(figsize=(6, 2.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    epochs = [row["epoch"] for row in rows]
-    for part, colour in (("train", "#0173b2"), ("validation", "#de8f05")):
-        if rows and all(row[f"{part}_accuracy"] is None for row in rows):
-            continue  # a study without validation images
-        losses = [row[f"{part}_loss"] if row[f"{part}_loss"] is not None else math.nan for row in rows]
-        left.plot(epochs, losses, color=colour, label=part)
-        right.plot(epochs, [100 * row[f"{part}_accuracy"] for row in rows], color=colour, label=part)
-    if any(row["objective"] != row["train_loss"] for row in rows):
-        minimised = [row["objective"] if row["objective"] is not None else math.nan for row in rows]
-        left.plot(epochs, minimised, color="#0173b2", ls=":", label="objective (smoothed, with auxiliary losses)")
-        left.legend(frameon=False, fontsize="small")
-    left.set(xlabel="epoch", ylabel="loss (nats)")
-    right.set(xlabel="epoch", ylabel="accuracy (%)")
-    right.legend(frameon=False)
-    for axis in (left, right):
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.grid(alpha=0.3)
-    figure.suptitle(title, fontsize="medium")
-    return figure
-
-
 def _variant_panels(plan: Plan, rows: Mapping[str, Sequence[str]], title: str) -> tuple[Figure, np.ndarray]:
     """Make one panel per architecture with one row per variant, each panel with its own scale.
 
