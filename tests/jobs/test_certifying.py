@@ -78,7 +78,7 @@ def trained(tmp_path_factory):
         rows = [{"seed": spec["seed"], "key": key} for spec, key in zip(specs, keys, strict=True)]
         path = results / f"study/shards/{variant}/0.json"
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps({"variant": variant, "runs": rows}))
+        path.write_text(json.dumps({"runs": [{"variant": variant, **row} for row in rows]}))
     (results / "study/data.json").write_text(json.dumps(manifest))
     return results
 

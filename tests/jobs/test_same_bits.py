@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from specs import make_spec, prepared_digits
+from specs import make_shard, make_spec, prepared_digits
 
 from ablation.data import datasets
 from ablation.records.keys import run_key
@@ -36,7 +36,7 @@ def train(tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         runs = [make_spec(seed=seed, recipe={"epochs": 2, "batch_size": 32}, activation="relu") for seed in seeds]
-        (folder / "spec.json").write_text(json.dumps({"variant": "lenet", "runs": runs}))
+        (folder / "spec.json").write_text(json.dumps(make_shard(*runs)))
         places = {"spec": "spec.json", "data": "../data", "store": "store", "result": "result.json"}
         options = [word for option, place in places.items() for word in (f"--{option}", str(folder / place))]
         done = subprocess.run(

@@ -38,7 +38,7 @@ def results(tmp_path):
     (place / "shards/lenet").mkdir(parents=True)
     (place / "seals").mkdir()
     run = {"seed": 0, "key": KEY, "status": "completed"}
-    (place / "shards/lenet/0.json").write_text(json.dumps({"variant": "lenet", "runs": [run]}))
+    (place / "shards/lenet/0.json").write_text(json.dumps({"runs": [{"variant": "lenet", **run}]}))
     for name in OUTPUT:
         (place / name).write_text(json.dumps({"digest": manifest["digest"], "name": name}))
     write_seal(place / "seals/all.json", [place / name for name in OUTPUT])

@@ -240,7 +240,7 @@ def test_the_state_is_saved_by_time_within_an_epoch(shard, monkeypatch):
 
     def write_state(running, save):
         write(running, save)
-        saved.append(torch.load(running.state, weights_only=True)["taken"])
+        saved.append(torch.load(running.read_state(), weights_only=True)["taken"])
 
     monkeypatch.setattr(Running, "write_state", write_state)
     shard.train(shard.spec(recipe={"epochs": 1, "batch_size": 10}))
