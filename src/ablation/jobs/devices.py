@@ -21,7 +21,7 @@ LOCK_FOLDERS = (Path("/dev/shm"), Path(tempfile.gettempdir()))
 PATIENCE = 30.0  # seconds for nvidia-smi, which hangs where a driver does
 # Variables by which libraries choose threads, instructions or algorithms, and with them the bits of what they compute.
 SETTINGS = (
-    *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "DNNL_", "ONEDNN_", "ATEN_"),
+    *("OMP_", "GOMP_", "KMP_", "MKL_", "DNNL_", "ONEDNN_", "ATEN_"),
     *("CUDNN_", "NVIDIA_TF32_", "TORCH_ALLOW_TF32_", "TORCH_CUDNN_"),
 )
 # Of these, what moves or joins threads without changing what each of them computes.
