@@ -80,12 +80,6 @@ MIRRORED = f"{STUDY}/mlflow.json"
 DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
 DATA = f"data/{OUTLINE.data_folder}"
 SEALS = []  # of the rules, with their wildcards
-# What a training cannot say itself any more; no parameter, so that other words make nothing stale.
-KILLED = (
-    "The training was killed (exit status 137, SIGKILL), by somebody or because the memory of this machine was used up: the "
-    "system's log says so (dmesg). Then let fewer jobs run at once (--cores), or on a cluster ask for more memory "
-    "(--set-resources train_shard:mem_mb=…). Finished runs and saved states are kept: start again to go on."
-)
 LOST = {}  # files to be made again: what of them or of what they name was lost
 
 # Each GPU of this machine trains for one job at a time, unless --resources says otherwise.

@@ -1,5 +1,6 @@
 """
-What becomes of runs that failed by themselves, and the last words of a start: functions alone, for the rules and hooks.
+What becomes of runs that failed by themselves or were killed, and the last words of a start: functions alone, for the rules
+and hooks.
 
 NEEDS: common.smk, config["retry_failed"]
 GIVES: RETRY_FAILED, UNMEASURED, MIXTURE, functions for params and messages
@@ -33,6 +34,15 @@ def failed_measures(measured):
 def retry_option(wildcards, output):
     """Return the option that has failed runs trained again; going by the output, it makes nothing stale."""
     return "--retry-failed" if RETRY_FAILED else ""
+
+
+def words_of_a_kill(wildcards, output):
+    """Return what a training cannot say itself any more; going by the output, other words make nothing stale."""
+    return (
+        "The training was killed (exit status 137, SIGKILL), by somebody or because the memory of this machine was used "
+        "up: the system's log says so (dmesg). Then let fewer jobs run at once (--cores), or on a cluster ask for more "
+        "memory (--set-resources train_shard:mem_mb=…). Finished runs and saved states are kept: start again to go on."
+    )
 
 
 @cache

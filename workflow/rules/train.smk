@@ -35,13 +35,14 @@ rule train_shard:
         store=shared("store"),
         threads=stated_threads,
         retry=retry_option,
+        killed=words_of_a_kill,
         src=source_folder,
     # A scheduler warns all processes of a job of its end: the training alone answers, once it has saved its state.
     shell:
         r"""
         trap "" TERM USR1
         trap 'test $? != 137 || tell_of_the_kill' EXIT
-        tell_of_the_kill() {{ printf '%s\n' {KILLED:q} | tee -a {log:q} >&2; }}
+        tell_of_the_kill() {{ printf '%s\n' {params.killed:q} | tee -a {log:q} >&2; }}
         PYTHONPATH={params.src:q} python -m ablation train \
             --spec {input.spec:q} \
             --answers {input.answers:q} \
