@@ -16,7 +16,7 @@ from ablation.tracking.ledger import Ledger
 
 POINTS = 800  # per request, which is stored whole or not at all: MLflow takes 1000 points, parameters and tags
 ROWS = POINTS // len(CURVES)
-TOGETHER = 50  # runs that are written at once where that can be done, and noted at once
+TOGETHER = 200  # runs that are written at once where that can be done, and noted at once: a few seconds of work
 
 
 class Sender:
