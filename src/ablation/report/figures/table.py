@@ -78,8 +78,8 @@ FIGURES: dict[str, Figure] = {
         "and {accuracy} by epoch: the mean over seeds, and the range from lowest to highest.",
         of_many="Training loss (the mean cross-entropy over an epoch's steps, without label smoothing and auxiliary losses) "
         "and {accuracy} by epoch, at each level of a factor: the mean over the settings of the other factors that all its "
-        "levels have, then over seeds, and the range over seeds. Of many factors, those whose levels differ most in the final "
-        "value.",
+        "levels have, then over seeds, and the range over seeds. Of many factors, those whose levels differ most "
+        "in the final value.",
     ),
     "runs": Figure(
         draw="ablation.report.figures.results:final_runs",
