@@ -124,34 +124,42 @@ def main_effects(plan: Plan, runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One `LevelMean` per level, in recorded units. Runs without a value are left out of the means and counted.
+        One `LevelMean` per level, in recorded units; of each architecture, the factor whose levels differ most comes first.
+        Runs without a value are left out of the means and counted.
     """
     values = runs.pivot_table(metric, "variant", "seed", dropna=False).reindex(list(plan.variants)).astype(float)
     places = {variant: place for place, variant in enumerate(values.index)}
     table, counts = values.to_numpy(), runs.groupby("variant").size()
     rows = []
     for one in comparisons(plan):
-        reference = np.nan
+        own_rows = []
         for level, variants in one.levels.items():
             own = table[[places[variant] for variant in variants]]
             seeds = pd.DataFrame(own).mean()  # over variants, by seed, of those with a value
             mean = float(seeds.mean())
-            reference = mean if level == one.reference else reference
-            rows.append(
+            own_rows.append(
                 LevelMean(
                     *(one.architecture, one.factor, level, level == one.reference, one.settings),
                     runs=int(counts.reindex(variants).sum()),
                     n=int(np.isfinite(own).sum()),
                     mean=mean,
                     sd=float(seeds.std()),
-                    difference=mean - reference,
+                    difference=mean - (own_rows[0].mean if own_rows else mean),
                 )
             )
-    return pd.DataFrame(rows, columns=LevelMean._fields)
+        rows.append(own_rows)
+    order = {name: place for place, name in enumerate(plan.study.architectures)}
+    rows.sort(key=lambda own_rows: (order[own_rows[0].architecture], -_spread(own_rows)))
+    return pd.DataFrame([row for own_rows in rows for row in own_rows], columns=LevelMean._fields)
+
+
+def _spread(rows: list[LevelMean]) -> float:
+    """Return how far the means of levels lie apart; nothing where none has a value."""
+    means = [row.mean for row in rows if np.isfinite(row.mean)]
+    return max(means) - min(means) if means else 0.0
 
 
 def ranked(plan: Plan, effects: pd.DataFrame) -> list[Comparison]:
-    """Return the comparisons with the largest differences between levels first, architecture by architecture."""
-    spread = effects.groupby(["architecture", "factor"])["mean"].agg(lambda means: means.max() - means.min()).fillna(0)
-    order = {name: place for place, name in enumerate(plan.study.architectures)}
-    return sorted(comparisons(plan), key=lambda one: (order[one.architecture], -spread[one.architecture, one.factor]))
+    """Return the comparisons in the order of a table of main effects."""
+    places = {pair: place for place, pair in enumerate(zip(effects["architecture"], effects["factor"], strict=True))}
+    return sorted(comparisons(plan), key=lambda one: places[one.architecture, one.factor])

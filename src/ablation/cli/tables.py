@@ -20,7 +20,7 @@ def main(arguments: argparse.Namespace) -> None:
     table.to_csv(arguments.csv, index=False)
     arguments.markdown.write_text(tables.to_markdown(text, caption), encoding="utf-8")
     arguments.latex.write_text(tables.to_latex(text, caption, f"tab:{plan.name}"), encoding="utf-8")
-    arguments.summary.write_text(tables.summary(plan, table) + "\n", encoding="utf-8")
+    arguments.summary.write_text(tables.summary(plan, table, runs) + "\n", encoding="utf-8")
     arguments.mixture.write_text(mixture(runs), encoding="utf-8")
 
 

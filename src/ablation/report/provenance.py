@@ -30,8 +30,8 @@ def facts(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[str, s
     study, runs, counts = tables.plan.study, tables.runs, manifest["counts"]
     status = runs["status"].value_counts()
     return [
-        ("runs", f"{len(runs)}"),
-        ("variants", f"{len(tables.plan.variants)}"),
+        ("runs", f"{len(runs):,}"),
+        ("variants", f"{len(tables.plan.variants):,}"),
         ("seeds each", f"{len(study.seeds)}"),
         ("data", f"{study.data.name}, {counts['train']} / {counts['validation']} / {counts['test']} images"),
         (

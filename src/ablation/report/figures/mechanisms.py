@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from ablation.report.figures.panels import MOST_PANELS, Panel, panels_of, plot_means
+from ablation.report.figures.panels import MOST_PAIRS, MOST_PANELS, Panel, panels_of, plot_means
 from ablation.report.figures.style import add_legend, make_panels
 from ablation.report.inputs import StudyTables
 
@@ -25,7 +25,7 @@ def _write_title(axis: Axes, title: str) -> None:
 
 def _rows_of_panels(tables: StudyTables, columns: int, title: str) -> tuple[Figure, list[tuple[Panel, np.ndarray]]]:
     """Make a row of panels per architecture, or factor of one, each row with its own scale."""
-    panels = panels_of(tables)
+    panels = panels_of(tables, MOST_PAIRS)
     figure, axes = make_panels(len(panels), columns, 0.6 + 2.2 * len(panels), title, sharey="row")
     for row, panel in zip(axes, panels, strict=True):
         _write_title(row[0], panel.title)

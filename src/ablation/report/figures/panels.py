@@ -15,7 +15,8 @@ from ablation.report.inputs import StudyTables
 from ablation.study.plan import Plan
 from ablation.support.formatting import plural
 
-MOST_PANELS = 12  # of a study with many variants; the report has a table of them all
+# Factors that a figure of a study with many variants shows; the report has a table of them all.
+MOST_PANELS, MOST_PAIRS = 12, 6  # in one column, in two
 MOST_LEVELS = 10  # of a factor
 
 
@@ -53,7 +54,7 @@ class Panel:
     groups: list[Group]
 
 
-def panels_of(tables: StudyTables) -> list[Panel]:
+def panels_of(tables: StudyTables, most: int = MOST_PANELS) -> list[Panel]:
     """Return a panel per architecture with its variants; of a study with many, one per factor with its levels.
 
     Of many factors, those are taken whose levels differ most, of each architecture as many; of many levels, every n-th.
@@ -63,7 +64,7 @@ def panels_of(tables: StudyTables) -> list[Panel]:
         return [_of_variants(plan, name, variants_of(plan, name)) for name in plan.study.architectures]
     found = ranked(plan, main_effects(plan, tables.runs, plan.study.metrics[0]))
     if found:
-        return [_of_levels(found[place]) for place in first_of_each([one.architecture for one in found])]
+        return [_of_levels(found[place]) for place in first_of_each([one.architecture for one in found], most)]
     means = tables.comparison.set_index("variant")[f"{plan.study.metrics[0]}_mean"].sort_values(ascending=False)
     half = MOST_LEVELS // 2
     extremes = [*means.index[:half], *means.index[-half:]]

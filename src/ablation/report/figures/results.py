@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from ablation.analysis.contrasts import NOT_TESTABLE
 from ablation.analysis.maineffects import has_many
 from ablation.records.store import FAILED
-from ablation.report.figures.panels import MOST_PANELS, panels_of, plot_means
+from ablation.report.figures.panels import MOST_PAIRS, MOST_PANELS, panels_of, plot_means
 from ablation.report.figures.style import (
     add_legend,
     make_panels,
@@ -49,7 +49,7 @@ def without_failed(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 def curves(tables: StudyTables) -> Figure:
     """Draw learning curves, one row per architecture: training loss and `Plan.watched_accuracy` against epochs."""
-    plan, panels = tables.plan, panels_of(tables)
+    plan, panels = tables.plan, panels_of(tables, MOST_PAIRS)
     accuracy = plan.metrics[plan.watched_accuracy]
     rows = without_failed(tables.curves, tables.runs)
     rows = rows.assign(accuracy=accuracy.scale * rows[plan.watched_accuracy])

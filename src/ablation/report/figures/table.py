@@ -78,7 +78,8 @@ FIGURES: dict[str, Figure] = {
         "and {accuracy} by epoch: the mean over seeds, and the range from lowest to highest.",
         of_many="Training loss (the mean cross-entropy over an epoch's steps, without label smoothing and auxiliary losses) "
         "and {accuracy} by epoch, at each level of a factor: the mean over the settings of the other factors that all its "
-        "levels have, then over seeds, and the range over seeds.",
+        "levels have, then over seeds, and the range over seeds. Of many factors, those whose levels differ most "
+        "in the final value.",
     ),
     "runs": Figure(
         draw="ablation.report.figures.results:final_runs",
@@ -106,7 +107,7 @@ FIGURES: dict[str, Figure] = {
         "training images; layers in order of execution. Where a line falls to the left, the gradient vanishes.",
         of_many="Root mean square of the gradient of the training loss by each layer's weights, on a fixed batch of "
         "training images; layers in order of execution. At each level of a factor: the mean over the settings of the other "
-        "factors that all its levels have.",
+        "factors that all its levels have. Of many factors, those whose levels differ most in the final value.",
         needs=has_diagnostics,
     ),
     "saturation": Figure(
@@ -116,7 +117,7 @@ FIGURES: dict[str, Figure] = {
         "are so for every image and position of the fixed batch.",
         of_many="Share of the outputs of activations that are saturated or inactive, and share of the units that are so for "
         "every image and position of the fixed batch, at each level of a factor: the mean over the settings of the other "
-        "factors that all its levels have.",
+        "factors that all its levels have. Of many factors, those whose levels differ most in the final value.",
         needs=has_diagnostics,
     ),
     "sources": Figure(
