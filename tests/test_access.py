@@ -86,7 +86,8 @@ def test_the_example_of_the_readme_runs(place, finished):
     names = {}
     exec(readme_example(), names)
     with torch.no_grad():
-        assert torch.equal(names["network"](names["images"][:1]), finished[1](names["images"][:1]))
+        # Trained in another layout of memory, which rounds otherwise.
+        assert torch.allclose(names["network"](names["images"][:1]), finished[1](names["images"][:1]), atol=1e-5)
     assert not names["network"].training
 
 

@@ -18,7 +18,8 @@ from ablation.training import evaluation
 from ablation.training.evaluation import Part, evaluate
 from ablation.training.objective import objective
 from ablation.training.optimisation import constant, learning_rate, sgd, step
-from ablation.training.run import Run, train
+from ablation.training.precision import tensor_cores
+from ablation.training.run import Run, be_deterministic, train
 from ablation.training.steps import split_order
 
 
@@ -40,6 +41,7 @@ RESUMED = {
     "auxiliary classifiers": make_spec(
         "inception_v3", recipe=DEMANDING, **{**SMALL["inception_v3"], "auxiliary": True}
     ),
+    "bf16": make_spec("lenet", recipe={**DEMANDING, "precision": "bf16"}, activation="relu"),
     "diagnostics": make_spec("lenet", recipe=DEMANDING, activation="tanh", norm="batch", diagnostics=(0, 1, 3)),
 }
 
@@ -100,6 +102,58 @@ def test_a_run_at_chance_is_stuck_and_keeps_its_value(parts):
     result = train(make_spec(activation="sigmoid", recipe={"lr": 1e-6}), parts, 10)
     assert result.status == "stuck"
     assert 0 <= (result.predictions["rank"] == 0).mean() < 0.25
+
+
+HOPELESS = {"lr": 1e-6, "epochs": 5, "stop_stuck_after": 2}
+
+
+def test_a_run_that_stays_at_chance_is_stopped_where_the_recipe_says_so(parts):
+    spec = make_spec(activation="sigmoid", recipe=HOPELESS)
+    result = train(spec, parts, 10)
+    assert (result.status, result.stopped_at, len(result.curves)) == ("stuck", 2, 2)
+    assert result.metrics["train_accuracy"] is not None
+    whole = train(make_spec(activation="sigmoid", recipe={**HOPELESS, "stop_stuck_after": 0}), parts, 10)
+    assert (whole.status, whole.stopped_at, len(whole.curves)) == ("stuck", None, 5)
+    assert plain(whole.curves)[:2] == plain(result.curves), "until then nothing is changed by it"
+    sound = {"epochs": 6, "momentum": 0.9, "stop_stuck_after": 3}
+    learning = train(make_spec(activation="relu", pooling="max", initialisation="kaiming", recipe=sound), parts, 10)
+    assert (learning.status, learning.stopped_at) == ("completed", None)
+
+
+def test_epochs_at_chance_count_in_a_row():
+    run = Run.__new__(Run)
+    run.chance, run.recipe = 0.2, {"stop_stuck_after": 2}
+    for accuracies, hopeless in (([0.1], False), ([0.1, 0.3, 0.2], False), ([0.3, 0.2, 0.1], True), ([], False)):
+        run.curves = [{"train_accuracy": accuracy} for accuracy in accuracies]
+        assert run.hopeless == hopeless
+
+
+def test_divergence_says_when_the_run_was_stopped(parts):
+    result = train(make_spec(activation="none", recipe={"lr": 1e4, "epochs": 5}), parts, 10)
+    assert result.stopped_at == len(result.curves) < 5
+
+
+@pytest.mark.parametrize("name", ["lenet", "resnet_cifar", "inception_v3"])
+def test_bfloat16_learns_and_is_another_arithmetic(name, parts):
+    recipe = {"epochs": 3, "lr": 0.02, "momentum": 0.9}
+    levels = {**SMALL[name], **({"auxiliary": True} if name == "inception_v3" else {})}
+    specs = {p: make_spec(name, recipe={**recipe, "precision": p}, **levels) for p in ("float32", "tf32", "bf16")}
+    found = {precision: train(spec, parts, 10) for precision, spec in specs.items()}
+    assert torch.equal(weights(found["float32"]), weights(found["tf32"])), "on a CPU"
+    assert not torch.equal(weights(found["float32"]), weights(found["bf16"]))
+    losses = {p: result.curves[0]["train_loss"] for p, result in found.items()}
+    assert losses["bf16"] == pytest.approx(losses["float32"], rel=0.05)
+    assert all(value.dtype != torch.bfloat16 for value in found["bf16"].weights.values())
+    assert found["bf16"].predictions["label_log_probability"].dtype == np.float32
+
+
+def test_products_are_rounded_in_steps_alone():
+    places = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    be_deterministic()
+    for precision, rounded in (("tf32", True), ("float32", False), ("bf16", False)):
+        with tensor_cores(precision):
+            assert [place.allow_tf32 for place in places] == [rounded] * 2
+        assert [place.allow_tf32 for place in places] == [False] * 2
 
 
 def test_a_last_batch_of_one_image_does_not_break_batch_norm(parts):

@@ -149,6 +149,7 @@ def run_row(
         **metrics,
         **sizes,
         "epochs": len(record["curves"]),
+        "stopped_at": record.get("stopped_at"),
         "training_seconds": record["timings"].get("train_seconds"),
         **{name: record["timings"].get(name) for name in TIMINGS},
         **{name: record["environment"].get(name) for name in ENVIRONMENT},
@@ -294,6 +295,7 @@ def typed_runs(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         "cuda",
     ]  # the last two are younger than some records
     runs[texts] = runs[texts].astype("string")
+    runs["stopped_at"] = runs["stopped_at"].astype("Int64")
     return runs
 
 

@@ -56,6 +56,11 @@ SCHEDULES: dict[str, Option] = {
     ),
     "linear": Option("ablation.training.optimisation:linear", "falls to zero in a line"),
 }
+PRECISIONS: dict[str, str] = {
+    "float32": "all in single precision",
+    "tf32": "factors of products rounded to TF32, where a GPU can; on a CPU the same as float32",
+    "bf16": "layers in bfloat16 where autocast says so, parameters and their updates in single precision",
+}
 MOST_STEPS = 20  # augmentations of a recipe
 MOST_PIXELS = 1024  # of an amount, where the side of the images is not known yet
 AUGMENTATIONS: dict[str, Augmentation] = {

@@ -194,6 +194,7 @@ def write_record(store: Store, key: str, origin: Mapping[str, Any], classes: int
     record = {
         **origin,
         "status": result.status,
+        "stopped_at": result.stopped_at,
         "metrics": result.metrics,
         "timings": result.timings,
         "curves": result.curves,

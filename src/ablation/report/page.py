@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -78,6 +78,7 @@ def failures(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[
                 "seed": run.seed,
                 "status": run.status,
                 "epochs": len(objective),
+                "stopped": "–" if pd.isna(run.stopped_at) else f"after epoch {run.stopped_at:.0f}",
                 "loss": "not finite" if math.isnan(loss) else f"{loss:.3f}",
                 "accuracy": f"{number_text(run.train_accuracy, accuracy)} %" if run.status == "stuck" else "–",
             }
@@ -89,7 +90,9 @@ def failures_table(rows: list[dict[str, Any]]) -> Markup | str:
     """Write many runs that diverged or were stuck as a table to search; nothing of few, which the page lists."""
     if len(rows) <= MANY:
         return ""
-    table = pd.DataFrame(rows).rename(columns={"loss": "last objective", "accuracy": "training accuracy"})
+    table = pd.DataFrame(rows).rename(
+        columns={"stopped": "stopped before its last", "loss": "last objective", "accuracy": "training accuracy"}
+    )
     return searchable_table(table, {"variant", "status"}, "runs.parquet")
 
 

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from ablation.catalogue.catalogue import OURS, Catalogue
 from ablation.catalogue.recipes import (
     OPTIMIZERS,
+    PRECISIONS,
     SCHEDULES,
     augmentation_pattern,
     describe_augmentations,
@@ -171,6 +172,16 @@ class Recipe(Strict):
         description="What happens to each training image, joined by +: "
         f"{describe_augmentations(OURS.augmentations)}. Or: none.",
         json_schema_extra={"pattern": augmentation_pattern()},
+    )
+    precision: Literal[*PRECISIONS] = Field(
+        "float32",
+        description="Arithmetic of the steps, not of evaluation: "
+        f"{'; '.join(f'{name}: {text}' for name, text in PRECISIONS.items())}.",
+    )
+    stop_stuck_after: whole(0, MOST_EPOCHS) = Field(
+        0,
+        description="Stop a run as hopeless once its training accuracy was no better than naming the commonest class for so "
+        "many epochs in a row: it ends as stuck, and counts with the values that it has reached. 0: never.",
     )
 
     @model_validator(mode="after")

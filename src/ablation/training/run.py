@@ -22,6 +22,7 @@ from ablation.training.evaluation import Part, accuracy, evaluate, number, predi
 from ablation.training.layout import arrange, choose_layout, gather
 from ablation.training.objective import objective
 from ablation.training.optimisation import learning_rate, set_rate
+from ablation.training.precision import forward_arithmetic, tensor_cores
 from ablation.training.steps import Tally, default_generators, split_order, take_step
 from ablation.training.stopwatch import Stopwatch
 
@@ -40,8 +41,10 @@ class Result:
     Attributes
     ----------
     status : str
-        ``completed``; ``stuck`` if the training accuracy ended no better than naming the commonest class; ``diverged``
-        if the objective or the validation loss became infinite or no number.
+        ``completed``; ``stuck`` if the training accuracy ended no better than naming the commonest class, or the run was
+        stopped for it; ``diverged`` if the objective or the validation loss became infinite or no number.
+    stopped_at : int or None
+        The epoch after which it was stopped, diverged or hopeless, before its last one; None if it was not.
     curves : list of dict
         One row per epoch: epoch (from 1), train and validation loss (mean cross-entropy in nats) and accuracy (share;
         None without validation images), the objective (what was minimised: with label smoothing and auxiliary losses),
@@ -63,6 +66,7 @@ class Result:
     """
 
     status: str
+    stopped_at: int | None
     curves: list[dict[str, float | None]]
     metrics: dict[str, float | None]
     predictions: dict[str, np.ndarray]
@@ -77,6 +81,7 @@ def be_deterministic() -> None:
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when CUDA starts
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # but where a recipe asks for it
     # Which would also fill all memory before it is written: up to 5 % of a small DenseNet's step.
     torch.utils.deterministic.fill_uninitialized_memory = False
 
@@ -120,6 +125,8 @@ class Run:
         self.diagnosed: list[dict[str, Any]] = []
         self.watch = Stopwatch()
         self.first_loss: float | None = None
+        self.arithmetic = forward_arithmetic(self.recipe["precision"], images.device)
+        self.chance = chance_bound(parts["train"].labels)
 
     def _make_probe(self, diagnostics: Mapping[str, Any]) -> Any:
         """Choose the training images that every diagnosis looks at, and how it sees them: without augmentation."""
@@ -136,8 +143,8 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done or the run has diverged."""
-        return len(self.curves) == self.recipe["epochs"] or self.diverged
+        """Whether all epochs are done, or the run has diverged or is hopeless."""
+        return len(self.curves) == self.recipe["epochs"] or self.diverged or self.hopeless
 
     @property
     def diverged(self) -> bool:
@@ -145,6 +152,18 @@ class Run:
         return bool(self.curves) and not all(
             self.curves[-1][loss] == number(self.curves[-1][loss]) for loss in ("objective", "validation_loss")
         )
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the last epochs were at chance, as many as the recipe says, if it says so."""
+        patience = self.recipe["stop_stuck_after"]
+        last = [row["train_accuracy"] <= self.chance for row in self.curves[-patience:]]
+        return 0 < patience == len(last) and all(last)
+
+    @property
+    def stopped_at(self) -> int | None:
+        """The epoch after which a run that has finished was stopped before its last one; None if it was not."""
+        return len(self.curves) if len(self.curves) < self.recipe["epochs"] else None
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -191,7 +210,8 @@ class Run:
         if self.taken == 0:
             self._prepare_diagnoses(epoch)
         self.watch.start("train")
-        rate = self._train(epoch, train, on_step)
+        with tensor_cores(self.recipe["precision"]):
+            rate = self._train(epoch, train, on_step)
         trained_row = {**self.tally.means(len(train.labels)), "lr": rate}
         self.watch.start("evaluate")
         validation_loss, correct = evaluate(self.network, self.parts["validation"], partial(on_step, self))
@@ -247,7 +267,9 @@ class Run:
             for generator in drawn_from:
                 generator.manual_seed(stream_seed(self.seed, "dropout", step))
             set_rate(self.optimizer, learning_rate(self.recipe, self.schedule, step, len(batches)))
-            take_step(self.network, self.optimizer, images, labels[self.taken], self.recipe, self.tally)
+            take_step(
+                self.network, self.optimizer, images, labels[self.taken], self.recipe, self.tally, self.arithmetic
+            )
             if not step:  # the only one that is waited for
                 self.first_loss = number(self.tally.means(len(labels[0]))["objective"])
             self.taken += 1
@@ -285,6 +307,7 @@ class Run:
         seen = len(self.curves) * len(self.parts["train"].labels)
         return Result(
             status,
+            self.stopped_at,
             [{key: number(value) for key, value in row.items()} for row in self.curves],
             metrics,
             predictions,
@@ -300,11 +323,16 @@ class Run:
     def _status(self, train_accuracy: float) -> str:
         if self.diverged:
             return "diverged"
-        labels = self.parts["train"].labels
-        chance = labels.bincount().max().item() / len(labels)
-        # Within two standard errors of a share: better than that is learning, however little.
-        noise = 2 * math.sqrt(chance * (1 - chance) / len(labels))
-        return "stuck" if train_accuracy <= chance + noise else "completed"
+        return "stuck" if self.hopeless or train_accuracy <= self.chance else "completed"
+
+
+def chance_bound(labels: torch.Tensor) -> float:
+    """Return the accuracy on images of these labels up to which nothing was learned.
+
+    Naming the commonest class, within two standard errors of a share: better than that is learning, however little.
+    """
+    chance = labels.bincount().max().item() / len(labels)
+    return chance + 2 * math.sqrt(chance * (1 - chance) / len(labels))
 
 
 def plain_copy(value: torch.Tensor) -> torch.Tensor:

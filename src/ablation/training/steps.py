@@ -1,6 +1,7 @@
 """A step of training: forward, backward, update. It reads nothing back from the device, and the host never waits for it."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -35,6 +36,7 @@ def take_step(
     labels: torch.Tensor,
     recipe: Mapping[str, Any],
     tally: Tally,
+    arithmetic: AbstractContextManager,
 ) -> None:
     """Take a step on a batch, and add what it saw before its update to the tally.
 
@@ -48,12 +50,15 @@ def take_step(
         (n, channels, height, width), augmented, and (n,).
     recipe : mapping
     tally : Tally
+    arithmetic : context manager
+        Of the forward pass, as `ablation.training.precision.forward_arithmetic` returns it.
     """
     for group in optimizer.param_groups:  # as `zero_grad` does, which takes longer to note that it is called
         for parameter in group["params"]:
             parameter.grad = None
-    outputs = network(images)
-    loss, cross_entropy = losses(outputs, labels, recipe)
+    with arithmetic:
+        outputs = network(images)
+        loss, cross_entropy = losses(outputs, labels, recipe)
     loss.backward()
     optimizer.step()
     with torch.no_grad():
