@@ -29,7 +29,8 @@ from ablation.support.accounting import SPENT, WORK
 from ablation.support.formatting import duration, plural
 from ablation.training.evaluation import number, put_on_device
 from ablation.training.layout import choose_layout
-from ablation.training.run import Result, Run, be_deterministic, train
+from ablation.training.outcome import Result
+from ablation.training.run import Run, be_deterministic, train
 
 LOGITS = 4_000_000  # of the test images, that a record keeps unless the study asks for more: 8 MB
 SAVE_EVERY = 20.0  # seconds of training that a killed job loses at most

@@ -167,8 +167,7 @@ def write_report(
     template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         resources.files("ablation.report").joinpath("templates/report.html").read_text(encoding="utf-8")
     )
-    claims = claim_sections(plan, tables.claims)
-    rows = failures(plan, tables.runs, tables.curves)
+    claims, rows = claim_sections(plan, tables.claims), failures(plan, tables.runs, tables.curves)
     return template.render(
         name=plan.name,
         study=plan.study,

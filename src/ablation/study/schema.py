@@ -20,6 +20,7 @@ from ablation.catalogue.recipes import (
     SCHEDULES,
     augmentation_pattern,
     describe_augmentations,
+    describe_options,
     parse_augmentation,
 )
 from ablation.study.mistakes import contradiction, wanted
@@ -174,14 +175,12 @@ class Recipe(Strict):
         json_schema_extra={"pattern": augmentation_pattern()},
     )
     precision: Literal[*PRECISIONS] = Field(
-        "float32",
-        description="Arithmetic of the steps, not of evaluation: "
-        f"{'; '.join(f'{name}: {text}' for name, text in PRECISIONS.items())}.",
+        "float32", description=f"Arithmetic of the steps, but not of evaluation: {describe_options(PRECISIONS)}."
     )
     stop_stuck_after: whole(0, MOST_EPOCHS) = Field(
         0,
-        description="Stop a run as hopeless once its training accuracy was no better than naming the commonest class for so "
-        "many epochs in a row: it ends as stuck, and counts with the values that it has reached. 0: never.",
+        description="Epochs in a row at chance (training accuracy no better than naming the commonest class) after which a "
+        "run is stopped as hopeless: it ends as stuck, with the values that it has reached. 0: never.",
     )
 
     @model_validator(mode="after")
