@@ -36,16 +36,29 @@ from ablation.study.studyfile import read_frozen
 plan, manifest = read_frozen(Path(sys.argv[1])), json.loads(Path(sys.argv[2]).read_text())
 print(outlook(plan, run_states(plan, manifest, Store(Path(sys.argv[3]))), 1, {}))
 """
-SEALS = """\
-import sys
+# What a study that was mirrored has beside its tables; the seals name no file but of the shards, which are the many.
+FINISHED = """\
+import json, sys
 from pathlib import Path
+from ablation.jobs.shards import shard_spec
+from ablation.study.studyfile import read_frozen
 from ablation.support.seals import write_seal
 place = Path(sys.argv[1])
-for shard in place.glob("shards/*/*.json"):
-    seal = place / "seals/train_shard" / shard.relative_to(place / "shards")
-    seal.parent.mkdir(parents=True, exist_ok=True)
+plan = read_frozen(place / f"plan/{place.name}.json")
+(place / "mlflow.json").write_text(json.dumps({"uri": "https://nowhere.invalid"}))
+for name in sys.argv[2:]:
+    (place / "seals").mkdir(exist_ok=True)
+    write_seal(place / f"seals/{name}.json", [])
+for variant in plan.variants:
+    spec, shard = place / f"specs/{variant}/0.json", place / f"shards/{variant}/0.json"
+    seal = place / f"seals/train_shard/{variant}/0.json"
+    for path in (spec, seal):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    spec.write_text(shard_spec(plan, variant, plan.study.seeds) + "\\n")
     write_seal(seal, [shard])
 """
+RULES = ("prepare_data", "plan_study", "list_layers", "collect_records", "compare_variants", "write_tables")
+RULES += ("draw_figures", "write_report", "mirror_records")
 COLLECTED = ("runs", "curves", "diagnostics", "classes")
 # The largest number of seconds by the wall clock that is wanted of the largest study, and of which stages together.
 WANTED = {
@@ -127,14 +140,16 @@ def workflow(folder: Path, place: Path, study: Path, log: Path) -> dict[str, Cos
     """Measure a dry run and a start of a study of which all is done, as far as Snakemake and the seals can tell."""
     snakemake = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "2"]
     config = ["--config", f"study={study}", "results=results"]
-    measure([sys.executable, "-c", SEALS, place], log)
-    # What is not there yet, such as the specs of shards, small jobs write; the trainings are taken for done.
+    measure([sys.executable, "-c", FINISHED, place, *RULES], log)
     measure([*snakemake, "--touch", *config], log, folder)
-    measure([*snakemake, *config], log, folder)
-    return {
-        "dry run": measure([*snakemake, "--dry-run", "--quiet", *config], log, folder),
-        "start with nothing to do": measure([*snakemake, *config], log, folder),
-    }
+    if "Nothing to be done" not in (found := dry_run(snakemake, config, log, folder))[1]:
+        sys.exit(f"{log}: Snakemake has something to do")
+    return {"dry run": found[0], "start with nothing to do": measure([*snakemake, *config], log, folder)}
+
+
+def dry_run(snakemake: list, config: list, log: Path, folder: Path) -> tuple[Cost, str]:
+    """Measure a dry run, and return what it says, too."""
+    return measure([*snakemake, "--dry-run", *config], log, folder), log.read_text()
 
 
 def line(name: str, costs: dict[int, Cost | None], sizes: list[int], wanted: str) -> str:
