@@ -71,14 +71,14 @@ def failures(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[
     accuracy, rows = plan.metrics["train_accuracy"], []
     for run in chosen.itertuples():
         objective = own_curves[run.variant, run.seed]
-        loss = objective.iloc[-1]
+        loss, stopped = objective.iloc[-1], getattr(run, "stopped_at", None)
         rows.append(
             {
                 "variant": run.variant,
                 "seed": run.seed,
                 "status": run.status,
                 "epochs": len(objective),
-                "stopped": "–" if pd.isna(run.stopped_at) else f"after epoch {run.stopped_at:.0f}",
+                "stopped": "–" if pd.isna(stopped) else f"after epoch {stopped:.0f}",
                 "loss": "not finite" if math.isnan(loss) else f"{loss:.3f}",
                 "accuracy": f"{number_text(run.train_accuracy, accuracy)} %" if run.status == "stuck" else "–",
             }
