@@ -17,10 +17,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ablation.jobs.devices import forget_settings
 from ablation.support.handover import VARIABLE, identity, receive, send
 
 PRELOADED = (
     "torch",
+    "torch._dynamo",  # which torch imports for some operations on tensors without data, as networks are traced with: seconds
     "pandas",
     "ablation.jobs.training",
     "ablation.networks.sizes",
@@ -150,6 +152,7 @@ class Worker:
 
 def preload() -> None:
     """Import what most commands need, and nothing that computes."""
+    forget_settings()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is imported: no threads before the fork
     for name in PRELOADED:
         import_module(name)

@@ -57,22 +57,22 @@ def visible_devices(text: str) -> list[str]:
     return devices
 
 
-def use_threads(threads: int, environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let torch compute with a number of processor threads, whatever the environment says: threads change bits.
+def forget_settings(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Drop the variables of `SETTINGS` from the environment, by which what surrounds a job would change the bits of a record.
 
-    Call it before torch is imported, for libraries read their variables when they are loaded.
-
-    Parameters
-    ----------
-    threads : int
-    environment : mutable mapping
-        Loses the variables of `SETTINGS`; those that state more than a number of threads are named on the terminal.
+    Call it before torch is imported, for libraries read their variables when they are loaded. Those that state more than a
+    number of threads are named on the terminal.
     """
     dropped = sorted(name for name in environment if name.startswith(SETTINGS) and name not in HARMLESS)
     for name in dropped:
         del environment[name]
     if named := [name for name in dropped if not name.endswith("_NUM_THREADS")]:
         tell(f"{', '.join(named)}: not heeded, for the bits of a record must not depend on the environment of its job")
+
+
+def use_threads(threads: int, environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let torch, which is imported here, compute with a number of processor threads, whatever the environment says."""
+    forget_settings(environment)
     import torch
 
     torch.set_num_threads(threads)

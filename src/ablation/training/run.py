@@ -37,7 +37,8 @@ def be_deterministic() -> None:
     """Make one machine compute the same bits every time."""
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when CUDA starts
     torch.backends.cudnn.benchmark = False
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # As `use_deterministic_algorithms(True, warn_only=True)`, which imports the whole compiler: seconds for each job.
+    torch.set_deterministic_debug_mode("warn")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # but where a recipe asks for it
     # Which would also fill all memory before it is written: up to 5 % of a small DenseNet's step.
     torch.utils.deterministic.fill_uninitialized_memory = False
