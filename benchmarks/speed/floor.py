@@ -1,4 +1,4 @@
-"""How close the training loop comes to a bare forward-backward-step, in turns in one process. Writes `floor.md` beside it.
+"""How close the training loop comes to a bare forward-backward-step, in turns in one process. Prints a line a network.
 
 python benchmarks/speed/floor.py [--threads 1 2] [--repeats 5] [--seconds 0.5] [--only lenet]
 """
