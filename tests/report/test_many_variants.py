@@ -195,3 +195,20 @@ def test_what_is_searched_cannot_end_its_script_and_is_bounded(study):
     assert text.count("<tr") == SHOWN + 1
     many = searchable_table(table.loc[table.index.repeat(60)], set(), "x.csv")
     assert f"the first {MOST_ROWS:,} of {60 * len(table):,} rows" in many
+
+
+def test_variants_that_share_no_setting_are_shown_by_the_highest_and_the_lowest(read):
+    variants = ", ".join(f"{{lr: {n / 1000}, weight_decay: {n / 1000}}}" for n in range(1, 50))
+    text = re.sub(r"(?s)  - design.*?seeds", f"  - variants: [{variants}]\nseeds", STUDY).replace("claims:\n", "")
+    study = invented_tables(read(text))
+    assert not comparisons(study.plan)
+    names = [group.label for panel in panels_of(study) for group in panel.groups]
+    means = study.comparison.set_index("variant")["test_accuracy_mean"]
+    assert len(names) == 10
+    assert {means.idxmax(), means.idxmin()} < set(names)
+    for name in figures_of(study.plan):
+        draw(name, study).draw_without_rendering()
+    page = write_report(study, MANIFEST, {})
+    assert "Main effects" not in page
+    assert max(map(len, searchable(page))) == 50
+    assert "all 50 variants" in tables.summary(study.plan, study.comparison, study.runs)

@@ -41,7 +41,7 @@ class ClassTable:
 
 
 def class_table(plan: Plan, classes: pd.DataFrame) -> ClassTable | None:
-    """Average `classes.parquet` over seeds; None where no run has predictions."""
+    """Average `classes.parquet` over seeds; None where no run has predictions, or nothing to show."""
     if classes.empty:
         return None
     names = list(dict.fromkeys(classes["class"]))
@@ -49,6 +49,8 @@ def class_table(plan: Plan, classes: pd.DataFrame) -> ClassTable | None:
     shown = names if len(names) <= COLUMNS else list(means.mean().sort_values(kind="stable").index[:COLUMNS])
     if has_many(plan):
         means = _by_level(plan, means)
+        if means.empty:
+            return None
     values = dict(zip(means.index, means[shown].to_numpy(), strict=True))
     return ClassTable(
         shown, {name: [cell(plan, value) for value in row] for name, row in values.items()}, len(names) - len(shown)

@@ -14,6 +14,9 @@ from ablation.study.plan import Plan
 from ablation.support.formatting import plural
 
 OBSERVED = (AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL, NOT_TESTABLE)
+# Columns of the table of all contrasts, and what they have of a row of a section.
+CELLS = {"network": "architecture", "compared": "compared", "on": "metric", "effect [95 %]": "effect"}
+CELLS |= {"n": "n", "observed": "observed"}
 TEXT_COLUMNS = {"claim", "statement", "source", "network", "compared", "on", "observed"}
 
 
@@ -62,17 +65,10 @@ def claim_tables(sections: list[dict[str, Any]]) -> dict[str, Any]:
     counts, contrasts = [], []
     for section in sections:
         seen = [row["observed"] for row in section["rows"]]
-        counts.append(
-            {
-                **{name: section[place] for name, place in (("claim", "name"), ("statement",) * 2, ("source",) * 2)},
-                "contrasts": str(len(seen)),
-                **{kind: str(seen.count(kind)) for kind in OBSERVED},
-            }
-        )
-        names = {"network": "architecture", "compared": "compared", "on": "metric", "effect [95 %]": "effect"}
-        names |= {"n": "n", "observed": "observed"}
+        claim = {"claim": section["name"], "statement": section["statement"], "source": section["source"]}
+        counts.append({**claim, "contrasts": len(seen), **{kind: seen.count(kind) for kind in OBSERVED}})
         contrasts += [
-            {"claim": section["name"], **{title: row[name] for title, name in names.items()}} for row in section["rows"]
+            {"claim": section["name"], **{title: row[name] for title, name in CELLS.items()}} for row in section["rows"]
         ]
     return {
         "counts": searchable_table(pd.DataFrame(counts), TEXT_COLUMNS, "claims.csv"),

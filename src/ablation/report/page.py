@@ -117,7 +117,7 @@ def big_tables(tables: StudyTables) -> dict[str, Any]:
         }
     effects = readable_effects(plan, main_effects(plan, tables.runs, plan.study.metrics[0]))
     return {
-        "main_effects": fitting_table(effects, text_columns, "runs.parquet"),
+        "main_effects": fitting_table(effects, text_columns, "runs.parquet") if len(effects) else "",
         "comparison": searchable_table(every, text_columns, "tables/comparison.csv", baselines),
         "contrasts": searchable_table(contrasts, text_columns, "contrasts.csv"),
         "first_metric": plan.metrics[plan.study.metrics[0]].label,

@@ -200,10 +200,12 @@ def summary_of_many(plan: Plan, runs: pd.DataFrame) -> str:
             ends = [f"{row.level} {number_text(row.mean, metric)}" for row in rows.iloc[[0, -1]].itertuples()]
             spread = rows["mean"].iloc[-1] - rows["mean"].iloc[0]
             lines.append((spread, [architecture, factor, *ends, number_text(spread, metric)]))
+    where = f"tables/comparison.csv has all {len(plan.variants):,} variants."
+    if not lines:
+        return f"No two levels of a factor share a setting of the others; {where}"
     lines.sort(key=lambda line: -line[0])
     head = ["network", "factor", f"lowest {metric.title}", "highest", "difference"]
     text = pd.DataFrame([cells for _, cells in lines[:MOST_NAMED]], columns=head).to_markdown(
         index=False, tablefmt="simple", colalign=["left"] * 4 + ["right"], disable_numparse=True
     )
-    where = f"tables/comparison.csv has all {len(plan.variants):,} variants."
     return f"{text}\n\nMeans over the settings of the other factors; {where}"

@@ -65,13 +65,17 @@ def panels_of(tables: StudyTables, most: int = MOST_PANELS) -> list[Panel]:
     found = ranked(plan, main_effects(plan, tables.runs, plan.study.metrics[0]))
     if found:
         return [_of_levels(found[place]) for place in first_of_each([one.architecture for one in found], most)]
-    means = tables.comparison.set_index("variant")[f"{plan.study.metrics[0]}_mean"].sort_values(ascending=False)
-    half = MOST_LEVELS // 2
-    extremes = [*means.index[:half], *means.index[-half:]]
-    names = {name: plan.variants[name].architecture for name in extremes}
+    return [_of_extremes(plan, tables.comparison.set_index("variant")[f"{plan.study.metrics[0]}_mean"])]
+
+
+def _of_extremes(plan: Plan, means: pd.Series) -> Panel:
+    """Compare the highest and the lowest variants, where no levels of a factor can be compared."""
+    order, half = list(means.sort_values(ascending=False).index), MOST_LEVELS // 2
+    extremes = [*order[:half], *order[-half:]]
     colours = sns.color_palette("colorblind", len(extremes))
-    groups = [Group(name, (name,), colours[n], False) for n, name in enumerate(extremes)]
-    return [Panel(f"the {half} highest and the {half} lowest", next(iter(names.values())), groups)]
+    groups = [Group(name, (name,), colour, False) for name, colour in zip(extremes, colours, strict=True)]
+    title = f"the {half} highest and the {half} lowest variants"
+    return Panel(title, plan.variants[extremes[0]].architecture, groups)
 
 
 def first_of_each(architectures: Sequence[str], most: int = MOST_PANELS) -> list[int]:

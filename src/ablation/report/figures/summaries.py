@@ -101,6 +101,9 @@ def largest_differences(tables: StudyTables) -> Figure:
         axis.set_yticks(range(len(labels)), labels)
         title = f"{architecture}: {factor.replace('_', ' ')}"
         axis.set_title(title, loc="left", fontweight="bold", fontsize="medium", pad=3)
+    if not found:
+        axes[0].set_axis_off()
+        axes[0].text(0, 0, "no two variants differ in one factor alone", color="0.4")
     points = "points" if metric.unit == "%" else metric.unit
     axes[-1].set_xlabel(
         f"effect ({points}) with 95 % interval over seeds\ngrey: within the smallest effect of interest (±{margin:g})"
