@@ -36,6 +36,7 @@ PR_SET_PDEATHSIG = 1  # of prctl(2): the signal that a process gets when its par
 def main(arguments: argparse.Namespace) -> None:
     """Serve until the parent process ends."""
     Worker(arguments.socket, arguments.parent).serve()
+    os._exit(0)  # nothing is to be closed, and libraries that it never used would speak of what they leave behind
 
 
 class Worker:

@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from ablation.support.files import aside_name
+from ablation.support.files import aside_name, aside_prefix
 from ablation.tracking.address import Address
 from ablation.tracking.experiment import KEY, KIND, NAME, Experiment, GoneError, Point, Run
 
@@ -90,8 +90,9 @@ def make_tables(path: Path) -> None:
     RuntimeError
         With the last line that MLflow said.
     """
+    for left in path.parent.glob(f"{aside_prefix(path.name)}*"):  # by one that was killed: one process mirrors at a time
+        left.unlink(missing_ok=True)
     aside = path.with_name(aside_name(path.name))
-    aside.unlink(missing_ok=True)
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"{SCHEME}{aside}"]
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
     try:
