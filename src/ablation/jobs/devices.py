@@ -58,7 +58,7 @@ def visible_devices(text: str) -> list[str]:
 
 
 def forget_settings(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Drop the variables of `SETTINGS` from the environment, by which what surrounds a job would change the bits of a record.
+    """Drop the variables of `SETTINGS` from the environment, by which its surroundings would change the bits of a record.
 
     Call it before torch is imported, for libraries read their variables when they are loaded. Those that state more than a
     number of threads are named on the terminal.
