@@ -90,7 +90,9 @@ def make_tables(path: Path) -> None:
     RuntimeError
         With the last line that MLflow said.
     """
-    for left in path.parent.glob(f"{aside_prefix(path.name)}*"):  # by one that was killed: one process mirrors at a time
+    for left in path.parent.glob(
+        f"{aside_prefix(path.name)}*"
+    ):  # by one that was killed: one process mirrors at a time
         left.unlink(missing_ok=True)
     aside = path.with_name(aside_name(path.name))
     command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"{SCHEME}{aside}"]
