@@ -157,7 +157,7 @@ def caption(plan: Plan, runs: pd.DataFrame) -> str:
     of_variants = ", ".join([*named[:MOST_NAMED], *more])
     untested = f" Runs failed by an error of their own ({of_variants}): effects that need them are not testable."
     text = (
-        f"{len(runs)} runs of {runs['variant'].nunique()} variants, {each} seeds each. Mean ± standard deviation over "
+        f"{len(runs):,} runs of {runs['variant'].nunique():,} variants, {each} seeds each. Mean ± standard deviation over "
         f"seeds; effect on {first.label} against the baseline of the same architecture, with a 95 % interval over seeds "
         "(Welch). n counts the runs that have a value: diverged runs have none, stuck ones count with theirs."
     )
