@@ -18,6 +18,7 @@ import safetensors.numpy
 import torch
 
 from ablation.data import datasets
+from ablation.jobs.cutting import Cut, cut, runs_of
 from ablation.jobs.shards import PlannedRun, planned_runs
 from ablation.jobs.training import origin
 from ablation.networks.sizes import inspect
@@ -211,14 +212,16 @@ def write_run(plan: Plan, run: PlannedRun, arrays: dict, manifest: dict, store: 
 
 
 def write_shards(plan: Plan, runs: list[PlannedRun], found: dict[str, str], folder: Path) -> list[Path]:
-    """Write the results of shards, one per variant, as their jobs write them."""
-    paths, by_variant = [], {}
-    for run in runs:
-        by_variant.setdefault(run.variant, []).append({"seed": run.seed, "key": run.key, "status": found[run.key]})
-    for variant, rows in by_variant.items():
-        paths.append(folder / "shards" / variant / "0.json")
+    """Write the results of shards as their jobs write them, cut as a start without prices cuts them."""
+    rows = {
+        (run.variant, run.seed): {"variant": run.variant, "seed": run.seed, "key": run.key, "status": found[run.key]}
+        for run in runs
+    }
+    paths = []
+    for name, shard in cut(plan, Cut(5), {}).items():
+        paths.append(folder / "shards" / f"{name}.json")
         paths[-1].parent.mkdir(parents=True, exist_ok=True)
-        paths[-1].write_text(json.dumps({"variant": variant, "runs": rows}, indent=1))
+        paths[-1].write_text(json.dumps({"runs": [rows[run] for run in runs_of(shard)]}, indent=1))
     return paths
 
 

@@ -40,6 +40,7 @@ print(outlook(plan, run_states(plan, manifest, Store(Path(sys.argv[3]))), 1, {})
 FINISHED = """\
 import json, sys
 from pathlib import Path
+from ablation.jobs.cutting import Cut, cut
 from ablation.jobs.shards import shard_spec
 from ablation.study.studyfile import read_frozen
 from ablation.support.seals import write_seal
@@ -49,12 +50,12 @@ plan = read_frozen(place / f"plan/{place.name}.json")
 for name in sys.argv[2:]:
     (place / "seals").mkdir(exist_ok=True)
     write_seal(place / f"seals/{name}.json", [])
-for variant in plan.variants:
-    spec, shard = place / f"specs/{variant}/0.json", place / f"shards/{variant}/0.json"
-    seal = place / f"seals/train_shard/{variant}/0.json"
+for name, runs in cut(plan, Cut(5), {}).items():
+    spec, shard = place / f"specs/{name}.json", place / f"shards/{name}.json"
+    seal = place / f"seals/train_shard/{name}.json"
     for path in (spec, seal):
         path.parent.mkdir(parents=True, exist_ok=True)
-    spec.write_text(shard_spec(plan, variant, plan.study.seeds) + "\\n")
+    spec.write_text(shard_spec(plan, runs) + "\\n")
     write_seal(seal, [shard])
 """
 RULES = ("prepare_data", "plan_study", "list_layers", "collect_records", "compare_variants", "write_tables")
