@@ -10,6 +10,8 @@ usage() {
 ./do show ARCHITECTURE | STUDY VARIANT      what a variant is, layer by layer (./do show --help)
 ./do list [STUDY]                           the studies, or the variants of one with what is there of each
 ./do price STUDY                            what a study costs here: hours, memory, disk (./do price --help)
+./do ablation certify STUDY                 train some of its runs again, and say whether they come out the same
+./do ablation scrub [STUDY]                 find what a disk has lost of the results, by the digest of every file
 ./do ablation VERB ...                      any command of the package, such as: ./do ablation check my_parts.py
 ./do test [PYTEST OPTIONS]                  pass the tests
 ./do check                                  format and lint of Python and of the workflow, without changing anything

@@ -243,7 +243,7 @@ def wrong(expected: dict[str, object], project: Project) -> list[str]:
     ]
 
 
-def table(struck: Counter, kills: int, seed: int, outcomes: int, rounds: int, runs: int) -> str:
+def table(struck: Counter, arguments: argparse.Namespace, outcomes: int, rounds: int, runs: int) -> str:
     """Return the page with the kills by moment and victim."""
     phases = (STARTING, TRAINING, ENDING)
     rows = [
@@ -252,11 +252,12 @@ def table(struck: Counter, kills: int, seed: int, outcomes: int, rounds: int, ru
         if any(struck[phase, victim] for phase in phases)
     ]
     processor = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line)
+    command = " ".join(f"--{name} {getattr(arguments, name)}" for name in ("kills", "seed", "epochs", "seeds"))
     return f"""# A study that is killed again and again
 
-{kills} times `kill -9` at random moments over a study of {runs} runs, and after each a plain start: no `--unlock`, nothing
-cleared. The study came to its end {"by itself" if rounds == 1 else f"{rounds} times, each time from nothing"}, and all
-{outcomes} things that were compared (weights, predictions and curves of each run, results of shards, tables and verdicts)
+{arguments.kills} times `kill -9` at random moments over a study of {runs} runs; every start was a plain one: no `--unlock`,
+nothing cleared. The study came to its end {"by itself" if rounds == 1 else f"{rounds} times, each time from nothing"}, and
+all {outcomes} things that were compared (weights, predictions and curves of each run, results of shards, tables, verdicts)
 equalled those of an undisturbed run, times apart. Nothing was left behind.
 
 | killed | while it starts | while it trains | while it ends |
@@ -264,7 +265,7 @@ equalled those of an undisturbed run, times apart. Nothing was left behind.
 {chr(10).join(rows)}
 
 *Snakemake* alone: its trainings live on beside the next start. *One process*: any, such as the shell of a job or the mirror.
-Made by `benchmarks/chaos.py --kills {kills} --seed {seed} --table` on {os.cpu_count()} cores of
+Made by `benchmarks/chaos.py {command} --table` on {os.cpu_count()} cores of
 {processor.split(": ")[1]}; Snakemake {version("snakemake")}, torch {version("torch")}, Python {sys.version.split()[0]}.
 """
 
@@ -307,7 +308,7 @@ def main() -> None:
         struck += disturbed(hit, kills, lengths, draws, runs)
         if mistakes := wrong(expected, hit):
             sys.exit("\n".join([f"{hit.folder}: not what the undisturbed run ended in", *mistakes]))
-    text = table(struck, arguments.kills, arguments.seed, len(expected), rounds, runs)
+    text = table(struck, arguments, len(expected), rounds, runs)
     print(f"\n{text}")
     if arguments.table:
         (ROOT / "benchmarks/chaos.md").write_text(text)

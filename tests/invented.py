@@ -7,7 +7,7 @@ import pandas as pd
 
 from ablation.analysis.collection import CLASS_COLUMNS, DIAGNOSTIC_COLUMNS
 from ablation.analysis.contrasts import claim_table, contrast_table
-from ablation.networks.sizes import inspect
+from ablation.networks.sizes import inspect_all
 from ablation.report import tables
 from ablation.report.inputs import StudyTables
 from ablation.study.plan import Plan
@@ -41,6 +41,8 @@ def invented_runs(plan: Plan) -> pd.DataFrame:
                     "multiply_adds": 5_000_000,
                     "device": "cpu",
                     "processor": "p",
+                    "instructions": "AVX512",
+                    "cuda": None,
                     "torch": "2",
                     "python": "3",
                     "threads": 1,
@@ -118,6 +120,7 @@ def invented_tables(plan: Plan, **given) -> StudyTables:
     """All tables of a study; those that are given instead of invented ones."""
     runs = given.get("runs", invented_runs(plan))
     contrasts = contrast_table(plan, runs)
+    specs = {id: variant.architecture_spec() for id, variant in plan.variants.items()}
     made = {
         "runs": runs,
         "curves": invented_curves(runs),
@@ -126,6 +129,6 @@ def invented_tables(plan: Plan, **given) -> StudyTables:
         "contrasts": contrasts,
         "claims": claim_table(plan, runs),
         "comparison": tables.comparison(plan, runs, contrasts),
-        "layers": {id: inspect(variant.architecture_spec(), (1, 8, 8), 10) for id, variant in plan.variants.items()},
+        "layers": {id: table for id, (table, _) in inspect_all(specs, (1, 8, 8), 10).items()},
     }
     return StudyTables(plan, **{**made, **given})

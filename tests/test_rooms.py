@@ -11,8 +11,8 @@ PACKAGE = ROOT / "src" / "ablation"
 # From the top: a module imports from its own room and from those after it.
 ROOMS = (
     "cli",
-    "tracking",
     "report",
+    "tracking",
     "analysis",
     "jobs",
     "training",

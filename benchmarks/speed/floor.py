@@ -1,4 +1,4 @@
-"""How close the training loop comes to a bare forward-backward-step, in turns in one process. Writes `floor.md` beside it.
+"""How close the training loop comes to a bare forward-backward-step, in turns in one process. Prints a line a network.
 
 python benchmarks/speed/floor.py [--threads 1 2] [--repeats 5] [--seconds 0.5] [--only lenet]
 """
@@ -38,17 +38,16 @@ CASES = {  # name: builder, levels that differ from the catalogue's, shape of an
 }
 
 
-def make_spec(builder: str, levels: dict, batch_size: int, **recipe) -> dict:
-    """Return the spec of a run that never ends by itself."""
+def make_spec(builder: str, levels: dict, batch_size: int, seed: int = 0, **recipe) -> dict:
+    """Return the spec of a run, that never ends by itself unless `recipe` states its epochs."""
     chosen = {**OURS.architectures[builder].references, **levels}
-    entries = Recipe(
-        epochs=10000, batch_size=batch_size, lr=1e-3, momentum=0.9, weight_decay=1e-4, **recipe
-    ).model_dump()
+    stated = {"epochs": 10000, "lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-4, **recipe}
+    entries = Recipe(batch_size=batch_size, **stated).model_dump()
     return {
         "architecture": architecture_spec(OURS, builder, chosen),
         "recipe": entries,
         "code": code_spec(OURS, entries),
-        "seed": 0,
+        "seed": seed,
         "diagnostics": None,
         "warm_start": None,
     }

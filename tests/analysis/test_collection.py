@@ -9,8 +9,9 @@ import predicted
 import pytest
 
 from ablation.analysis.collection import CLASS_COLUMNS, DIAGNOSTIC_COLUMNS, collect, read_sizes
-from ablation.analysis.contrasts import error_text
+from ablation.analysis.contrasts import RunsByVariant
 from ablation.catalogue.metrics import generalisation_gap
+from ablation.records.environment import KIND
 from ablation.records.store import DIAGNOSTICS, DamagedRecordError, Store
 from ablation.study.studyfile import read_study
 
@@ -30,7 +31,7 @@ SIZES = {"lenet": {"parameters": 1, "multiply_adds": 2}}
 def write(store, key, seed, files, **entries):
     row = {"epoch": 1, "train_loss": None, "seconds": 1.0}
     timings = ("train_seconds", "evaluate_seconds", "diagnostics_seconds", "images_per_second")
-    environment = ("device", "processor", "threads", "torch", "python", "git")
+    environment = (*KIND, "python", "git")
     record = {
         "seed": seed,
         "status": "completed",
@@ -157,12 +158,12 @@ def test_a_metric_of_ones_own_that_fails_is_missing_and_what_needs_it_is_not_tes
     runs = gather(store, "aa" * 16, "bb" * 16, plan=read_study(tmp_path / "own.yaml")).runs
     assert runs["confident"].isna().all()
     assert runs["test_accuracy"].notna().all()
-    assert "own.py, line 10: confident cannot be computed" in error_text(runs, "lenet", "confident")
-    assert error_text(runs, "lenet", "test_accuracy") == ""
+    assert "own.py, line 10: confident cannot be computed" in RunsByVariant(runs).error_text("lenet", "confident")
+    assert RunsByVariant(runs).error_text("lenet", "test_accuracy") == ""
 
 
 def write_failed(store, key, seed):
-    environment = ("device", "processor", "threads", "torch", "python", "git")
+    environment = (*KIND, "python", "git")
     timings = ("train_seconds", "evaluate_seconds", "diagnostics_seconds")
     record = {
         "seed": seed,

@@ -1,5 +1,6 @@
 """The MLflow UI, on this machine alone."""
 
+import argparse
 import os
 import re
 import signal
@@ -75,3 +76,14 @@ def test_a_port_that_is_taken_is_not_fought_for(monkeypatch):
             ui.choose_port(port)
         monkeypatch.setattr(ui, "PORT", port)
         assert ui.choose_port(None) > port
+
+
+def test_the_ui_sends_no_usage_data(tmp_path, monkeypatch):
+    (tmp_path / "mlflow.db").touch()
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    started = []
+    monkeypatch.setattr(ui.os, "execve", lambda *given: started.append(given))
+    ui.main(argparse.Namespace(results=tmp_path, port=None))
+    ((_, words, environment),) = started
+    assert words[1:4] == ["-m", "mlflow", "server"]
+    assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"

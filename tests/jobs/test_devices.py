@@ -7,9 +7,10 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from ablation.jobs import devices
-from ablation.jobs.devices import count_gpus, given_by_scheduler, hold_device, no_gpu
+from ablation.jobs.devices import count_gpus, given_by_scheduler, hold_device, no_gpu, use_threads
 
 UUIDS = ["0-0", "1-1"]
 LISTED = """\
@@ -133,3 +134,15 @@ def test_a_job_that_finds_no_gpu_says_what_it_saw():
     text = no_gpu({"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "1"})
     assert "Slurm job 7: CUDA_VISIBLE_DEVICES is '1'" in text
     assert "train_shard:gpu=0" in text
+
+
+def test_variables_that_change_bits_are_dropped_and_named_and_others_stay(capfd):
+    before = torch.get_num_threads()
+    kept = {"OMP_PROC_BIND": "true", "MKL_THREADING_LAYER": "GNU", "PATH": "/bin", "CUDA_VISIBLE_DEVICES": "0"}
+    environment = {**kept, "OMP_NUM_THREADS": "4", "MKL_CBWR": "AVX2", "NVIDIA_TF32_OVERRIDE": "1"}
+    use_threads(before, environment)
+    assert environment == kept
+    assert torch.get_num_threads() == before
+    assert capfd.readouterr().err.startswith("MKL_CBWR, NVIDIA_TF32_OVERRIDE: not heeded")
+    use_threads(before, environment)
+    assert capfd.readouterr().err == ""

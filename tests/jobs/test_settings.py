@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ablation.jobs.settings import SettingsError, check_folder, complete
+from ablation.jobs.settings import SettingsError, check_folder, complete, threads_note
 
 SCHEMA = Path(__file__).parents[2] / "workflow/schemas/config.schema.yaml"
 
@@ -71,3 +71,22 @@ def test_a_folder_that_is_none_is_refused(tmp_path):
             SettingsError, match=f"^results: found the {what} {tmp_path}/{name.split('/')[0]}, expected"
         ):
             check_folder("results", tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("threads", "cores", "asked", "said"),
+    [
+        (2, 1, {}, "not as --cores 1:"),
+        (1, 8, {"train_shard": 4, "collect_records": 2}, "not as --set-threads train_shard=4:"),
+        (2, 1, {"study_train_shard": 4}, "not as --set-threads study_train_shard=4 and --cores 1:"),
+    ],
+)
+def test_threads_other_than_the_stated_ones_are_said(threads, cores, asked, said):
+    note = threads_note(threads, cores, asked)
+    assert note.startswith(f"each training computes with {threads} processor threads")
+    assert said in note
+
+
+@pytest.mark.parametrize("cores", [2, 8, None])
+def test_threads_as_stated_need_no_word(cores):
+    assert threads_note(2, cores, {"collect_records": 4}) == ""

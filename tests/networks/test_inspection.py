@@ -9,10 +9,11 @@ from torch import nn
 from torch.nn import functional
 
 from ablation.catalogue.architectures import CATALOGUE
+from ablation.networks import sizes
 from ablation.networks.build import build
 from ablation.networks.layertable import blocks, difference, fold, from_records, to_record, totals
 from ablation.networks.layertext import TERMINAL, describe
-from ablation.networks.sizes import inspect
+from ablation.networks.sizes import inspect, inspect_all
 from ablation.networks.tracing import kind_of, layer_table
 
 
@@ -252,6 +253,20 @@ def test_a_changed_layer_says_what_changed():
     wide = {c.name: c for c in difference(small_table(width=8), small_table())}
     assert wide["stem.conv"].what == ("output", "parameters", "multiply_adds")
     assert wide["head.classifier"].what == ("parameters", "multiply_adds")
+
+
+def test_networks_of_one_structure_are_traced_once(monkeypatch):
+    specs = {
+        f"{norm}, {start}": make_spec("resnet_cifar", **SMALL["resnet_cifar"], norm=norm, initialisation=start)
+        for norm in ("batch", "group")
+        for start in ("default", "orthogonal")
+    }
+    architectures = {name: spec["architecture"] for name, spec in specs.items()}
+    expected = {name: (inspect(spec, (1, 8, 8), 10), "") for name, spec in architectures.items()}
+    traced = []
+    monkeypatch.setattr(sizes, "inspect", lambda *given: traced.append(given) or inspect(*given))
+    assert inspect_all(architectures, (1, 8, 8), 10) == expected
+    assert len(traced) == 2
 
 
 def test_what_only_trains_otherwise_says_so():

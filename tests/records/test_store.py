@@ -102,6 +102,18 @@ def test_damage_that_keeps_the_time_is_found_by_the_reader(store):
         store.read(KEY)
 
 
+def test_a_start_that_asks_twice_reads_a_record_once_until_it_changes(store, monkeypatch):
+    read, peek = [], Store.peek
+    monkeypatch.setattr(Store, "peek", lambda self, key: read.append(key) or peek(self, key))
+    assert Store(store.root).is_whole(KEY)
+    assert Store(store.root).status(KEY) == "completed"
+    assert read == [KEY]
+    change_metric(store.folder(KEY))
+    assert not store.is_whole(KEY)
+    assert store.status(KEY) == ""
+    assert store.status("cd" * 16) == ""
+
+
 def test_the_place_of_a_run_keeps_its_state_until_the_record_is_there(tmp_path):
     store = Store(tmp_path)
     with store.lock(KEY) as running:

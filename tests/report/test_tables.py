@@ -1,6 +1,7 @@
 """Tables and the report: every number comes from the runs."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,12 @@ from invented import MANIFEST, invented_curves, invented_runs, invented_tables
 from markupsafe import escape
 
 from ablation.catalogue.metrics import METRICS
+from ablation.records.environment import KIND
 from ablation.report import tables
 from ablation.report.figures import results
 from ablation.report.figures.table import FIGURES, figures_of
 from ablation.report.page import inline_svg, write_report
-from ablation.report.provenance import diagnostics_cost, mixtures
+from ablation.report.provenance import diagnostics_cost, mixture
 from ablation.statistics.estimates import welch
 from ablation.study.plan import Plan
 from ablation.study.studyfile import read_study
@@ -106,9 +108,19 @@ def test_diagnostics_state_their_cost(study):
 
 def test_mixed_hardware_is_said(study):
     runs = study.runs.copy()
-    assert mixtures(runs) == []
+    assert mixture(runs) == ""
     runs.loc[0, "device"] = "GPU"
-    assert mixtures(runs) == ["The runs mix devices: GPU, cpu."]
+    others = len(runs) - 1
+    assert mixture(runs).startswith(f"The runs mix devices (GPU: 1, cpu: {others}): the same spec")
+    runs.loc[:2, ["threads", "instructions"]] = (2, "AVX2")
+    assert f"; instruction sets (AVX2: 3, AVX512: {others - 2}); thread counts (1: {others - 2}, 2: 3)" in mixture(runs)
+
+
+@pytest.mark.parametrize("entry", KIND)
+def test_every_mixture_is_said(study, entry):
+    runs = study.runs.copy().astype({entry: object})
+    runs.loc[0, entry], runs.loc[1, entry] = "one", "another"
+    assert KIND[entry] in mixture(runs)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(8.6, "9 s"), (125, "2 min 05 s"), (5400, "1 h 30 min")])
@@ -132,19 +144,20 @@ def test_curves_without_validation_images_show_the_training_accuracy(unvalidated
     assert right.lines[0].get_ydata()[0] == pytest.approx(100)
 
 
-def test_curves_of_a_run_without_validation_images_show_the_training_alone():
-    rows = [
-        {
-            "epoch": epoch,
-            "train_loss": 1.0,
-            "objective": 1.0,
-            "train_accuracy": 0.5,
-            "validation_loss": None,
-            "validation_accuracy": None,
-        }
-        for epoch in (1, 2)
-    ]
-    assert [len(axis.lines) for axis in results.run_curves("a run", rows).axes] == [1, 1]
-    smoothed = [{**row, "objective": objective} for row, objective in zip(rows, (1.5, None), strict=True)]
-    lines = results.run_curves("a run", smoothed).axes[0].lines
-    assert [line.get_label() for line in lines][1].startswith("objective")
+def test_the_certificate_is_part_of_the_provenance_and_what_is_different_is_a_warning(study):
+    key = "aa" * 16
+    tables = replace(study, runs=study.runs.assign(key=key))
+    assert "no run of this study has been trained again" in write_report(tables, MANIFEST, {})
+    run = {"variant": "lenet", "seed": 1, "key": key, "outcome": "bitwise equal", "why": "curves"}
+    certificate = {
+        **{"date": "2026-01-02T03:04:05+00:00", "revision": "abc", "sample": {"seed": 0, "of": 9}, "runs": [run]},
+        "environment": {"device": "cpu", "processor": "P", "torch": "2"},
+    }
+    page = write_report(tables, MANIFEST, {}, certificate=certificate)
+    assert "1 run of 9 trained again on 2026-01-02" in page
+    assert "1 bitwise equal." in page
+    assert "came out different" not in page
+    certificate["runs"].append({**run, "outcome": "different", "why": "from epoch 2 on: curves"})
+    page = write_report(tables, MANIFEST, {}, certificate=certificate)
+    assert "Runs came out different when they were trained again" in page
+    assert "lenet, seed 1: different: from epoch 2 on: curves." in page

@@ -107,5 +107,5 @@ def test_what_a_pass_asks_of_the_server(server, client, synthetic, tmp_path):
                 assert mirror.sync()
             assert len(line.requests) == counted[seeds], "a pass without news asks nothing"
         assert len(active_runs(client, study.plan.name)) == 1 + 2 + 2 * seeds
-    # Made, parameters, data, curves, last metrics, three artifacts, ended.
-    assert (counted[2] - counted[1]) / 2 == 9
+    # Made, all points with the parameters, data, two artifacts, ended.
+    assert (counted[2] - counted[1]) / 2 == 6

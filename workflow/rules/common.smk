@@ -15,6 +15,7 @@ from ablation.data.folders import fingerprint
 from ablation.jobs.devices import count_gpus
 from ablation.jobs.outline import Outline
 from ablation.jobs.starts import check_origin
+from ablation.records.certificate import FILE as CERTIFICATE
 from ablation.records.keys import references, sources
 from ablation.report.figures.table import FIGURES, figures_of
 from ablation.support.digests import digest, file_digest
@@ -79,12 +80,6 @@ MIRRORED = f"{STUDY}/mlflow.json"
 DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
 DATA = f"data/{OUTLINE.data_folder}"
 SEALS = []  # of the rules, with their wildcards
-# What a training cannot say itself any more; no parameter, so that other words make nothing stale.
-KILLED = (
-    "The training was killed (exit status 137, SIGKILL), by somebody or because the memory of this machine was used up: the "
-    "system's log says so (dmesg). Then let fewer jobs run at once (--cores), or on a cluster ask for more memory "
-    "(--set-resources train_shard:mem_mb=…). Finished runs and saved states are kept: start again to go on."
-)
 LOST = {}  # files to be made again: what of them or of what they name was lost
 
 # Each GPU of this machine trains for one job at a time, unless --resources says otherwise.
@@ -180,6 +175,12 @@ def frozen_texts():
 def frozen_study(wildcards):
     """Return the validated study; its file is rewritten only when this text changes, so that jobs of one start agree."""
     return PLAN.frozen()
+
+
+def certificate(wildcards):
+    """List the certificate of the study, if there is one: when it comes, changes or goes, the report is written again."""
+    path = f"{STUDY}/{CERTIFICATE}"
+    return [path] if exists(modified(path)) else []
 
 
 @planned

@@ -5,7 +5,7 @@ NEEDS: results/<study>/shards/<shard>.json and the records they name
        results/<study>/measured/<shard>.json, if anything is
 GIVES: results/<study>/{runs,curves,diagnostics,classes}.parquet, examples.npy
        results/<study>/{contrasts,claims}.csv
-       results/<study>/tables/comparison.{csv,md,tex}, summary.txt
+       results/<study>/tables/comparison.{csv,md,tex}, summary.txt, mixture.txt
 """
 
 
@@ -95,6 +95,7 @@ rule write_tables:
         markdown=f"{STUDY}/tables/comparison.md",
         latex=f"{STUDY}/tables/comparison.tex",
         summary=f"{STUDY}/tables/summary.txt",
+        mixture=MIXTURE,
         seal=seal("write_tables"),
     log:
         f"{STUDY}/logs/write_tables.log",
@@ -115,5 +116,6 @@ rule write_tables:
             --markdown {output.markdown:q} \
             --latex {output.latex:q} \
             --summary {output.summary:q} \
+            --mixture {output.mixture:q} \
             --seal {output:q} 2>&1 | tee {log:q} >&2
         """

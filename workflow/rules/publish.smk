@@ -64,6 +64,7 @@ rule write_report:
         comparison=rules.write_tables.output.csv,
         layers=rules.list_layers.output.layers,
         figures=rules.draw_figures.output.svg,
+        certificate=certificate,
     output:
         report=report(
             f"{STUDY}/report.html",
@@ -96,6 +97,7 @@ rule write_report:
             --layers {input.layers:q} \
             --figures "$(dirname {input.figures[0]:q})" \
             --costs "$(dirname {output.report:q})/start/costs.jsonl" \
+            --certificate {input.certificate:q} \
             --report {output.report:q} \
             --seal {output:q} 2>&1 | tee {log:q} >&2
         """

@@ -2,7 +2,7 @@
 The code that the rules call, and the settings.
 
 NEEDS: config
-GIVES: CHECKOUT, SOURCE, MODIFIER, refuse, tell; the package `ablation` for what follows; valid settings, with their defaults
+GIVES: CHECKOUT, SOURCE, MODIFIER, refuse, tell, stated_threads; the package `ablation` for what follows; valid settings, with their defaults
 """
 
 import sys
@@ -31,7 +31,7 @@ if not Path(SOURCE).is_dir():
     )
 sys.path.insert(0, SOURCE)
 
-from ablation.jobs.settings import SettingsError, complete, check_folder
+from ablation.jobs.settings import SettingsError, complete, check_folder, threads_note
 
 try:
     complete(config, CHECKOUT / "workflow/schemas/config.schema.yaml")
@@ -40,3 +40,13 @@ try:
     check_folder("results", Path(str(MODIFIER.modify_path(config["results"]))))
 except SettingsError as error:
     refuse(error)
+
+if workflow.is_main_process:
+    given = workflow.resource_settings
+    tell(threads_note(config["threads"], given.cores, given.overwrite_threads))
+
+
+def stated_threads(wildcards, output):
+    """Return the threads of a training as the profile states them: Snakemake lowers {threads} to the cores that it has,
+    and with them the bits would change; going by the output, it makes nothing stale."""
+    return config["threads"]

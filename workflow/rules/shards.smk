@@ -31,7 +31,7 @@ def slots():
 
 def kept_costs():
     """Return the costs that were measured on this machine."""
-    return KeptCosts(Path(modified(RESULTS)), bool(GPUS), threads=1)
+    return KeptCosts(Path(modified(RESULTS)), bool(GPUS), config["threads"])
 
 
 def cut_runs(plan):

@@ -23,7 +23,7 @@ rule train_shard:
         f"{STUDY}/logs/train_shard/{{shard}}.log",
     conda:
         "../../environment.yml"
-    threads: 1
+    threads: config["threads"]
     resources:
         gpu=gpus,
         gres="",
@@ -33,22 +33,24 @@ rule train_shard:
         code=training_code,
         data=shared(DATA),
         store=shared("store"),
+        threads=stated_threads,
         retry=retry_option,
         at_once=runs_at_once,
+        killed=words_of_a_kill,
         src=source_folder,
     # A scheduler warns all processes of a job of its end: the training alone answers, once it has saved its state.
     shell:
         r"""
         trap "" TERM USR1
         trap 'test $? != 137 || tell_of_the_kill' EXIT
-        tell_of_the_kill() {{ printf '%s\n' {KILLED:q} | tee -a {log:q} >&2; }}
+        tell_of_the_kill() {{ printf '%s\n' {params.killed:q} | tee -a {log:q} >&2; }}
         PYTHONPATH={params.src:q} python -m ablation train \
             --spec {input.spec:q} \
             --answers {input.answers:q} \
             --data {params.data:q} \
             --receipt {input.receipt:q} \
             --store {params.store:q} \
-            --threads {threads} {params.retry} \
+            --threads {params.threads} {params.retry} \
             --at-once {params.at_once} \
             --gpus {resources.gpu} \
             --gres "{resources.gres}" \
@@ -71,7 +73,7 @@ if OUTLINE.measures:
             f"{STUDY}/logs/measure_shard/{{shard}}.log",
         conda:
             "../../environment.yml"
-        threads: 1
+        threads: config["threads"]
         resources:
             gpu=gpus,
             gres="",
@@ -82,6 +84,7 @@ if OUTLINE.measures:
             code=measuring_code,
             data=shared(DATA),
             store=shared("store"),
+            threads=stated_threads,
             src=source_folder,
         shell:
             r"""
@@ -91,7 +94,7 @@ if OUTLINE.measures:
                 --data {params.data:q} \
                 --receipt {input.receipt:q} \
                 --store {params.store:q} \
-                --threads {threads} \
+                --threads {params.threads} \
                 --gpus {resources.gpu} \
                 --gres "{resources.gres}" \
                 --result {output.measured:q} \

@@ -1,6 +1,7 @@
 """Records gathered into tables: one row per run, per run and epoch, per diagnosed number, per class; one bit per image."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 
 from ablation.analysis.scores import by_class
 from ablation.catalogue.catalogue import OURS
+from ablation.records.environment import KIND
 from ablation.records.runs import RunRecord, read_run
 from ablation.records.store import FAILED, LATE, DamagedRecordError, Store
 from ablation.study.levels import level_text
@@ -46,7 +48,7 @@ CLASS_COLUMNS = {
     "f1": float,
 }
 TIMINGS = ("evaluate_seconds", "diagnostics_seconds", "images_per_second")
-ENVIRONMENT = ("device", "processor", "threads", "torch", "python", "git")
+ENVIRONMENT = (*KIND, "python", "git")
 
 
 @dataclass(frozen=True)
@@ -157,18 +159,63 @@ def run_row(
     }
 
 
-def diagnostic_rows(variant: str, run: RunRecord) -> pd.DataFrame:
-    """Return a run's diagnostics as rows of `diagnostics.parquet`; none if it had no diagnostics."""
-    rows = pd.DataFrame(run.diagnostics, columns=list(DIAGNOSTIC_COLUMNS))
-    return rows.assign(variant=variant, seed=run.content["seed"]).astype(DIAGNOSTIC_COLUMNS)
+@dataclass(frozen=True)
+class Extract:
+    """What the tables take of one record: its row of runs, and columns of the other tables, without variant and seed.
+
+    A record as it is read has a hundred times the size; of thousands, all at once would fill the memory.
+    """
+
+    row: dict[str, Any]
+    curves: dict[str, np.ndarray]
+    diagnostics: dict[str, list]
+    classes: dict[str, Any]
+    correct: np.ndarray | None
+
+    @classmethod
+    def of(cls, row: dict[str, Any], run: RunRecord, classes: Sequence[str]) -> "Extract":
+        """Take from a record what the tables need of it."""
+        epochs = sorted(run.content["curves"], key=lambda epoch: epoch["epoch"])
+        names = dict.fromkeys(name for epoch in epochs for name in epoch)
+        curves = {
+            name: np.array([epoch.get(name) for epoch in epochs], "int64" if name == "epoch" else float)
+            for name in names
+        }
+        texts = [name for name, kind in DIAGNOSTIC_COLUMNS.items() if kind is str]
+        diagnostics = {
+            name: list(map(sys.intern, column)) if name in texts else column for name, column in run.diagnostics.items()
+        }
+        predictions = run.for_metrics()["predictions"]
+        scores = {} if predictions is None else {"class": list(classes), **by_class(predictions)._asdict()}
+        return cls(row, curves, diagnostics, scores, run.correct)
 
 
-def class_rows(variant: str, run: RunRecord, names: Sequence[str]) -> pd.DataFrame:
-    """Return the scores of each class as rows of `classes.parquet`; none for a run without a value."""
-    predictions = run.for_metrics()["predictions"]
-    scores = {} if predictions is None else {"class": list(names), **by_class(predictions)._asdict()}
-    rows = pd.DataFrame(scores, columns=list(CLASS_COLUMNS))
-    return rows.assign(variant=variant, seed=run.content["seed"]).astype(CLASS_COLUMNS)
+def stack(extracts: Sequence[Extract], part: str, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Put the columns of all runs below each other.
+
+    Parameters
+    ----------
+    extracts : sequence of Extract
+    part : str
+        Which of its tables.
+    columns : mapping of str to type
+        All columns of the table with their types; missing values of a run are NaN.
+    """
+    tables = [(one.row, getattr(one, part)) for one in extracts]
+    found = [(row, table, len(next(iter(table.values())))) for row, table in tables if table]
+    lengths = [length for *_, length in found]
+    stacked = {}
+    for name, kind in columns.items():
+        if name in ("variant", "seed"):
+            each = np.array([row[name] for row, *_ in found], object if name == "variant" else "int64")
+            stacked[name] = np.repeat(each, lengths)
+        else:
+            parts = [table[name] if name in table else np.full(length, np.nan) for _, table, length in found]
+            array = object if kind is str else kind
+            stacked[name] = (
+                np.concatenate([np.asarray(part, array) for part in parts]) if parts else np.array([], array)
+            )
+    return pd.DataFrame(stacked).astype(dict(columns))
 
 
 def read_sizes(path: Path) -> dict[str, dict[str, int | None]]:
@@ -209,27 +256,28 @@ def collect(
         If records are missing or damaged, naming all of them; the damaged ones are set aside.
     """
     found, broken = [], []
+    order = {variant: position for position, variant in enumerate(plan.variants)}
+    measured = measured or {}
     for variant, key in record_keys:
         try:
-            found.append((variant, key, read_run(store, key, patience=0 if broken else LATE)))
+            run = read_run(store, key, patience=0 if broken else LATE)
         except KeyError:
             broken.append(f"{variant}: record {key} is missing")
         except DamagedRecordError as error:
             broken.append(f"{variant}: {error}; set aside as {store.set_aside(key, str(error))}")
+        else:
+            if not broken:
+                row = run_row(plan, variant, key, run, sizes[variant], measured.get((variant, key)))
+                found.append(Extract.of(row, run, classes))
     if broken:
         raise DamagedRecordError("\n".join([*broken, "start again: only these runs will be trained anew"]))
-    order = {variant: position for position, variant in enumerate(plan.variants)}
-    found.sort(key=lambda one: (order[one[0]], one[2].content["seed"]))
-    measured = measured or {}
-    rows = [
-        run_row(plan, variant, key, run, sizes[variant], measured.get((variant, key))) for variant, key, run in found
-    ]
+    found.sort(key=lambda one: (order[one.row["variant"]], one.row["seed"]))
     return Collected(
-        typed_runs(plan, rows),
+        typed_runs(plan, [one.row for one in found]),
         curve_rows(found),
-        example_rows([run for *_, run in found]),
-        pd.concat([diagnostic_rows(variant, run) for variant, _, run in found], ignore_index=True),
-        pd.concat([class_rows(variant, run, classes) for variant, _, run in found], ignore_index=True),
+        example_rows(found),
+        stack(found, "diagnostics", DIAGNOSTIC_COLUMNS),
+        stack(found, "classes", CLASS_COLUMNS),
     )
 
 
@@ -239,27 +287,26 @@ def typed_runs(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     numbers = [name for name, metric in plan.metrics.items() if name in runs and not metric.exact]
     numbers += [name for name in (*SIZES, "images_per_second") if runs[name].isna().any()]
     runs[numbers] = runs[numbers].astype(float)
-    texts = ["metric_errors", "error", "traceback"]
+    texts = [
+        "metric_errors",
+        "error",
+        "traceback",
+        "instructions",
+        "cuda",
+    ]  # the last two are younger than some records
     runs[texts] = runs[texts].astype("string")
     runs["stopped_at"] = runs["stopped_at"].astype("Int64")
     return runs
 
 
-def curve_rows(found: Sequence[tuple[str, str, RunRecord]]) -> pd.DataFrame:
-    """Return the rows of `curves.parquet`, of variants, keys and records; there may be none if every run failed."""
-    rows = [
-        {"variant": variant, "seed": run.content["seed"], **row}
-        for variant, _, run in found
-        for row in run.content["curves"]
-    ]
-    curves = pd.DataFrame(rows, columns=None if rows else list(CURVE_COLUMNS))
-    curves = curves.sort_values(["variant", "seed", "epoch"], ignore_index=True)
-    numbers = curves.columns.difference(["variant", "seed", "epoch"])
-    curves[numbers] = curves[numbers].astype(float)
-    return curves
+def curve_rows(found: Sequence[Extract]) -> pd.DataFrame:
+    """Return the rows of `curves.parquet`; there may be none if every run failed."""
+    names = dict.fromkeys(name for one in found for name in one.curves) or CURVE_COLUMNS[2:]
+    columns = {"variant": str, "seed": "int64", **{name: "int64" if name == "epoch" else float for name in names}}
+    return stack(sorted(found, key=lambda one: (one.row["variant"], one.row["seed"])), "curves", columns)
 
 
-def example_rows(runs: Sequence[RunRecord]) -> np.ndarray:
+def example_rows(found: Sequence[Extract]) -> np.ndarray:
     """Return bool (runs, test images) of the runs that did not fail."""
-    classified = [run.correct for run in runs if run.correct is not None]
+    classified = [one.correct for one in found if one.correct is not None]
     return np.stack(classified) if classified else np.zeros((0, 0), bool)

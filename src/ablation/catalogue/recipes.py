@@ -58,8 +58,8 @@ SCHEDULES: dict[str, Option] = {
 }
 PRECISIONS: dict[str, str] = {
     "float32": "all in single precision",
-    "tf32": "factors of products rounded to TF32, where a GPU can; on a CPU the same as float32",
-    "bf16": "layers in bfloat16 where autocast says so, parameters and their updates in single precision",
+    "tf32": "factors of products rounded to TF32 on a GPU that can; on a CPU the same as float32",
+    "bf16": "layers in bfloat16 as autocast chooses, parameters and their updates in single precision",
 }
 ENGINES: dict[str, str] = {
     "eager": "operation by operation, or the same operations as a CUDA graph, with the same bits",
@@ -143,6 +143,11 @@ def describe_augmentations(known: Mapping[str, Augmentation]) -> str:
     """Say what each augmentation does: crop4 (…), flip (…)."""
     named = zip(examples(known).split(", "), known.values(), strict=True)
     return ", ".join(f"{name} ({entry.text})" for name, entry in named)
+
+
+def describe_options(known: Mapping[str, str]) -> str:
+    """Say what each option is: float32 (…), tf32 (…)."""
+    return ", ".join(f"{name} ({text})" for name, text in known.items())
 
 
 def augmentation_pattern() -> str:

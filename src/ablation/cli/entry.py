@@ -22,6 +22,8 @@ VERBS = {
     "price": "say what a study costs before it is started",
     "check": "check a file of parts of one's own",
     "ui": "look at the runs in the MLflow UI",
+    "certify": "train a sample of a study's runs again, and say whether they come out the same",
+    "scrub": "find what a disk has lost of the results, by the digest of every file",
     "prune": "free what no study wants of the stored records",
     "factors": "write the page of architectures and factors",
     "schema": "write the JSON schema of study files",

@@ -6,17 +6,17 @@ import sys
 from pathlib import Path
 
 from ablation.cli.train import read_data
+from ablation.jobs.devices import use_threads
 from ablation.records.store import DamagedRecordError, NoWeightsError, Store
 from ablation.support.files import write_whole
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Read the weights that the shard's result names, measure, and write what was found."""
-    import torch
+    use_threads(arguments.threads)
 
     from ablation.jobs.measuring import measure_shard
 
-    torch.set_num_threads(arguments.threads)
     result = json.loads(arguments.shard.read_text())
     measures = json.loads(arguments.measures)
     arrays, manifest = read_data(arguments.data, arguments.receipt)

@@ -1,50 +1,83 @@
 """Mirror a study to MLflow: while it trains (--follow), and to the end once it is done (--receipt)."""
 
 import argparse
+import importlib.util
 import json
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ablation.jobs.shards import planned_runs
+from ablation.records.changes import Changes
 from ablation.records.store import Store
+from ablation.study.plan import Plan
 from ablation.study.studyfile import read_frozen, read_started
 from ablation.support.files import write_whole
 from ablation.tracking.address import RETRIES, Address, Redacted
 
+if TYPE_CHECKING:
+    from ablation.tracking.mirror import Mirror
+
+NEEDED = ("mlflow", "numpy", "pandas", "safetensors")  # the Python that runs Snakemake may have none of them
 LOCK = ".mirror.lock"  # beside the store
 
 
-def open_mirror(arguments: argparse.Namespace, address: Address):
-    """Return the mirror of the study, or None while its data or controls are not known; nothing is sent to MLflow yet."""
+class Opening:
+    """Makes the mirror of a study that trains, once there is something new in the store and the study is known.
+
+    Until then it looks at times of files and reads none twice: planning a large study takes seconds. A start that trains
+    nothing has nothing to follow, and costs nothing.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, address: Address):
+        self.arguments, self.address = arguments, address
+        self.changes, self.changed = Changes(Store(arguments.store)), False
+        self.changes.look()
+        self.stamps: list[tuple[int, int] | None] = []
+
+    def __call__(self) -> "Mirror | None":
+        """Return the mirror; None as long as there is nothing new, or the data or controls are not known."""
+        self.changed = self.changed or bool(self.changes.look())
+        given = self.arguments
+        paths = (given.study, given.manifest, given.variants, *([given.answers] if given.answers else []))
+        stamps = [stamp(path) for path in paths]
+        if not self.changed or stamps == self.stamps or None in stamps[:3]:
+            return None
+        self.stamps = stamps
+        plan = read_started(given.study, given.answers)
+        return plan and make_mirror(given, self.address, plan)
+
+
+def stamp(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from a later one of its name; None if there is none."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_ino
+
+
+def make_mirror(arguments: argparse.Namespace, address: Address, plan: Plan) -> "Mirror":
+    """Return the mirror of a study; nothing is sent to MLflow yet."""
     from ablation.analysis.collection import read_sizes
     from ablation.tracking.lease import Lease
     from ablation.tracking.mirror import Mirror
 
     results = arguments.store.parent
-    if arguments.follow:
-        known = arguments.manifest.is_file() and arguments.variants.is_file()
-        plan = read_started(arguments.study, arguments.answers) if known else None
-        if plan is None:
-            return None
-    else:
-        plan = read_frozen(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
     runs = planned_runs(plan, manifest["digest"])
     artifacts = str((results / "mlartifacts" / plan.name).resolve()) if address.default else None
     lease = None if address.local else Lease(results)
-    ledger = results / plan.name / "mlflow-ledger.json"
+    ledger = results / plan.name / "mlflow-ledger.jsonl"
     sizes = read_sizes(arguments.variants)
     return Mirror(plan, runs, Store(arguments.store), manifest, sizes, address, artifacts, ledger, lease)
 
 
 def missing_module() -> str | None:
     """Name the module without which nothing can be mirrored by this Python; None if all are there."""
-    try:
-        import ablation.tracking.mirror  # noqa: F401
-    except ModuleNotFoundError as error:
-        return error.name
-    return None
+    return next((name for name in NEEDED if importlib.util.find_spec(name) is None), None)
 
 
 def follow(arguments: argparse.Namespace, address: Address) -> None:
@@ -52,7 +85,7 @@ def follow(arguments: argparse.Namespace, address: Address) -> None:
     from ablation.tracking import attempts
 
     lock = arguments.store.parent / LOCK
-    attempts.follow(lambda: open_mirror(arguments, address), lock, address, arguments.parent)
+    attempts.follow(Opening(arguments, address), lock, address, arguments.parent)
 
 
 def finish(arguments: argparse.Namespace, address: Address) -> None:
@@ -60,10 +93,10 @@ def finish(arguments: argparse.Namespace, address: Address) -> None:
     import pandas as pd
 
     from ablation.tracking.attempts import persist
-    from ablation.tracking.client import mlflow_version
     from ablation.tracking.lease import one_writer
 
-    mirror, table = open_mirror(arguments, address), pd.read_parquet(arguments.runs)
+    mirror = make_mirror(arguments, address, read_frozen(arguments.study))
+    table = pd.read_parquet(arguments.runs)
     lock = arguments.store.parent / LOCK
 
     def send() -> str:
@@ -86,7 +119,7 @@ def finish(arguments: argparse.Namespace, address: Address) -> None:
         "experiment": mirror.plan.name,
         "run": study_run,
         "runs": len(mirror.runs),
-        "mlflow": mlflow_version,
+        "mlflow": version("mlflow"),
     }
     with write_whole(arguments.receipt) as file:
         file.write(json.dumps(receipt, indent=1).encode())

@@ -18,14 +18,15 @@ SIZES = ("parameters", "multiply_adds")
 def main(arguments: argparse.Namespace) -> None:
     """Measure every variant without computing anything, and write the table; what cannot be measured has no sizes."""
     from ablation.networks.layertable import totals
-    from ablation.networks.sizes import inspect_or_say
+    from ablation.networks.sizes import inspect_all
 
     plan = read_frozen(arguments.study)
     manifest = json.loads(arguments.manifest.read_text())
     shape, classes = tuple(manifest["shape"]), len(manifest["classes"])
-    rows, unmeasured = [], {}
+    rows, unmeasured, factors = [], {}, plan.factors
+    found = inspect_all({variant.id: variant.architecture_spec() for variant in plan.variants.values()}, shape, classes)
     for variant in plan.variants.values():
-        layers, why = inspect_or_say(variant.architecture_spec(), shape, classes)
+        layers, why = found[variant.id]
         sizes: dict[str, int | None] = dict.fromkeys(SIZES) if why else totals(layers)
         if why:
             unmeasured[variant.id] = why
@@ -36,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
             {
                 "variant": variant.id,
                 "architecture": variant.architecture,
-                **{factor: level_text(variant.levels[factor]) for factor in plan.factors if factor in variant.levels},
+                **{factor: level_text(variant.levels[factor]) for factor in factors if factor in variant.levels},
                 "runs": len(plan.study.seeds),
                 **sizes,
                 "training_multiply_adds": None if why else 3 * sizes["multiply_adds"] * images,
@@ -61,12 +62,18 @@ def main(arguments: argparse.Namespace) -> None:
 
 def check_warm_starts(plan: Plan, unmeasured: set[str], shape: tuple[int, int, int], classes: int) -> None:
     """Refuse a variant that would start from weights of which it has none; one that cannot be built fails by itself."""
-    from ablation.networks.sizes import shares_kernels
+    from ablation.networks.sizes import shares_kernels, structure_key
 
+    share: dict[tuple[str, str], bool] = {}  # by the structures of the two
     for variant in plan.variants.values():
         source = plan.variants.get(variant.levels["warm_start"])
-        known = source and not {variant.id, source.id} & unmeasured
-        if known and not shares_kernels((variant.architecture_spec(), source.architecture_spec()), shape, classes):
+        if not source or {variant.id, source.id} & unmeasured:
+            continue
+        pair = (variant.architecture_spec(), source.architecture_spec())
+        structures = tuple(map(structure_key, pair))
+        if structures not in share:
+            share[structures] = shares_kernels(pair, shape, classes)
+        if not share[structures]:
             sys.exit(
                 f"{plan.name}: {variant.id} cannot start from the weights of {source.id}: no kernel or matrix of the two "
                 "networks has the same name and shape"

@@ -10,7 +10,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from ablation.jobs.devices import count_gpus
+from ablation.jobs.devices import count_gpus, forget_settings
 from ablation.jobs.inventory import examine, read_manifest, settled_plan, work_left
 from ablation.jobs.prices import RECORDED, KeptCosts, Price, known_prices
 from ablation.study.plan import Plan
@@ -65,6 +65,7 @@ def measure_missing(
     arguments: argparse.Namespace,
 ) -> dict[str, Price]:
     """Measure some variants, keep what was found, and return all prices."""
+    forget_settings()
     from ablation.jobs.pricing import measure_costs
 
     print(f"timing a few steps of {plural(len(missing), 'variant')} ({kept.machine}) ...", file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ablation.analysis.contrasts import read_table
 from ablation.report import tables
+from ablation.report.provenance import mixture
 from ablation.study.studyfile import read_frozen
 
 
@@ -19,7 +20,8 @@ def main(arguments: argparse.Namespace) -> None:
     table.to_csv(arguments.csv, index=False)
     arguments.markdown.write_text(tables.to_markdown(text, caption), encoding="utf-8")
     arguments.latex.write_text(tables.to_latex(text, caption, f"tab:{plan.name}"), encoding="utf-8")
-    arguments.summary.write_text(tables.summary(plan, table) + "\n", encoding="utf-8")
+    arguments.summary.write_text(tables.summary(plan, table, runs) + "\n", encoding="utf-8")
+    arguments.mixture.write_text(mixture(runs), encoding="utf-8")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,3 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", type=Path, required=True, help="comparison to write for people")
     parser.add_argument("--latex", type=Path, required=True, help="comparison to write for a paper")
     parser.add_argument("--summary", type=Path, required=True, help="short text to write for the terminal")
+    parser.add_argument(
+        "--mixture", type=Path, required=True, help="to write: in what the machines of the runs differ, if in anything"
+    )

@@ -9,6 +9,7 @@ from typing import Any
 
 from ablation.catalogue.sources import DataError
 from ablation.data import datasets
+from ablation.jobs.devices import use_threads
 from ablation.jobs.results import shard_result
 from ablation.jobs.starts import start_of
 from ablation.jobs.stopping import Stop
@@ -43,11 +44,10 @@ def main(arguments: argparse.Namespace) -> None:
     if not arguments.retry_failed:
         tell_failed(store, keys)
     if any(not store.has(key) or (arguments.retry_failed and store.has_failed(key)) for key in keys):
-        import torch  # a shard that lacks nothing needs none
+        use_threads(arguments.threads)  # imports torch: a shard that lacks nothing needs none
 
         from ablation.jobs.training import train_missing
 
-        torch.set_num_threads(arguments.threads)
         gpu = bool(arguments.gpus) or "gpu" in arguments.gres
         train_missing(shard, keys, arrays, manifest, store, stop, gpu, arguments.retry_failed, arguments.at_once)
     result = shard_result(shard, keys, (store.read(key, patience=LATE) for key in keys))

@@ -17,10 +17,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ablation.jobs.devices import forget_settings
 from ablation.support.handover import VARIABLE, identity, receive, send
 
 PRELOADED = (
     "torch",
+    "torch._dynamo",  # which torch imports for some operations on tensors without data, as networks are traced with: seconds
     "pandas",
     "ablation.jobs.training",
     "ablation.networks.sizes",
@@ -34,6 +36,7 @@ PR_SET_PDEATHSIG = 1  # of prctl(2): the signal that a process gets when its par
 def main(arguments: argparse.Namespace) -> None:
     """Serve until the parent process ends."""
     Worker(arguments.socket, arguments.parent).serve()
+    os._exit(0)  # nothing is to be closed, and libraries that it never used would speak of what they leave behind
 
 
 class Worker:
@@ -150,6 +153,7 @@ class Worker:
 
 def preload() -> None:
     """Import what most commands need, and nothing that computes."""
+    forget_settings()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when numpy is imported: no threads before the fork
     for name in PRELOADED:
         import_module(name)

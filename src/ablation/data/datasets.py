@@ -188,7 +188,7 @@ def write(
     DataError
         If they cannot be written, or do not fit onto the disk; nothing is left behind.
     """
-    files, sizes = {f"{name}.npy": array for name, array in arrays.items()}, {}
+    files = {f"{name}.npy": array for name, array in arrays.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
@@ -198,8 +198,7 @@ def write(
         for name, array in files.items():
             with write_whole(folder / name) as file:
                 np.save(file, array)
-                sizes[name] = file.tell()
-        write_manifest(folder, manifest, sizes)
+        write_manifest(folder, manifest, ["split.csv", *files])
     except BaseException as error:
         for name in ("split.csv", *files):
             with suppress(OSError):
@@ -219,6 +218,15 @@ def read(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         nothing but the content shows takes the manifest away, so that the start sees it.
     """
     manifest = read_manifest(folder)
+    arrays = whole_arrays(folder, manifest)
+    if arrays is None:
+        discard(folder, manifest["digest"])
+        raise unusable(folder, "the arrays are not what was written")
+    return arrays, manifest
+
+
+def whole_arrays(folder: Path, manifest: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
+    """Map the arrays of prepared data; None if they are not those of their manifest."""
     forms = {"images": (np.uint8, 4), "labels": (np.int64, 1), "positions": (np.int64, 1)}
     expected = {f"{part}_{what}": form for part in PARTS for what, form in forms.items()}
     try:
@@ -227,8 +235,5 @@ def read(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         whole = expected == {name: (array.dtype, array.ndim) for name, array in arrays.items()}
         whole = whole and data_digest(arrays, manifest) == manifest["digest"]
     except Exception:  # numpy raises many kinds for a damaged file
-        whole = False
-    if not whole:
-        discard(folder, manifest["digest"])
-        raise unusable(folder, "the arrays are not what was written")
-    return arrays, manifest
+        return None
+    return arrays if whole else None

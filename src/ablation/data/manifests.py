@@ -1,19 +1,19 @@
 """The manifest of prepared data, and what it shows of damage before an array is read. Imports no numpy."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ablation.catalogue.sources import DataError
-from ablation.support.digests import digest
+from ablation.support.digests import digest, file_digest
 from ablation.support.files import write_whole
 
 MANIFEST = "manifest.json"
 FORMAT = 3  # of the manifest and the arrays; raise it when what is written, or its digest, means something else
-# What is written beside what a manifest states: its format, the bytes of each array's file, and a digest of it all.
-WRITTEN = ("format", "bytes", "certificate")
+# What is written beside what a manifest states: its format, the bytes and the digest of each file, and a digest of it all.
+WRITTEN = ("format", "bytes", "files", "certificate")
 
 
 def unusable(folder: Path, reason: Any) -> DataError:
@@ -21,9 +21,11 @@ def unusable(folder: Path, reason: Any) -> DataError:
     return DataError(f"{folder}: the prepared data cannot be used ({reason}); start again to prepare them anew")
 
 
-def write_manifest(folder: Path, manifest: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
-    """Write a manifest with the bytes of each file that belongs to it: a folder with a manifest is whole."""
-    content = {"format": FORMAT, **manifest, "bytes": dict(sizes)}
+def write_manifest(folder: Path, manifest: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Write a manifest with the bytes and the digest of the files that belong to it: a folder with a manifest is whole."""
+    sizes = {name: (folder / name).stat().st_size for name in names}
+    digests = {name: file_digest(folder / name) for name in names}
+    content = {"format": FORMAT, **manifest, "bytes": sizes, "files": digests}
     content["certificate"] = digest(content)
     with write_whole(folder / MANIFEST) as file:
         file.write(json.dumps(content, indent=1).encode())
@@ -55,6 +57,24 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         if found != size:
             raise unusable(folder, f"{name}: found {'no file' if found is None else f'{found} bytes'}, expected {size}")
     return {key: value for key, value in content.items() if key not in WRITTEN}
+
+
+def damaged_files(folder: Path) -> list[str] | None:
+    """Name the files of prepared data that are not what was written, by their digests; changes nothing.
+
+    Returns
+    -------
+    list of str or None
+        None where an older manifest states no digests.
+
+    Raises
+    ------
+    DataError
+        As `read_manifest` does.
+    """
+    read_manifest(folder)
+    digests = json.loads((folder / MANIFEST).read_bytes()).get("files")
+    return digests and [name for name, expected in digests.items() if file_digest(folder / name) != expected]
 
 
 def stated_digest(folder: Path) -> str | None:

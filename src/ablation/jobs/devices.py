@@ -1,4 +1,4 @@
-"""The device that a training runs on: given by a scheduler, or a GPU that no other job on this machine holds.
+"""The device that a training runs on: given by a scheduler, or a GPU that no other job on this machine holds; its threads.
 
 What only counts imports no torch: Snakemake asks at every start.
 """
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -19,6 +19,17 @@ from ablation.support.locks import CannotLockError, hold, tell
 # have a TMPDIR.
 LOCK_FOLDERS = (Path("/dev/shm"), Path(tempfile.gettempdir()))
 PATIENCE = 30.0  # seconds for nvidia-smi, which hangs where a driver does
+# Variables by which libraries choose threads, instructions or algorithms, and with them the bits of what they compute.
+SETTINGS = (
+    *("OMP_", "GOMP_", "KMP_", "MKL_", "DNNL_", "ONEDNN_", "ATEN_"),
+    *("CUDNN_", "NVIDIA_TF32_", "TORCH_ALLOW_TF32_", "TORCH_CUDNN_"),
+)
+# Of these, what moves or joins threads without changing what each of them computes.
+HARMLESS = (
+    *("OMP_PROC_BIND", "OMP_PLACES", "OMP_WAIT_POLICY", "OMP_STACKSIZE", "GOMP_CPU_AFFINITY", "GOMP_SPINCOUNT"),
+    *("KMP_AFFINITY", "KMP_BLOCKTIME", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"),
+    "MKL_THREADING_LAYER",
+)
 
 
 def count_gpus(environment: Mapping[str, str] = os.environ) -> int:
@@ -44,6 +55,27 @@ def visible_devices(text: str) -> list[str]:
             break
         devices.append(entry.strip())
     return devices
+
+
+def forget_settings(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Drop the variables of `SETTINGS` from the environment, by which its surroundings would change the bits of a record.
+
+    Call it before torch is imported, for libraries read their variables when they are loaded. Those that state more than a
+    number of threads are named on the terminal.
+    """
+    dropped = sorted(name for name in environment if name.startswith(SETTINGS) and name not in HARMLESS)
+    for name in dropped:
+        del environment[name]
+    if named := [name for name in dropped if not name.endswith("_NUM_THREADS")]:
+        tell(f"{', '.join(named)}: not heeded, for the bits of a record must not depend on the environment of its job")
+
+
+def use_threads(threads: int, environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let torch, which is imported here, compute with a number of processor threads, whatever the environment says."""
+    forget_settings(environment)
+    import torch
+
+    torch.set_num_threads(threads)
 
 
 def given_by_scheduler(environment: Mapping[str, str] = os.environ) -> bool:

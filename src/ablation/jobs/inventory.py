@@ -121,8 +121,7 @@ def statuses(states: Iterable[RunState], store: Store) -> list[RunState]:
 
 
 def _status(store: Store, key: str) -> str:
-    record = read_json(store.folder(key) / RECORD) if store.is_whole(key) else None
-    return record["status"] if record else DAMAGED
+    return store.status(key) if store.is_whole(key) else DAMAGED
 
 
 def examine(plan: Plan, results: Path) -> list[RunState]:

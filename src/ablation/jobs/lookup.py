@@ -35,6 +35,15 @@ def trained_runs(place: Path) -> dict[tuple[str, int], str]:
     }
 
 
+def find_data(digest: str, place: Path) -> Path:
+    """Return the folder of the prepared data of a digest, beside the folder of a study's results."""
+    data = place.parent / "data"
+    for manifest in sorted(data.glob("*/manifest.json")):
+        if read_json(manifest).get("digest") == digest:
+            return manifest.parent
+    raise NotThereError(f"{data}: found no data of the digest {digest}: start {place.name} again")
+
+
 def planned_variants(place: Path) -> list[str]:
     """List the variants that the last start of a study had."""
     outline = place / "start/outline.json"

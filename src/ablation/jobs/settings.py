@@ -43,6 +43,28 @@ def complete(settings: dict[str, Any], schema: Path) -> None:
             settings.setdefault(key, rule["default"])
 
 
+def threads_note(threads: int, cores: int | None, asked: Mapping[str, Any]) -> str:
+    """Say which number of threads a training takes where somebody may expect another one; empty if nobody does.
+
+    Parameters
+    ----------
+    threads : int
+        The setting.
+    cores : int or None
+        Those that Snakemake was given; None where jobs run elsewhere.
+    asked : mapping of str to any
+        ``--set-threads``, by rule.
+    """
+    given = [f"--set-threads {rule}={number}" for rule, number in asked.items() if rule.endswith("_shard")]
+    given += [f"--cores {cores}"] if cores and cores < threads else []
+    if not given:
+        return ""
+    return (
+        f"each training computes with {threads} processor threads, as the setting threads says, and not as "
+        f"{' and '.join(given)}: another number would give other bits; --config threads=N sets it"
+    )
+
+
 def _sentences(error: Any, properties: Mapping[str, Any]) -> list[str]:
     """Say an error of jsonschema as what was found and what is allowed."""
     if error.validator == "additionalProperties":

@@ -13,6 +13,7 @@ from ablation.data.splits import PARTS
 from ablation.jobs.lookup import (
     RESULTS,
     NotThereError,
+    find_data,
     find_study,
     missing,
     planned_variants,
@@ -164,12 +165,6 @@ def images(study: str, part: str = "test", folder: str | Path = RESULTS) -> tupl
     place = find_study(study, folder)
     if part not in PARTS:
         raise NotThereError(missing("part", part, PARTS, "a part of the data"))
-    receipt = read_json(place / "data.json")
-    for manifest in Path(folder, "data").glob("*/manifest.json"):
-        if read_json(manifest).get("digest") == receipt["digest"]:
-            arrays, stated = datasets.read(manifest.parent)
-            found = put_on_device(arrays, stated, torch.device("cpu"), [part])[part]
-            return found.images, found.labels
-    raise NotThereError(
-        f"{Path(folder, 'data')}: found no data of the digest {receipt['digest']}: start {place.name} again"
-    )
+    arrays, stated = datasets.read(find_data(read_json(place / "data.json")["digest"], place))
+    found = put_on_device(arrays, stated, torch.device("cpu"), [part])[part]
+    return found.images, found.labels

@@ -32,7 +32,7 @@ from ablation.support.formatting import duration, plural
 from ablation.support.locks import LockHeldError
 from ablation.training.evaluation import Part, number, put_on_device
 from ablation.training.layout import choose_layout
-from ablation.training.result import Result
+from ablation.training.outcome import Result
 from ablation.training.run import Run, be_deterministic
 from ablation.training.turns import Lane, Pieces, take_turns
 
@@ -272,6 +272,7 @@ def write_record(store: Store, key: str, origin: Mapping[str, Any], classes: int
         "metrics": result.metrics,
         "timings": result.timings,
         "curves": result.curves,
+        "first_loss": result.first_loss,
     }
     predictions = Predictions(classes=classes, **result.predictions)
     files = {PREDICTIONS: predictions.to_bytes(), WEIGHTS: safetensors.torch.save(result.weights)}

@@ -5,7 +5,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -169,8 +169,16 @@ def to_record(layer: LayerRow) -> dict[str, Any]:
 
 
 def read_tables(rows: "pd.DataFrame") -> dict[str, list[LayerRow]]:
-    """Read the layer table of each variant from `layers.csv`."""
-    return {id: from_records(own_rows.to_dict("records")) for id, own_rows in rows.groupby("variant", sort=False)}
+    """Read the layer table of each variant from `layers.csv`; variants of one structure share the object."""
+    by_variant: dict[str, list[tuple]] = {}
+    columns = [field.name for field in fields(LayerRow)]
+    for variant, *cells in rows[["variant", *columns]].itertuples(index=False, name=None):
+        by_variant.setdefault(variant, []).append(tuple(cells))
+    shared: dict[tuple, list[LayerRow]] = {}
+    for own_rows in map(tuple, by_variant.values()):
+        if own_rows not in shared:
+            shared[own_rows] = from_records(dict(zip(columns, cells, strict=True)) for cells in own_rows)
+    return {variant: shared[tuple(own_rows)] for variant, own_rows in by_variant.items()}
 
 
 def from_records(records: Iterable[dict[str, Any]]) -> list[LayerRow]:

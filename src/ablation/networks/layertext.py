@@ -131,11 +131,26 @@ def describe(
     markdown: bool = False,
     folded: bool = False,
 ) -> str:
+    """Write a network under a title; the other parameters are those of `describe_network`."""
+    heading = f"# {title}" if markdown else _prose(title, markdown)
+    return f"{heading}\n\n{describe_network(table, baseline, baseline_name, markdown, folded)}"
+
+
+def _prose(text: str, markdown: bool) -> str:
+    return text if markdown else textwrap.fill(text, TERMINAL)
+
+
+def describe_network(
+    table: Sequence[LayerRow],
+    baseline: Sequence[LayerRow] | None = None,
+    baseline_name: str = "the baseline",
+    markdown: bool = False,
+    folded: bool = False,
+) -> str:
     """Write a network's layer table, its totals and, if there is a baseline, the layers that differ.
 
     Parameters
     ----------
-    title : str
     table, baseline : sequence of LayerRow
     baseline_name : str
     markdown : bool
@@ -148,19 +163,14 @@ def describe(
     -------
     str
     """
-
-    def prose(text: str) -> str:
-        return text if markdown else textwrap.fill(text, TERMINAL)
-
     rows = [cells(layer) for layer in (fold(table) if folded else table)]
-    parts = [f"# {title}" if markdown else prose(title), write_table(rows, markdown)]
-    parts += [f"In all: {totals_text(table)}.", prose(NOTE)]
+    parts = [write_table(rows, markdown), f"In all: {totals_text(table)}.", _prose(NOTE, markdown)]
     if baseline is not None:
         changes = difference(table, baseline)
         listed = difference(fold_alone(table, baseline), fold_alone(baseline, table)) if folded else changes
         differing = [change_cells(change) for change in listed if change.status != "same"]
         if markdown:
             parts.append(f"## Difference from {baseline_name}")
-        parts.append(prose(difference_text(changes, table, baseline, baseline_name)))
+        parts.append(_prose(difference_text(changes, table, baseline, baseline_name), markdown))
         parts.append(write_table(differing, markdown))
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -1,5 +1,6 @@
 """Sizes of a network: parameters and multiply-adds, counted without computing anything."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,30 @@ def inspect_or_say(
         return inspect(architecture, input_shape, classes), ""
     except Exception as error:
         return [], say(error)
+
+
+def structure_key(architecture: Mapping[str, Any]) -> str:
+    """Return what two specs of equal layers share: all but the initialisation, which is applied to a network that stands."""
+    layers = {factor: level for factor, level in architecture["layers"].items() if factor != "initialisation"}
+    return json.dumps({**architecture, "layers": layers}, sort_keys=True)
+
+
+def inspect_all(
+    architectures: Mapping[str, Mapping[str, Any]], input_shape: tuple[int, int, int], classes: int
+) -> dict[str, tuple[list[LayerRow], str]]:
+    """Return by name what `inspect_or_say` does of each spec.
+
+    Most variants of a large study train the same network in another way: each structure is traced once, and specs that
+    share one share the object that is its table.
+    """
+    known: dict[str, tuple[list[LayerRow], str]] = {}
+    found = {}
+    for name, architecture in architectures.items():
+        key = structure_key(architecture)
+        if key not in known:
+            known[key] = inspect_or_say(architecture, input_shape, classes)
+        found[name] = known[key]
+    return found
 
 
 def say(error: Exception) -> str:

@@ -9,6 +9,7 @@ import safetensors
 import safetensors.numpy
 
 CLASSES = "classes"  # the only entry of the file's metadata
+LOGITS = "logits"  # the array that a file may lack
 
 
 @dataclass(frozen=True)

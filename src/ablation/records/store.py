@@ -40,6 +40,11 @@ UNREADABLE = (
 LATE = 60.0
 
 
+# What this process has seen of records, by file: its time, size and number, then status and names of the other files. A
+# start asks of every record twice, and to check a seal takes most of a millisecond.
+SEEN: dict[Path, tuple[tuple[int, int, int], str, tuple[str, ...]]] = {}
+
+
 class DamagedRecordError(Exception):
     """A record that is not what was written; the message says which file of which record."""
 
@@ -88,9 +93,8 @@ class Store:
         """Say what is wrong with a record that is there, as far as a glance shows; empty if nothing is."""
         folder = self.folder(key)
         try:
-            record = self.peek(key)
-            sealed = (folder / RECORD).stat().st_mtime_ns
-            if any((folder / name).stat().st_mtime_ns > sealed for name in record["files"]):
+            (sealed, *_), _, files = self._glance(key)
+            if any((folder / name).stat().st_mtime_ns > sealed for name in files):
                 self.verify(key)
         except (DamagedRecordError, FileNotFoundError, NotADirectoryError) as error:
             return str(error)
@@ -121,9 +125,19 @@ class Store:
     def status(self, key: str) -> str:
         """Return the status of a record; empty if there is none that can be read."""
         try:
-            return self.peek(key).get("status", "")
-        except DamagedRecordError:
+            return self._glance(key)[1]
+        except (DamagedRecordError, FileNotFoundError, NotADirectoryError):
             return ""
+
+    def _glance(self, key: str) -> tuple[tuple[int, int, int], str, tuple[str, ...]]:
+        """Return what `SEEN` has of a record, looked at anew if its file is another one; raises as `peek` does."""
+        path = self.folder(key) / RECORD
+        stat = path.stat()
+        mark = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        if path not in SEEN or SEEN[path][0] != mark:
+            record = self.peek(key)
+            SEEN[path] = (mark, record.get("status", ""), tuple(record["files"]))
+        return SEEN[path]
 
     def has_failed(self, key: str) -> bool:
         """Say whether a record is that of a run that failed by itself; not if there is none that can be read."""

@@ -6,12 +6,16 @@ from typing import Any
 import pandas as pd
 
 from ablation.data.manifests import describe_identical
+from ablation.records.certificate import has_different, said
+from ablation.records.environment import KIND
 from ablation.records.store import FAILED
 from ablation.report.inputs import StudyTables
 from ablation.report.tables import FAILURES
 from ablation.study.plan import Plan
 from ablation.support.accounting import Start, describe, score
 from ablation.support.formatting import count
+
+NONE = "none: no run of this study has been trained again to see whether it comes out the same (ablation certify)"
 
 
 def facts(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -26,8 +30,8 @@ def facts(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[str, s
     study, runs, counts = tables.plan.study, tables.runs, manifest["counts"]
     status = runs["status"].value_counts()
     return [
-        ("runs", f"{len(runs)}"),
-        ("variants", f"{len(tables.plan.variants)}"),
+        ("runs", f"{len(runs):,}"),
+        ("variants", f"{len(tables.plan.variants):,}"),
         ("seeds each", f"{len(study.seeds)}"),
         ("data", f"{study.data.name}, {counts['train']} / {counts['validation']} / {counts['test']} images"),
         (
@@ -38,7 +42,9 @@ def facts(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[str, s
     ]
 
 
-def provenance(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+def provenance(
+    tables: StudyTables, manifest: Mapping[str, Any], certificate: Mapping[str, Any] | None = None
+) -> list[tuple[str, str]]:
     """State where a study's data and results come from and what they cost: pairs of a name and a value.
 
     Parameters
@@ -46,6 +52,8 @@ def provenance(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[s
     tables : StudyTables
     manifest : mapping
         Of the prepared data.
+    certificate : mapping, optional
+        As `ablation.records.certificate.read_certificate` returns it.
     """
     study, runs, counts = tables.plan.study, tables.runs, manifest["counts"]
     # A backward pass costs about twice a forward pass.
@@ -68,7 +76,12 @@ def provenance(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[s
         ("source", _listed(runs["git"])),
         ("torch", _listed(runs["torch"])),
         ("Python", _listed(runs["python"])),
-        ("device", f"{_listed(runs['device'])} ({_listed(runs['processor'])}), threads: {_listed(runs['threads'])}"),
+        ("device", f"{_listed(runs['device'])} ({_listed(runs['processor'])}, {_listed(runs['instructions'])})"),
+        ("threads of each training", _listed(runs["threads"])),
+        (
+            "certificate",
+            " ".join(f"{sentence}." for sentence in said(certificate, set(runs["key"]))) if certificate else NONE,
+        ),
         (
             "smallest effect of interest",
             f"{tables.plan.smallest_effect:g} ({tables.plan.metrics[study.metrics[0]].label}"
@@ -84,15 +97,20 @@ def _identical_images(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("identical images", "; ".join(describe_identical(manifest)) or "none on both sides of the split")]
 
 
-def mixtures(runs: pd.DataFrame) -> list[str]:
-    """Warn where the runs of a study were trained on different devices or with different versions."""
-    names = {"device": "devices", "processor": "processors", "torch": "versions of torch", "threads": "thread counts"}
-    warnings = []
-    for column, name in names.items():
-        values = sorted(map(str, runs[column].dropna().unique()))
-        if len(values) > 1:
-            warnings.append(f"The runs mix {name}: {', '.join(values)}.")
-    return warnings
+def warnings(runs: pd.DataFrame, certificate: Mapping[str, Any] | None) -> list[str]:
+    """Warn of what makes a study's results depend on more than its specs."""
+    different = "Runs came out different when they were trained again: see the certificate."
+    return [*filter(None, [mixture(runs)]), *([different] if certificate and has_different(certificate) else [])]
+
+
+def mixture(runs: pd.DataFrame) -> str:
+    """Say in a sentence where the runs of a study differ in machine, threads or versions; empty if they do not."""
+    found = []
+    for column, name in KIND.items():
+        counts = runs[column].dropna().astype(str).value_counts().sort_index()
+        if len(counts) > 1:
+            found.append(f"{name} ({', '.join(f'{value}: {number}' for value, number in counts.items())})")
+    return f"The runs mix {'; '.join(found)}: the same spec may give other bits on each." if found else ""
 
 
 def diagnostics_cost(plan: Plan, runs: pd.DataFrame) -> list[tuple[str, str]]:

@@ -5,13 +5,15 @@ import math
 import pandas as pd
 
 from ablation.analysis.contrasts import NOT_TESTABLE
+from ablation.analysis.maineffects import has_many, main_effects
 from ablation.catalogue.metrics import Metric
 from ablation.records.store import FAILED
 from ablation.statistics.estimates import summarise
 from ablation.study.plan import Plan
-from ablation.support.formatting import count
+from ablation.support.formatting import count, plural
 
 MINUS = "\N{MINUS SIGN}"
+MOST_NAMED = 20  # variants in a caption, lines of a summary
 FAILURES = ("failed", "diverged", "stuck")  # statuses of runs that are counted
 
 
@@ -66,28 +68,31 @@ def comparison(plan: Plan, runs: pd.DataFrame, contrasts: pd.DataFrame) -> pd.Da
         architecture's baseline with its interval; sizes, which are missing where the network cannot be built; mean
         training time of the runs that did not fail; and what keeps the effects from being tested.
     """
-    by_pair = contrasts.set_index(["metric", "variant", "reference"])
-    own_contrasts = contrasts[contrasts["reference"].isin(plan.study.architectures)]
-    rows = []
+    estimates = {
+        (row.metric, row.variant): row
+        for row in contrasts.itertuples()
+        if row.variant in plan.variants and row.reference == plan.variants[row.variant].architecture
+    }
+    reasons: dict[str, str] = {}
+    for row in contrasts[contrasts["reference"].isin(plan.study.architectures)].itertuples():
+        reasons[row.variant] = reasons.get(row.variant) or row.not_testable
+    groups, rows = dict(iter(runs.groupby("variant", sort=False))), []
     for variant in plan.variants.values():
-        own_runs = runs[runs["variant"] == variant.id]
-        status = own_runs["status"].value_counts()
+        own_runs = groups.get(variant.id, runs.iloc[:0])
+        status = list(own_runs["status"])
         row = {
             "variant": variant.id,
             "architecture": variant.architecture,
             "runs": len(own_runs),
-            **{name: int(status.get(name, 0)) for name in FAILURES},
+            **{name: status.count(name) for name in FAILURES},
         }
         for metric in plan.study.metrics:
-            summary = summarise(own_runs[metric])
+            summary, estimate = summarise(own_runs[metric]), estimates.get((metric, variant.id))
             row |= {f"{metric}_n": summary.n, f"{metric}_mean": summary.mean, f"{metric}_sd": summary.sd}
-            pair = (metric, variant.id, variant.architecture)
-            for part in ("effect", "low", "high"):
-                row[f"{metric}_{part}"] = by_pair.loc[pair, part] if pair in by_pair.index else math.nan
+            row |= {f"{metric}_{part}": getattr(estimate, part, math.nan) for part in ("effect", "low", "high")}
         row |= {size: own_runs[size].iloc[0] for size in ("parameters", "multiply_adds")}
         row["mean_train_seconds"] = own_runs.loc[own_runs["status"] != FAILED, "training_seconds"].mean()
-        reasons = own_contrasts.loc[own_contrasts["variant"] == variant.id, "not_testable"]
-        row["not_testable"] = next(filter(None, reasons), "")
+        row["not_testable"] = reasons.get(variant.id, "")
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -122,16 +127,37 @@ def readable(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def readable_effects(plan: Plan, effects: pd.DataFrame) -> pd.DataFrame:
+    """Write main effects on the first metric for people."""
+    metric = plan.metrics[plan.study.metrics[0]]
+    points = "points" if metric.unit == "%" else metric.unit
+    rows = [
+        {
+            "network": row.architecture,
+            "factor": row.factor.replace("_", " "),
+            "level": row.level.replace("_", " "),
+            metric.title: mean_text(row.mean, row.sd, metric),
+            f"difference ({points})": "reference" if row.reference else number_text(row.difference, metric, sign=True),
+            "settings": f"{row.settings:,}",
+            "runs with a value": f"{row.n:,} of {row.runs:,}",
+        }
+        for row in effects.itertuples()
+    ]
+    return pd.DataFrame(rows)
+
+
 def caption(plan: Plan, runs: pd.DataFrame) -> str:
     """Write the caption of the comparison: what it shows, and of how many runs."""
     first = plan.metrics[plan.study.metrics[0]]
     seeds = runs.groupby("variant").size()
     each = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
     failed = runs.loc[runs["status"] == FAILED, "variant"].value_counts(sort=False)
-    of_variants = ", ".join(f"{number} of {seeds[variant]} of {variant}" for variant, number in failed.items())
+    named = [f"{number} of {seeds[variant]} of {variant}" for variant, number in failed.items()]
+    more = [f"and of {plural(len(named) - MOST_NAMED, 'variant')} more"] if len(named) > MOST_NAMED else []
+    of_variants = ", ".join([*named[:MOST_NAMED], *more])
     untested = f" Runs failed by an error of their own ({of_variants}): effects that need them are not testable."
     text = (
-        f"{len(runs)} runs of {runs['variant'].nunique()} variants, {each} seeds each. Mean ± standard deviation over "
+        f"{len(runs):,} runs of {runs['variant'].nunique():,} variants, {each} seeds each. Mean ± standard deviation over "
         f"seeds; effect on {first.label} against the baseline of the same architecture, with a 95 % interval over seeds "
         "(Welch). n counts the runs that have a value: diverged runs have none, stuck ones count with theirs."
     )
@@ -152,9 +178,34 @@ def to_latex(table: pd.DataFrame, text: str, label: str) -> str:
     return clean.to_latex(index=False, escape=False, column_format=align, caption=text.translate(signs), label=label)
 
 
-def summary(plan: Plan, table: pd.DataFrame) -> str:
-    """Write the few columns that fit a terminal."""
+def summary(plan: Plan, table: pd.DataFrame, runs: pd.DataFrame) -> str:
+    """Write the few columns that fit a terminal; of many variants, how far the levels of each factor lie apart."""
+    if has_many(plan):
+        return summary_of_many(plan, runs)
     text = readable(plan, table)
     return text.iloc[:, [0, 1, 2, 3, -1]].to_markdown(
         index=False, tablefmt="simple", colalign=["left", "right", "right", "right", "left"], disable_numparse=True
     )
+
+
+def summary_of_many(plan: Plan, runs: pd.DataFrame) -> str:
+    """Write the lowest and the highest mean of each factor's levels, of the factors with the largest differences."""
+    metric = plan.metrics[plan.study.metrics[0]]
+    lines = []
+    for (architecture, factor), rows in main_effects(plan, runs, plan.study.metrics[0]).groupby(
+        ["architecture", "factor"], sort=False
+    ):
+        rows = rows.dropna(subset="mean").sort_values("mean")
+        if len(rows):
+            ends = [f"{row.level} {number_text(row.mean, metric)}" for row in rows.iloc[[0, -1]].itertuples()]
+            spread = rows["mean"].iloc[-1] - rows["mean"].iloc[0]
+            lines.append((spread, [architecture, factor, *ends, number_text(spread, metric)]))
+    where = f"tables/comparison.csv has all {len(plan.variants):,} variants."
+    if not lines:
+        return f"No two levels of a factor share a setting of the others; {where}"
+    lines.sort(key=lambda line: -line[0])
+    head = ["network", "factor", f"lowest {metric.title}", "highest", "difference"]
+    text = pd.DataFrame([cells for _, cells in lines[:MOST_NAMED]], columns=head).to_markdown(
+        index=False, tablefmt="simple", colalign=["left"] * 4 + ["right"], disable_numparse=True
+    )
+    return f"{text}\n\nMeans over the settings of the other factors; {where}"

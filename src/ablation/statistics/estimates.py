@@ -1,10 +1,11 @@
 """Estimates over seeds: arrays in, numbers out. Knows no files, no networks, no drawing."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 CONFIDENCE = 0.95
 
@@ -47,6 +48,24 @@ def summarise(values: np.ndarray) -> Summary:
     return Summary(len(values), float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else math.nan)
 
 
+def prediction_interval(values: Sequence[float], confidence: float, least: float = 0.0) -> tuple[float, float]:
+    """Return the interval in which one more value of the same normal distribution lies.
+
+    Mean ± t s √(1 + 1/n), with n - 1 degrees of freedom (Hahn and Meeker, Statistical Intervals, 1991, section 4.7).
+
+    Parameters
+    ----------
+    values : sequence of float
+        At least two.
+    confidence : float
+    least : float
+        The smallest standard deviation that is believed.
+    """
+    known = summarise(np.asarray(values))
+    half = special.stdtrit(known.n - 1, (1 + confidence) / 2) * max(known.sd, least) * math.sqrt(1 + 1 / known.n)
+    return known.mean - half, known.mean + half
+
+
 def welch(variant: np.ndarray, reference: np.ndarray, confidence: float = CONFIDENCE) -> Effect:
     """Estimate the difference of two means from independent runs of unequal spread (Welch 1947).
 
@@ -74,5 +93,5 @@ def welch(variant: np.ndarray, reference: np.ndarray, confidence: float = CONFID
             effect, math.nan, math.nan, math.nan
         )  # equal values of a few runs do not show that the variance is zero
     df = sum(parts) ** 2 / (parts[0] ** 2 / (a.n - 1) + parts[1] ** 2 / (b.n - 1))
-    margin = float(stats.t.ppf((1 + confidence) / 2, df)) * error
+    margin = float(special.stdtrit(df, (1 + confidence) / 2)) * error  # the quantile of Student's t
     return Effect(effect, effect - margin, effect + margin, df)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -124,7 +125,7 @@ class Plan:
         """What can be measured, by name."""
         return self.catalogue.metrics
 
-    @property
+    @cached_property
     def asked(self) -> set[str]:
         """The metrics that the study or a claim of it asks for."""
         return {*self.study.metrics, *(claim.metric for claim in self.study.claims.values())}
@@ -156,7 +157,7 @@ class Plan:
         found = {(one.variant, one.reference): one for one in contrasts if one.matched}
         return list(found.values())
 
-    @property
+    @cached_property
     def factors(self) -> list[str]:
         """The factors that some variant changes, in alphabetical order."""
         return sorted({factor for variant in self.variants.values() for factor in variant.changed})
@@ -166,7 +167,7 @@ class Plan:
         """Number of runs: variants times seeds."""
         return len(self.variants) * len(self.study.seeds)
 
-    @property
+    @cached_property
     def series(self) -> list[tuple[str, str, list[str]]]:
         """The numeric arguments with three or more levels: architecture, factor and variants, in the order of levels."""
         found = []

@@ -12,6 +12,7 @@ from ablation.catalogue.recipes import (
     SCHEDULES,
     augmentation_pattern,
     describe_augmentations,
+    describe_options,
     parse_augmentation,
 )
 from ablation.study.mistakes import contradiction, wanted
@@ -70,16 +71,13 @@ class Recipe(Strict):
         json_schema_extra={"pattern": augmentation_pattern()},
     )
     precision: Literal[*PRECISIONS] = Field(
-        "float32",
-        description=f"Arithmetic of the steps, not of evaluation: {'; '.join(map(': '.join, PRECISIONS.items()))}.",
+        "float32", description=f"Arithmetic of the steps, but not of evaluation: {describe_options(PRECISIONS)}."
     )
-    engine: Literal[*ENGINES] = Field(
-        "eager", description=f"How the steps are computed: {'; '.join(map(': '.join, ENGINES.items()))}."
-    )
+    engine: Literal[*ENGINES] = Field("eager", description=f"How the steps are computed: {describe_options(ENGINES)}.")
     stop_stuck_after: whole(0, MOST_EPOCHS) = Field(
         0,
-        description="Stop a run as hopeless once its training accuracy was no better than naming the commonest class for so "
-        "many epochs in a row: it ends as stuck, and counts with the values that it has reached. 0: never.",
+        description="Epochs in a row at chance (training accuracy no better than naming the commonest class) after which a "
+        "run is stopped as hopeless: it ends as stuck, with the values that it has reached. 0: never.",
     )
 
     @model_validator(mode="after")

@@ -35,13 +35,15 @@ def _state(path: Path) -> dict[str, Any]:
     return {"size": stat.st_size, "time": stat.st_mtime_ns, "digest": file_digest(path)}
 
 
-def damaged_files(seal: Path) -> list[Path]:
+def damaged_files(seal: Path, thorough: bool = False) -> list[Path]:
     """List the files of a seal that are missing or not what was sealed, and change nothing.
 
     Parameters
     ----------
     seal : Path
         If there is none, nothing is known, and nothing listed.
+    thorough : bool
+        Whether every digest is computed again: of a disk that loses bits, files keep their times.
 
     Returns
     -------
@@ -56,16 +58,16 @@ def damaged_files(seal: Path) -> list[Path]:
         if content["seal"] != digest(files):
             return [seal]
         paths = {Path(os.path.normpath(seal.parent / name)): state for name, state in files.items()}
-        return [path for path, state in paths.items() if not _is_whole(path, state)]
+        return [path for path, state in paths.items() if not _is_whole(path, state, thorough)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return [seal]
 
 
-def _is_whole(path: Path, state: dict[str, Any]) -> bool:
+def _is_whole(path: Path, state: dict[str, Any], thorough: bool) -> bool:
     try:
         stat = path.stat()
         if stat.st_size != state["size"] or not path.is_file():
             return False
-        return stat.st_mtime_ns == state["time"] or file_digest(path) == state["digest"]
+        return (stat.st_mtime_ns == state["time"] and not thorough) or file_digest(path) == state["digest"]
     except OSError:
         return False

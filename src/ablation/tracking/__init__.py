@@ -1,1 +1,1 @@
-"""The mirror to MLflow, which `ablation.tracking.client` alone imports."""
+"""The mirror to MLflow."""

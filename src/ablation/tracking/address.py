@@ -14,6 +14,13 @@ USERNAME, PASSWORD, TOKEN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWOR
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 # Scheme, user and password, rest. A password that nobody percent-encoded may hold anything.
 PARTS = re.compile(r"^(?P<scheme>[\w+.-]+://)(?:(?P<user>[^:@/?#]*)(?::(?P<password>.*))?@)?(?P<rest>.*)$", re.DOTALL)
+# What SQLite says, and what it means.
+DATABASE = {
+    "database is locked": "another program holds its file (database is locked).",
+    "readonly database": "its file is read-only, or was taken away while it was open.",
+    "unable to open database file": "its file or folder may not be opened, or there are too many open files.",
+    "disk is full": "the disk is full.",
+}
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,15 @@ class Address:
             "Connection aborted|Connection reset|RemoteDisconnected", text
         ):  # it ended in the middle of an answer
             return f"MLflow at {self.public} cannot be reached: the connection broke."
-        return f"MLflow at {self.public} could not be written: {text}"
+        schema = re.search(r"found version (\w+), but expected (\w+)", text)
+        if schema:
+            return (
+                f"MLflow's database {self.public} has tables of another version of MLflow: found {schema[1]}, expected "
+                f"{schema[2]}. `mlflow db upgrade` brings older ones up to date (keep a copy); for newer ones, use the "
+                "version of MLflow that wrote them."
+            )
+        why = next((said for sign, said in DATABASE.items() if sign in text), text)
+        return f"MLflow at {self.public} could not be written: {why}"
 
 
 def refused(error: Exception) -> bool:

@@ -5,12 +5,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ablation.tracking.address import RETRIES, Address, refused
 from ablation.tracking.lease import OtherWriterError, one_writer
-from ablation.tracking.mirror import Mirror
+
+if TYPE_CHECKING:
+    from ablation.tracking.mirror import Mirror
 
 EVERY = 2.0  # seconds between two looks at the store
+SHARE = 0.05  # of a processor's time that following a study may take: what costs more is done less often
 AGAIN = 30.0  # seconds to wait at most after failures while it trains
 PAUSES = (5.0, 15.0, 30.0)  # seconds to wait after failures at the end: a server that is started again is back by then
 LOOK = 10.0  # seconds between two looks whether another machine still mirrors this study
@@ -21,13 +25,13 @@ def say(text: str) -> None:
     print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
 
 
-def follow(open_mirror: Callable[[], Mirror | None], lock: Path, address: Address, parent: int) -> None:
+def follow(open_mirror: "Callable[[], Mirror | None]", lock: Path, address: Address, parent: int) -> None:
     """Mirror what grows until the parent process ends; a failure is logged and retried, and never disturbs the training.
 
     Parameters
     ----------
     open_mirror : callable
-        Returns the mirror of the study, or None as long as its data and controls are not known.
+        Returns the mirror of the study, or None as long as there is nothing to mirror.
     lock : Path
         Held while something is sent: one process of a machine sends at a time.
     address : Address
@@ -36,12 +40,13 @@ def follow(open_mirror: Callable[[], Mirror | None], lock: Path, address: Addres
     """
     mirror, said, pause = None, "", EVERY
     while os.getppid() == parent:
+        begun = time.process_time()
         try:
             mirror = mirror or open_mirror()
             if mirror:
                 with one_writer(lock):
                     mirror.sync()
-            said, pause = "", EVERY
+            said, pause = "", max(EVERY, min((time.process_time() - begun) / SHARE, AGAIN))
         except Exception as error:  # whatever is wrong with MLflow, the training goes on
             text = address.explain(error)
             if refused(error):

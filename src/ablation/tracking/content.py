@@ -1,9 +1,10 @@
 """What is sent: tags, parameters, metrics and files, from a plan and its records; knows nothing of MLflow."""
 
+import csv
+import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,6 @@ from ablation.analysis.collection import CURVES, final_metrics
 from ablation.jobs.shards import PlannedRun
 from ablation.records.runs import RunRecord
 from ablation.records.store import FAILED
-from ablation.report.figures.results import run_curves
 from ablation.statistics.estimates import summarise
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
@@ -105,13 +105,13 @@ def variant_values(plan: Plan, runs: pd.DataFrame) -> dict[str, float]:
     return {**values, "runs": len(runs), "failed_runs": int((runs["status"] == FAILED).sum())}
 
 
-def write_files(folder: Path, planned: PlannedRun, record: Mapping[str, Any]) -> None:
-    """Write the artifacts of a run into an empty folder."""
-    (folder / "spec.json").write_text(json.dumps(record["spec"], indent=1))
-    pd.DataFrame(record["curves"]).to_csv(folder / "curves.csv", index=False)
-    figure = run_curves(f"{planned.variant}, seed {planned.seed}", record["curves"])
-    figure.savefig(folder / "curves.png", dpi=110)
+def run_files(record: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the artifacts of a run that ended, by name."""
+    rows, table = record["curves"], io.StringIO()
+    writer = csv.DictWriter(table, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    files = {"spec.json": json.dumps(record["spec"], indent=1), "curves.csv": table.getvalue()}
     if record["status"] == FAILED:
-        (folder / "error.txt").write_text(
-            f"{in_one_line(record['error'])}\n\n{record['error']['traceback']}", encoding="utf-8"
-        )
+        files["error.txt"] = f"{in_one_line(record['error'])}\n\n{record['error']['traceback']}"
+    return {name: text.encode() for name, text in files.items()}

@@ -1,86 +1,117 @@
-"""One experiment of MLflow: found, made or brought back, with one run per key."""
+"""One experiment of MLflow, with one run per key: what the mirror asks of it, whatever way leads there."""
 
+import abc
 import contextlib
-import os
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
-from ablation.tracking.address import RETRIES
-from ablation.tracking.client import MLFLOW_PARENT_RUN_ID, MlflowClient, Run, ViewType, get_artifact_repository
+from ablation.tracking.address import Address
 
 KEY = "ablation.key"
-PAGE = 1000  # runs per request
+PARENT, NAME = "mlflow.parentRunId", "mlflow.runName"  # MLflow's tags
+# Without the tag, the UI takes the experiment for one of prompts and agents.
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+ENDINGS = ("FINISHED", "FAILED")  # MLflow's word for a run that ended, by whether it failed
+
+Point = tuple[str, float, int, int]  # name, value, time in milliseconds since 1970, step
 
 
-@contextlib.contextmanager
-def asked_once() -> Iterator[None]:
-    """Keep MLflow's client from repeating a request whose answer was lost: what it made would be made twice."""
-    before = os.environ.get(RETRIES)
-    os.environ[RETRIES] = "0"
-    try:
-        yield
-    finally:
-        os.environ.pop(RETRIES)
-        if before is not None:
-            os.environ[RETRIES] = before
+class GoneError(Exception):
+    """A run or an experiment that was there is not, or was deleted."""
 
 
-class Experiment:
-    """The experiment of a study; made if there is none, restored if somebody deleted it.
+@dataclass(frozen=True)
+class Run:
+    """A run as MLflow has it.
 
-    One that was removed for good (`mlflow gc`) is made anew, under another id.
-
-    Parameters
+    Attributes
     ----------
-    client : MlflowClient
-    name : str
+    id : str
+    status : str
+        ``RUNNING``, ``FINISHED``, ``FAILED`` or ``KILLED``.
+    active : bool
+        False if it was deleted, which can be undone.
+    start, end : int or None
+        Milliseconds since 1970.
     artifacts : str
-        Where a new experiment keeps its artifacts; None leaves it to the server.
+        Where its artifacts lie.
+    tags : mapping of str to str
+    metrics : mapping of str to float
+        The latest value of each.
     """
 
-    def __init__(self, client: MlflowClient, name: str, artifacts: str | None):
-        self.client = client
-        known = client.get_experiment_by_name(name)
-        if known is None:
-            # Without the tag, the UI takes the experiment for one of prompts and agents.
-            kind = {"mlflow.experimentKind": "custom_model_development"}
-            self.id = client.create_experiment(name, artifact_location=artifacts, tags=kind)
-        else:
-            self.id = known.experiment_id
-            if known.lifecycle_stage == "deleted":
-                client.restore_experiment(self.id)
+    id: str
+    status: str
+    active: bool
+    start: int | None
+    end: int | None
+    artifacts: str
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
 
+
+class Experiment(abc.ABC):
+    """The experiment of a study.
+
+    Attributes
+    ----------
+    id : str
+    """
+
+    id: str
+
+    @abc.abstractmethod
     def runs(self) -> dict[str, list[Run]]:
-        """List all runs by key, deleted ones too, in requests of `PAGE` runs."""
-        found, token = defaultdict(list), None
-        while True:
-            page = self.client.search_runs([self.id], "", ViewType.ALL, PAGE, page_token=token)
-            for run in page:
-                if KEY in run.data.tags:
-                    found[run.data.tags[KEY]].append(run)
-            token = page.token
-            if not token:
-                return found
+        """Return all runs by key, deleted ones too."""
 
-    def create(self, key: str, name: str, parent: str | None, tags: Mapping[str, str], start: int | None) -> Run:
-        """Make a run; if the answer is lost there may be one nevertheless, which `runs` finds."""
-        labels = {KEY: key, **tags}
-        if parent:
-            labels[MLFLOW_PARENT_RUN_ID] = parent
-        with asked_once():
-            return self.client.create_run(self.id, start, labels, name)
+    @abc.abstractmethod
+    def create(self, tags: Mapping[str, str], start: int | None) -> tuple[str, str]:
+        """Make a run, and return its id and the place of its artifacts; `KEY` and its name are among the tags."""
 
-    def upload(self, place: str, path: Path, folder: str | None = None) -> None:
-        """Send a file, or all that is in a folder, to the place of a run's artifacts.
+    @abc.abstractmethod
+    def log(
+        self,
+        run: str,
+        points: Collection[Point] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping | None = None,
+    ) -> None:
+        """Add points, parameters and tags to a run; a point that it has stays as it is.
 
-        MLflow's own method would first ask the server for that place, for every run.
+        At most 1000 points and 100 parameters and tags.
         """
-        repository = get_artifact_repository(place, self.client.tracking_uri)
-        if path.is_dir():
-            repository.log_artifacts(str(path), folder)
-        else:
-            repository.log_artifact(str(path), folder)
+
+    @abc.abstractmethod
+    def log_data(self, run: str, data: Mapping[str, str]) -> None:
+        """Say what a run is trained on: ``name``, ``digest``, ``source`` and ``profile``."""
+
+    @abc.abstractmethod
+    def set_status(self, run: str, status: str, end: int | None = None) -> None:
+        """Set the status of a run and, unless it runs, when it ended (milliseconds since 1970)."""
+
+    @abc.abstractmethod
+    def delete(self, run: str) -> None:
+        """Delete a run, which can be undone."""
+
+    @abc.abstractmethod
+    def restore(self, run: str) -> None:
+        """Bring a deleted run back."""
+
+    @abc.abstractmethod
+    def last_step(self, run: str, metric: str) -> int:
+        """Return the last step at which a run has a metric."""
+
+    @abc.abstractmethod
+    def upload(self, place: str, files: Mapping[str, bytes], folder: str | None = None) -> None:
+        """Send files, by name, to the place of a run's artifacts, or to a folder there."""
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Write all that is sent within the block at once, where that can be done."""
+        yield
+
+    def close(self) -> None:  # noqa: B027
+        """Let go of what is open."""
 
     def keep_one(self, runs: list[Run], known: str | None) -> Run:
         """Of runs with the same key, keep the known one, or else the fullest and oldest, and delete the others.
@@ -89,20 +120,35 @@ class Experiment:
         """
 
         def worth(run: Run) -> tuple:
-            return run.info.run_id == known, _active(run), len(run.data.metrics), -run.info.start_time, run.info.run_id
+            return run.id == known, run.active, len(run.metrics), -(run.start or 0), run.id
 
         kept = max(runs, key=worth)
         for run in runs:
-            if run is not kept and _active(run):
-                self.client.delete_run(run.info.run_id)
-        if not _active(kept):
-            self.client.restore_run(kept.info.run_id)
+            if run is not kept and run.active:
+                self.delete(run.id)
+        if not kept.active:
+            self.restore(kept.id)
         return kept
 
-    def last_step(self, run: Run, metric: str) -> int:
-        """Return the last step at which a run has a metric."""
-        return max(point.step for point in self.client.get_metric_history(run.info.run_id, metric))
 
+def open_experiment(address: Address, name: str, artifacts: str | None) -> Experiment:
+    """Find an experiment, make it if there is none, and restore it if somebody deleted it.
 
-def _active(run: Run) -> bool:
-    return run.info.lifecycle_stage == "active"
+    One that was removed for good (`mlflow gc`) is made anew, under another id. A file of this machine is written
+    without MLflow's client if its tables are those that we know.
+
+    Parameters
+    ----------
+    address : Address
+    name : str
+    artifacts : str
+        Where a new experiment keeps its artifacts; None leaves it to MLflow.
+    """
+    from ablation.tracking import database
+
+    found = database.open_database(address, name, artifacts)
+    if found is None:
+        from ablation.tracking.client import ClientExperiment
+
+        found = ClientExperiment(address.uri, name, artifacts)
+    return found

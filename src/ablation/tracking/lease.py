@@ -7,9 +7,12 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ablation.support.locks import CannotLockError, hold, tell
-from ablation.tracking.client import MlflowClient
+
+if TYPE_CHECKING:
+    from ablation.tracking.client import MlflowClient
 
 TAG = "ablation.writer"
 BEAT = 30.0  # seconds between two renewals
@@ -69,7 +72,7 @@ class Lease:
         self.renewed: float | None = None  # when the tag was last written; None while it is not ours
         self.seen: tuple[str | None, float, bool] = (None, 0.0, False)  # another's tag, since when, whether it changed
 
-    def renew(self, client: MlflowClient, experiment: str) -> None:
+    def renew(self, client: "MlflowClient", experiment: str) -> None:
         """Take or renew the lease: reads and writes the tag every `BEAT` seconds; raises OtherWriterError."""
         now = self.clock()
         if self.renewed is not None and now - self.renewed < BEAT:
@@ -83,7 +86,7 @@ class Lease:
                 self._sign(client, experiment)
         self.renewed = now
 
-    def release(self, client: MlflowClient, experiment: str) -> None:
+    def release(self, client: "MlflowClient", experiment: str) -> None:
         """Give the lease back, so that another machine need not wait."""
         if self.renewed is None:
             return
@@ -92,10 +95,10 @@ class Lease:
             if self._look(client, experiment, self.clock()):
                 client.delete_experiment_tag(experiment, TAG)
 
-    def _sign(self, client: MlflowClient, experiment: str) -> None:
+    def _sign(self, client: "MlflowClient", experiment: str) -> None:
         client.set_experiment_tag(experiment, TAG, json.dumps({**self.me, "time": time.time()}))
 
-    def _look(self, client: MlflowClient, experiment: str, now: float) -> bool:
+    def _look(self, client: "MlflowClient", experiment: str, now: float) -> bool:
         """Say whether the tag is ours already; raises OtherWriterError if it is another machine's that may be alive."""
         known = client.get_experiment(experiment)
         if known.experiment_id != experiment:  # MLflow's client takes what was cut off for an answer that says nothing

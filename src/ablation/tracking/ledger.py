@@ -3,18 +3,13 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ablation.jobs.shards import PlannedRun
 from ablation.records.store import FAILED
 from ablation.support.files import write_whole
 from ablation.tracking.content import LAST_OF_ROW
-
-ENDINGS = ("FINISHED", "FAILED")  # MLflow's word for a run that ended, by whether it failed
-
-if TYPE_CHECKING:
-    from ablation.tracking.client import Run
-    from ablation.tracking.experiment import Experiment
+from ablation.tracking.experiment import ENDINGS, Experiment, Run
 
 
 def marks(runs: Sequence[PlannedRun]) -> dict[tuple[str, int], str]:
@@ -39,6 +34,10 @@ class Ledger:
     `final` once its last metrics are, `paused` with the time (seconds since 1970) since which it is marked as killed, and
     `superseded` while the study has no such run any more.
 
+    The file has a line for whose ledger it is, and a line for each change of an entry, of which the last one counts: what
+    is noted costs the same however many runs there are. A process begins with `compare`, which writes it anew; a line
+    that a kill cut off is passed over until then.
+
     Parameters
     ----------
     path : Path
@@ -50,32 +49,72 @@ class Ledger:
         self.path, self.uri = path, uri
         self.experiment: str | None = None
         self.runs: dict[str, dict[str, Any]] = {}
+        self._changed: set[str] = set()
+        self._left: tuple[int, int, int] | None = None  # what the file was when this process last read or wrote it
 
-    def read(self, experiment: str) -> None:
-        """Read what another process, or an earlier one, noted of this experiment; nothing if it is of another."""
-        self.experiment, self.runs = experiment, {}
+    def read(self) -> None:
+        """Read what this process, another one or an earlier one noted; nothing if it is of another server."""
+        self._left, self.experiment, self.runs = self._stamp(), None, {}
+        self._changed.clear()
         try:
-            known = json.loads(self.path.read_text())
-            if (known["uri"], known["experiment"]) == (self.uri, experiment):
-                self.runs = known["runs"]
+            head, *lines = self.path.read_bytes().splitlines()
+            known = json.loads(head)
+            if known["uri"] != self.uri:
+                return
+            self.experiment = known["experiment"]
         except (OSError, ValueError, KeyError, TypeError):
-            pass
+            return
+        for line in lines:
+            try:
+                key, entry = json.loads(line)
+                self.runs[key] = entry
+            except (ValueError, TypeError):
+                continue  # it was cut off
+        self.runs = {key: entry for key, entry in self.runs.items() if entry}
+
+    def is_of_another(self) -> bool:
+        """Say whether another process wrote it, or somebody deleted it, since this one last read or wrote it."""
+        return self._stamp() != self._left
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            about = self.path.stat()
+        except OSError:
+            return None
+        return about.st_ino, about.st_size, about.st_mtime_ns
+
+    def update(self, key: str, **facts: Any) -> dict[str, Any]:
+        """Change an entry, which is made if need be, and return it; `note` makes it durable."""
+        entry = self.runs.setdefault(key, {"epochs": 0, "done": None})
+        entry.update(facts)
+        self._changed.add(key)
+        return entry
+
+    def remove(self, key: str) -> dict[str, Any]:
+        """Remove and return an entry; `note` makes it durable."""
+        self._changed.add(key)
+        return self.runs.pop(key)
 
     def note(self) -> None:
-        """Make the present state durable."""
+        """Write what changed since it was last noted."""
+        if self._changed:
+            with open(self.path, "ab") as file:
+                file.write(b"".join(_line([key, self.runs.get(key)]) for key in sorted(self._changed)))
+            self._changed.clear()
+            self._left = self._stamp()
+
+    def _write(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with write_whole(self.path) as file:
-            content = {"uri": self.uri, "experiment": self.experiment, "runs": self.runs}
-            file.write(json.dumps(content, indent=1).encode())
+            file.write(_line({"uri": self.uri, "experiment": self.experiment}))
+            file.writelines(_line(item) for item in self.runs.items())
+        self._changed.clear()
+        self._left = self._stamp()
 
-    def add(self, key: str, run: "Run") -> dict[str, Any]:
-        """Note a new run under its key, and return its entry."""
-        self.runs[key] = {"id": run.info.run_id, "artifacts": run.info.artifact_uri, "epochs": 0, "done": None}
-        self.note()
-        return self.runs[key]
-
-    def compare(self, experiment: "Experiment", wanted: set[str]) -> dict[str, dict[str, float]]:
+    def compare(self, experiment: Experiment, wanted: set[str]) -> dict[str, dict[str, float]]:
         """Make ledger and experiment agree: each wanted run once, none that is gone.
+
+        Of a run that has not ended, the experiment says what was sent: a process may have been killed before it noted it.
 
         Parameters
         ----------
@@ -88,41 +127,45 @@ class Ledger:
         dict
             The latest metrics of every run, by key.
         """
+        if self.experiment != experiment.id:
+            self.experiment, self.runs = experiment.id, {}
         found, values = experiment.runs(), {}
         if set(self.runs) - set(found):  # gone, or the answer was cut off
             found = experiment.runs()
+        known, self.runs = self.runs, {}
         for key, runs in found.items():
-            known = self.runs.get(key)
+            noted = known.get(key)
             if key in wanted:
-                run = experiment.keep_one(runs, known and known["id"])
+                run = experiment.keep_one(runs, noted and noted["id"])
             else:  # of an earlier form of the study; if it was deleted, that was meant
-                run = next((run for run in runs if run.info.lifecycle_stage == "active"), None)
+                run = next((run for run in runs if run.active), None)
             if run is None:
-                self.runs.pop(key, None)
                 continue
-            values[key] = run.data.metrics
-            ended = run.info.status in ENDINGS
-            if known is None or known["id"] != run.info.run_id or (known["done"] and not ended):
-                self.runs[key] = self._entry(run, experiment)
-            self.runs[key]["artifacts"] = run.info.artifact_uri
-        for key in set(self.runs) - set(found):
-            del self.runs[key]
-        self.note()
+            values[key] = run.metrics
+            ended = run.status in ENDINGS
+            if not (noted and noted["id"] == run.id and noted["done"] and ended):
+                described = ended or bool(noted and noted["id"] == run.id and noted.get("described"))
+                noted = {**_entry(run, experiment), "described": described}
+            self.runs[key] = {**noted, "artifacts": run.artifacts}
+        self._write()
         return values
 
-    @staticmethod
-    def _entry(run: "Run", experiment: "Experiment") -> dict[str, Any]:
-        """Return the entry of a run that was not noted: how much of it is there."""
-        ended = run.info.status in ENDINGS
-        status = run.data.tags.get("status", FAILED if run.info.status == ENDINGS[True] else "completed")
-        growing = not ended and LAST_OF_ROW in run.data.metrics
-        return {
-            "id": run.info.run_id,
-            "epochs": experiment.last_step(run, LAST_OF_ROW) if growing else 0,
-            "done": status if ended else None,
-            "ended": run.info.end_time if ended else None,
-            "described": ended,
-            "final": status != "training",
-            "paused": run.info.end_time / 1000 if run.info.status == "KILLED" else None,
-            "superseded": run.data.tags.get("superseded") == "true",
-        }
+
+def _entry(run: Run, experiment: Experiment) -> dict[str, Any]:
+    """Return the entry of a run by what of it is there."""
+    ended = run.status in ENDINGS
+    status = run.tags.get("status", FAILED if run.status == ENDINGS[True] else "completed")
+    growing = not ended and LAST_OF_ROW in run.metrics
+    return {
+        "id": run.id,
+        "epochs": experiment.last_step(run.id, LAST_OF_ROW) if growing else 0,
+        "done": status if ended else None,
+        "ended": run.end if ended else None,
+        "final": status != "training",
+        "paused": run.end / 1000 if run.status == "KILLED" and run.end else None,
+        "superseded": run.tags.get("superseded") == "true",
+    }
+
+
+def _line(content: Any) -> bytes:
+    return json.dumps(content).encode() + b"\n"

@@ -13,9 +13,9 @@ Layout = torch.memory_format
 def choose_layout(spec: Mapping[str, Any]) -> Layout:
     """Return the memory layout that a run is trained in; it follows from the spec alone, so that records do.
 
-    Channels last, in which no network of the catalogue is slower and most are 1.1 to 1.6 times as fast on a CPU
-    (`benchmarks/speed`). Code of the author's own may call ``view`` on what it gets, which torch refuses of images that lie
-    otherwise than their shape says: what sees images of such a run lies by channels first.
+    Channels last, in which most networks are 1.05 to 1.6 times as fast on a CPU, and only LeNet and ResNet with local
+    response normalisation a tenth slower. Code of the author's own may call ``view`` on what it gets, which torch refuses
+    of images that lie otherwise than their shape says: what sees images of such a run lies by channels first.
 
     Parameters
     ----------

@@ -21,8 +21,8 @@ from ablation.training.evaluation import Part, accuracy, evaluating, number, pre
 from ablation.training.layout import choose_layout, gather
 from ablation.training.objective import objective
 from ablation.training.optimisation import learning_rate
+from ablation.training.outcome import Result, chance_bound, plain_copy
 from ablation.training.precision import forward_arithmetic
-from ablation.training.result import Result, chance_bound, plain_copy
 from ablation.training.steps import Step, Stepper, Tally, batch_bounds, default_generators
 from ablation.training.stopwatch import Stopwatch
 from ablation.training.turns import Pieces, finish
@@ -38,9 +38,10 @@ def nothing(run: "Run") -> None:
 
 def be_deterministic() -> None:
     """Make one machine compute the same bits every time."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when CUDA starts
     torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # As `use_deterministic_algorithms(True, warn_only=True)`, which imports the whole compiler: seconds for each job.
+    torch.set_deterministic_debug_mode("warn")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # but where a recipe asks for it
     # Which would also fill all memory before it is written: up to 5 % of a small DenseNet's step.
     torch.utils.deterministic.fill_uninitialized_memory = False
@@ -86,6 +87,7 @@ class Run:
         self.probe = self._make_probe(spec["diagnostics"]) if spec["diagnostics"] else None
         self.diagnosed: list[dict[str, Any]] = []
         self.watch = Stopwatch()
+        self.first_loss: float | None = None
         self.chance = chance_bound(parts["train"].labels)
         step = Step(
             compiled(self.network) if self.recipe["engine"] == "compiled" else self.network,
@@ -152,6 +154,7 @@ class Run:
             "sums": self.tally.sums,
             "diagnosed": self.diagnosed,
             "remembered": self.probe.remembered if self.probe else {},
+            "first_loss": self.first_loss,
             "seconds": self.seconds,
         }
 
@@ -165,6 +168,7 @@ class Run:
         if self.probe:
             self.probe.remembered = dict(state["remembered"])
         self.watch.seconds = dict(state["seconds"])
+        self.first_loss = state["first_loss"]
 
     def epoch(self) -> dict[str, float | None]:
         """Train an epoch, or the rest of one, and return the new row of the curves."""
@@ -223,14 +227,12 @@ class Run:
     def _train(self, epoch: int, train: Part) -> Pieces[float]:
         """Take the steps of an epoch that are left, and return the learning rate of the last one.
 
-        Nothing in here waits for the device. What a step draws comes from streams of its own: augmentation, and dropout
-        or whatever else draws within a network from torch's default generators.
+        Nothing in here waits for the device, except for the first step's loss. What a step draws comes from streams of
+        its own: augmentation, and dropout or whatever else draws within a network from torch's default generators.
         """
         bounds = batch_bounds(len(train.labels), self.recipe["batch_size"])
         first, drawn_from = epoch * len(bounds), default_generators(train.labels.device)
-        rates = [
-            learning_rate(self.recipe, self.schedule, step, len(bounds)) for step in range(first, first + len(bounds))
-        ]
+        rates = [learning_rate(self.recipe, self.schedule, first + at, len(bounds)) for at in range(len(bounds))]
         self.stepper.begin(torch.randperm(len(train.labels), generator=stream(self.seed, "order", epoch)), rates)
         self.network.train()
         while self.taken < len(bounds):
@@ -239,6 +241,8 @@ class Run:
             for generator in drawn_from:
                 generator.manual_seed(stream_seed(self.seed, "dropout", step))
             self.stepper.take(self.taken, *bounds[self.taken])
+            if not step:  # the only one that is waited for
+                self.first_loss = number(self.tally.means(bounds[0][1])["objective"])
             self.taken += 1
             yield
             if self.taken % AHEAD == 0:  # else who asks the run to stop would wait for all that is queued on a device
@@ -301,6 +305,7 @@ class Run:
                 "images_per_second": seen / seconds["train"],
             },
             [{**row, "value": number(row["value"])} for row in self.diagnosed],
+            self.first_loss,
         )
 
     def _status(self, train_accuracy: float) -> str:

@@ -17,6 +17,7 @@ from ablation.report.figures.style import WIDTH
 from ablation.report.inputs import StudyTables
 
 SLOTS = 12  # boxes per line; a longer network continues on the next line
+MOST_DRAWN = 24  # architectures: the picture would grow without end
 NOTHING = ("", [], 1.0, 1.0)  # a line without boxes
 COLOURS = dict(
     zip(
@@ -89,8 +90,8 @@ def boxes(table: Sequence[LayerRow]) -> list[Box]:
 
 
 def baseline_blocks(tables: StudyTables) -> Figure:
-    """Draw the blocks of each architecture's baseline, as far as it can be built."""
-    architectures = tables.plan.study.architectures
+    """Draw the blocks of each architecture's baseline, as far as it can be built; of many, the first `MOST_DRAWN`."""
+    architectures = list(tables.plan.study.architectures)[:MOST_DRAWN]
     return draw_blocks({name: tables.layers[name] for name in architectures if name in tables.layers})
 
 

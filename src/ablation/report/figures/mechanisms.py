@@ -7,46 +7,45 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
-from ablation.report.figures.style import add_legend, make_panels, plot_means, variants_of
+from ablation.report.figures.panels import MOST_PAIRS, MOST_PANELS, Panel, panels_of, plot_means
+from ablation.report.figures.style import add_legend, make_panels
 from ablation.report.inputs import StudyTables
-from ablation.study.plan import Plan
 
 
 def _epoch_text(epoch: int) -> str:
     return f"after epoch {epoch}" if epoch else "before training"
 
 
-def _write_architecture(axis: Axes, architecture: str) -> None:
-    """Write an architecture's name above the title of its first panel."""
+def _write_title(axis: Axes, title: str) -> None:
+    """Write what a row of panels compares above the title of its first panel."""
     above = {"xycoords": "axes fraction", "xytext": (0, 16), "textcoords": "offset points"}
-    axis.annotate(architecture, (0, 1), fontweight="bold", **above)
+    axis.annotate(" ", (0, 1), fontweight="bold", **above)  # has the height; a long title must not widen the panel
+    axis.annotate(title, (0, 1), fontweight="bold", **above).set_in_layout(False)
 
 
-def _panels(plan: Plan, columns: int, title: str) -> tuple[Figure, dict[str, np.ndarray]]:
-    """Make one row of panels per architecture, each row with its own scale."""
-    names = list(plan.study.architectures)
-    figure, axes = make_panels(len(names), columns, 0.6 + 2.2 * len(names), title, sharey="row")
-    for row, name in zip(axes, names, strict=True):
-        _write_architecture(row[0], name)
+def _rows_of_panels(tables: StudyTables, columns: int, title: str) -> tuple[Figure, list[tuple[Panel, np.ndarray]]]:
+    """Make a row of panels per architecture, or factor of one, each row with its own scale."""
+    panels = panels_of(tables, MOST_PAIRS)
+    figure, axes = make_panels(len(panels), columns, 0.6 + 2.2 * len(panels), title, sharey="row")
+    for row, panel in zip(axes, panels, strict=True):
+        _write_title(row[0], panel.title)
         for axis in row:
             axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    return figure, dict(zip(names, axes, strict=True))
+    return figure, list(zip(panels, axes, strict=True))
 
 
 def gradient_flow(tables: StudyTables) -> Figure:
     """Draw the RMS gradient of each layer against its depth, at the first and at the last epoch that was diagnosed."""
     plan, rows = tables.plan, tables.diagnostics
     epochs = sorted({min(plan.study.diagnostics), max(plan.study.diagnostics)})
-    figure, panels = _panels(plan, len(epochs), "Gradient of each layer's weights: mean and range over seeds")
+    title = "Gradient of each layer's weights: mean and range over seeds"
+    figure, panels = _rows_of_panels(tables, len(epochs), title)
     # A gradient that underflowed has no place on a logarithmic axis.
     gradients = rows[(rows["quantity"] == "gradient_rms") & (rows["value"] > 0)]
-    for architecture, axes in panels.items():
+    for panel, axes in panels:
         for axis, epoch in zip(axes, epochs, strict=True):
-            own_rows = gradients[
-                (gradients["epoch"] == epoch) & gradients["variant"].isin(variants_of(plan, architecture))
-            ]
-            plot_means(axis, plan, architecture, own_rows, "depth", "value", marker="o", ms=3)
-            if len(own_rows):
+            plot_means(axis, panel, gradients[gradients["epoch"] == epoch], "depth", "value", marker="o", ms=3)
+            if any(len(line.get_xdata()) for line in axis.lines):
                 axis.set_yscale("log")
             axis.set_xlim(left=0.3)  # there is no layer 0
             axis.set_title(_epoch_text(epoch), loc="left", fontsize="medium")
@@ -60,15 +59,14 @@ def gradient_flow(tables: StudyTables) -> Figure:
 def saturation(tables: StudyTables) -> Figure:
     """Draw the shares of saturated outputs and of dead units by epoch, averaged over the layers of a network."""
     rows = tables.diagnostics
-    figure, panels = _panels(tables.plan, 2, "Saturation: mean over layers; mean and range over seeds")
+    figure, panels = _rows_of_panels(tables, 2, "Saturation: mean over layers; mean and range over seeds")
     titles = {"saturated": "saturated or inactive outputs", "dead": "dead units: so for every image"}
     shares = rows[rows["quantity"].isin(titles)].groupby(["variant", "seed", "epoch", "quantity"], as_index=False)
     percent = shares["value"].mean().dropna(subset="value")
     percent["value"] *= 100
-    for architecture, axes in panels.items():
+    for panel, axes in panels:
         for axis, (quantity, title) in zip(axes, titles.items(), strict=True):
-            own_rows = percent[percent["quantity"] == quantity]
-            plot_means(axis, tables.plan, architecture, own_rows, "epoch", "value", marker="o", ms=3)
+            plot_means(axis, panel, percent[percent["quantity"] == quantity], "epoch", "value", marker="o", ms=3)
             axis.set_title(title, loc="left", fontsize="medium")
             axis.set_ylim(-4, 104)  # a line at zero is a line, too
         axes[0].set_ylabel("share (%)")
@@ -112,7 +110,7 @@ def sources(tables: StudyTables) -> Figure:
     rows = rows[(rows["kind"] == "source") & (rows["epoch"] == epoch)]
     rows = rows.assign(source=rows["quantity"].str.removeprefix("source_").astype(int))
     found = {name: _cut_blocks(rows[rows["variant"] == name]) for name in tables.plan.study.architectures}
-    found = {name: blocks for name, blocks in found.items() if blocks}
+    found = dict([(name, blocks) for name, blocks in found.items() if blocks][:MOST_PANELS])
     height, width = max(len(found), 1), max(map(len, found.values()), default=1)
     title = f"Weights by source layer, {_epoch_text(epoch)}: mean over seeds"
     figure, axes = make_panels(height, width, 0.8 + 2.6 * height, title)
@@ -125,6 +123,6 @@ def sources(tables: StudyTables) -> Figure:
         for axis, (number, block) in zip(row, enumerate(blocks, 1), strict=False):
             image = _draw_block(axis, number, block, highest)
         row[0].set_ylabel("source layer")
-        _write_architecture(row[0], name)
+        _write_title(row[0], name)
         figure.colorbar(image, ax=row.tolist(), label="mean |weight|", shrink=0.8)
     return figure

@@ -12,16 +12,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ablation.analysis.contrasts import NOT_TESTABLE
+from ablation.analysis.maineffects import has_many
 from ablation.records.store import FAILED
+from ablation.report.figures.panels import MOST_PAIRS, MOST_PANELS, panels_of, plot_means
 from ablation.report.figures.style import (
     add_legend,
     make_panels,
-    plot_means,
     seeds_text,
     variant_colours,
     variant_label,
     variants_of,
 )
+from ablation.report.figures.summaries import largest_differences, level_means
 from ablation.report.inputs import StudyTables
 from ablation.study.plan import Plan
 from ablation.support.formatting import count
@@ -33,6 +35,8 @@ STATUS_TEXTS = {
     "diverged": "diverged (no value)",
     "failed": "failed (no evidence)",
 }
+BESIDE = 3  # panels of a series in a line
+MOST_NAMED = 12  # levels of a series
 REASON_WIDTH = 80  # characters of a reason in a figure; the report has all of it
 
 
@@ -45,47 +49,22 @@ def without_failed(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 def curves(tables: StudyTables) -> Figure:
     """Draw learning curves, one row per architecture: training loss and `Plan.watched_accuracy` against epochs."""
-    plan, architectures = tables.plan, list(tables.plan.study.architectures)
+    plan, panels = tables.plan, panels_of(tables, MOST_PAIRS)
     accuracy = plan.metrics[plan.watched_accuracy]
     rows = without_failed(tables.curves, tables.runs)
     rows = rows.assign(accuracy=accuracy.scale * rows[plan.watched_accuracy])
     title = f"Learning curves: mean and range over seeds ({seeds_text(tables.runs)})"
-    figure, axes = make_panels(len(architectures), 2, 0.6 + 2.1 * len(architectures), title)
-    for (left, right), architecture in zip(axes, architectures, strict=True):
+    figure, axes = make_panels(len(panels), 2, 0.6 + 2.1 * len(panels), title)
+    for (left, right), panel in zip(axes, panels, strict=True):
         for axis, column in ((left, "train_loss"), (right, "accuracy")):
-            plot_means(axis, plan, architecture, rows, "epoch", column)
+            plot_means(axis, panel, rows, "epoch", column)
             axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-            axis.set_xlabel("epoch" if architecture == architectures[-1] else "")
+            axis.set_xlabel("epoch" if panel is panels[-1] else "")
         left.set_ylabel("training loss (nats)")
         left.set_ylim(bottom=0)
         right.set_ylabel(accuracy.title)
-        left.set_title(architecture, loc="left", fontweight="bold")
+        left.set_title(panel.title, loc="left", fontweight="bold")
         add_legend(right)
-    return figure
-
-
-def run_curves(title: str, rows: list[dict]) -> Figure:
-    """Draw the curves of one run: loss and accuracy of training and validation, and what was minimised if that is more."""
-    figure = Figure(figsize=(6, 2.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    epochs = [row["epoch"] for row in rows]
-    for part, colour in (("train", "#0173b2"), ("validation", "#de8f05")):
-        if rows and all(row[f"{part}_accuracy"] is None for row in rows):
-            continue  # a study without validation images
-        losses = [row[f"{part}_loss"] if row[f"{part}_loss"] is not None else math.nan for row in rows]
-        left.plot(epochs, losses, color=colour, label=part)
-        right.plot(epochs, [100 * row[f"{part}_accuracy"] for row in rows], color=colour, label=part)
-    if any(row["objective"] != row["train_loss"] for row in rows):
-        minimised = [row["objective"] if row["objective"] is not None else math.nan for row in rows]
-        left.plot(epochs, minimised, color="#0173b2", ls=":", label="objective (smoothed, with auxiliary losses)")
-        left.legend(frameon=False, fontsize="small")
-    left.set(xlabel="epoch", ylabel="loss (nats)")
-    right.set(xlabel="epoch", ylabel="accuracy (%)")
-    right.legend(frameon=False)
-    for axis in (left, right):
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.grid(alpha=0.3)
-    figure.suptitle(title, fontsize="medium")
     return figure
 
 
@@ -120,6 +99,8 @@ def _plot_runs(axis: Axes, row: int, values: np.ndarray, statuses: Sequence[str]
 
 def final_runs(tables: StudyTables) -> Figure:
     """Draw every run's final value of the first metric by variant, with the mean; failed runs have markers of their own."""
+    if has_many(tables.plan):
+        return level_means(tables)
     plan, runs = tables.plan, tables.runs
     name = plan.study.metrics[0]
     metric = plan.metrics[name]
@@ -149,6 +130,8 @@ def effects(tables: StudyTables) -> Figure:
 
     One that is not testable leaves a gap that says so, and why.
     """
+    if has_many(tables.plan):
+        return largest_differences(tables)
     plan = tables.plan
     name = plan.study.metrics[0]
     metric = plan.metrics[name]
@@ -190,8 +173,13 @@ def series(tables: StudyTables) -> Figure:
     name = plan.study.metrics[0]
     metric = plan.metrics[name]
     title = f"Against parameters ({seeds_text(runs)}; dots: runs, diamonds: means)"
-    figure, axes = make_panels(1, len(plan.series), 3.2, title)
-    for axis, (architecture, factor, variants) in zip(axes[0], plan.series, strict=True):
+    chosen = plan.series[:MOST_PANELS]
+    columns = min(len(chosen), BESIDE)
+    lines = -(-len(chosen) // columns)
+    figure, axes = make_panels(lines, columns, 0.2 + 3.0 * lines, title)
+    for axis in axes.flat[len(chosen) :]:
+        axis.set_axis_off()
+    for axis, (architecture, factor, variants) in zip(axes.flat, chosen, strict=False):
         variants = [variant for variant in variants if not math.isnan(comparison.loc[variant, "parameters"])]
         parameters = comparison.loc[variants, "parameters"].to_numpy(dtype=float)
         means = metric.scale * comparison.loc[variants, f"{name}_mean"].to_numpy(dtype=float)
@@ -199,7 +187,8 @@ def series(tables: StudyTables) -> Figure:
             values = metric.scale * runs.loc[runs["variant"] == variant, name].astype(float)
             axis.plot([size] * len(values), values, "o", color="#0173b2", alpha=0.45, ms=4, mew=0)
         axis.plot(parameters, means, "-D", color="#de8f05", ms=5, lw=1.4, label="mean")
-        for variant, size, mean in zip(variants, parameters, means, strict=True):
+        step = max(1, -(-len(variants) // MOST_NAMED))
+        for variant, size, mean in list(zip(variants, parameters, means, strict=True))[::step]:
             level = plan.variants[variant].levels[factor]
             if math.isnan(mean):  # none of its runs has a value: a gap in the line, named at the edge
                 edge = {"xycoords": axis.get_xaxis_transform(), "rotation": 90, "ha": "center", "va": "bottom"}
@@ -210,7 +199,7 @@ def series(tables: StudyTables) -> Figure:
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
         axis.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
         axis.margins(x=0.12)
-        axis.set_xticks(parameters, minor=False)
+        axis.set_xticks(parameters[::step], minor=False)
         axis.minorticks_off()
         axis.set(xlabel="parameters", ylabel=metric.title)
         axis.set_title(f"{architecture}: {factor.replace('_', ' ')} (figures at the means)", loc="left")

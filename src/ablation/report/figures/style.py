@@ -1,4 +1,4 @@
-"""What figures share: their width and look, the names and colours of variants, lines of means with their ranges."""
+"""What figures share: their width and look, the names and colours of variants."""
 
 from typing import Any
 
@@ -74,29 +74,6 @@ def seeds_text(runs: pd.DataFrame) -> str:
     counts = runs.groupby("variant").size()
     low, high = counts.min(), counts.max()
     return f"n = {low} seeds" if low == high else f"n = {low} to {high} seeds"
-
-
-def plot_means(axis: Axes, plan: Plan, architecture: str, rows: pd.DataFrame, x: str, y: str, **markers: Any) -> None:
-    """Plot the columns `x` and `y` of `rows`, one line per variant: the mean over seeds, in a band from lowest to highest.
-
-    Other arguments are passed to `matplotlib.axes.Axes.plot`.
-    """
-    variants = variants_of(plan, architecture)
-    colours = variant_colours(plan, variants)
-    for variant in variants:
-        values = rows[rows["variant"] == variant].groupby(x)[y]
-        means, is_baseline = values.mean(), variant == architecture
-        axis.plot(
-            means.index,
-            means,
-            color=colours[variant],
-            lw=1.8 if is_baseline else 1.3,
-            ls="-" if is_baseline else (0, (4, 1)),
-            label=variant_label(plan, variant),
-            zorder=3 if is_baseline else 2,
-            **markers,
-        )
-        axis.fill_between(means.index, values.min(), values.max(), color=colours[variant], alpha=0.15, lw=0)
 
 
 def add_legend(axis: Axes) -> None:

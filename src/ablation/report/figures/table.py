@@ -49,6 +49,8 @@ class Figure:
         ``module:function`` of what draws it, from a `StudyTables` to a `matplotlib.figure.Figure`.
     caption : str
         In the report; ``{accuracy}`` stands for the accuracy that curves show.
+    of_many : str
+        The caption in the report of a study with many variants (`ablation.analysis.maineffects.MANY`), if it is another.
     needs : callable, optional
         Says of a plan whether the study has the figure; without it every study does.
     section : str
@@ -57,6 +59,7 @@ class Figure:
 
     draw: str
     caption: str
+    of_many: str = ""
     needs: Callable[[Plan], bool] | None = None
     section: Literal["results", "networks"] = "results"
 
@@ -73,14 +76,24 @@ FIGURES: dict[str, Figure] = {
         draw="ablation.report.figures.results:curves",
         caption="Training loss (the mean cross-entropy over an epoch's steps, without label smoothing and auxiliary losses) "
         "and {accuracy} by epoch: the mean over seeds, and the range from lowest to highest.",
+        of_many="Training loss (the mean cross-entropy over an epoch's steps, without label smoothing and auxiliary losses) "
+        "and {accuracy} by epoch, at each level of a factor: the mean over the settings of the other factors that all its "
+        "levels have, then over seeds, and the range over seeds. Of many factors, those whose levels differ most "
+        "in the final value.",
     ),
     "runs": Figure(
         draw="ablation.report.figures.results:final_runs",
         caption="Every run's final value; the bar is the mean of the variant.",
+        of_many="Main effects: the mean at each level of a factor, over the settings of the other factors that all its "
+        "levels have. A dot is a seed, the bar the mean of the seeds. The panels of a network have one scale. Runs without "
+        "a value are left out; the table above counts them.",
     ),
     "effects": Figure(
         draw="ablation.report.figures.results:effects",
         caption="Difference of each variant's mean from its baseline's, with the 95 % interval over seeds (Welch).",
+        of_many="The contrasts of each factor with the largest effects, by a change of this factor alone. They were chosen "
+        "from many for being large, and so are larger than they would be found again; the intervals, over seeds (Welch), do "
+        "not cover that choice.",
         needs=has_contrasts,
     ),
     "series": Figure(
@@ -92,6 +105,9 @@ FIGURES: dict[str, Figure] = {
         draw="ablation.report.figures.mechanisms:gradient_flow",
         caption="Root mean square of the gradient of the training loss by each layer's weights, on a fixed batch of "
         "training images; layers in order of execution. Where a line falls to the left, the gradient vanishes.",
+        of_many="Root mean square of the gradient of the training loss by each layer's weights, on a fixed batch of "
+        "training images; layers in order of execution. At each level of a factor: the mean over the settings of the other "
+        "factors that all its levels have. Of many factors, those whose levels differ most in the final value.",
         needs=has_diagnostics,
     ),
     "saturation": Figure(
@@ -99,6 +115,9 @@ FIGURES: dict[str, Figure] = {
         caption="Share of the outputs of activations that are saturated (sigmoid: within 0.02 of 0 or 1; tanh: beyond "
         "±0.96; GELU below -3, SiLU below -6) or inactive (ReLU: zero; leaky ReLU: negative), and share of the units that "
         "are so for every image and position of the fixed batch.",
+        of_many="Share of the outputs of activations that are saturated or inactive, and share of the units that are so for "
+        "every image and position of the fixed batch, at each level of a factor: the mean over the settings of the other "
+        "factors that all its levels have. Of many factors, those whose levels differ most in the final value.",
         needs=has_diagnostics,
     ),
     "sources": Figure(

@@ -1,4 +1,4 @@
-"""What a training leaves behind."""
+"""What becomes of a run, and when it has learned nothing."""
 
 import math
 from dataclasses import dataclass
@@ -35,6 +35,8 @@ class Result:
         Seconds of training (without evaluation), of evaluation, of diagnostics, and training images a second.
     diagnostics : list of dict
         Rows as `ablation.training.diagnostics.Probe.measure` returns them, with None for what is not finite.
+    first_loss : float or None
+        What the first step minimised: equal on any machine but for rounding. None if it is not finite.
     """
 
     status: str
@@ -45,6 +47,7 @@ class Result:
     weights: dict[str, torch.Tensor]
     timings: dict[str, float]
     diagnostics: list[dict[str, Any]]
+    first_loss: float | None
 
 
 def chance_bound(labels: torch.Tensor) -> float:
