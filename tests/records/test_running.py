@@ -119,8 +119,6 @@ def test_a_start_clears_what_the_dead_left_and_nothing_of_the_living(tmp_path):
     assert [path for path in kept if path.exists()] == kept
     assert sorted(path.name for path in (store.root / ".running").iterdir()) == [OTHER, "locks"]
     assert {path.name for path in store.root.glob(".writing*")} == {
-        f".writing-{OTHER}.{socket.gethostname()}-{gone}",  # somebody holds its run
         f".writing-{OTHER}.{socket.gethostname()}-{os.getpid()}",
-        f".writing-{KEY}.another-{gone}",
-        f".writing-{OTHER}.another-{gone}",
+        f".writing-{KEY}.another-{gone}",  # a machine whose locks may not be seen here
     }
