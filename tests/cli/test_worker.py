@@ -169,3 +169,18 @@ def test_a_command_goes_on_by_itself_when_its_worker_is_killed(tmp_path, digits)
     assert json.loads((record(tmp_path, "left") / "record.json").read_text())["status"] == "completed"
     assert "stopped by SIGTERM" in errors
     assert "goes on after epoch" in errors
+
+
+def test_a_job_that_was_killed_while_the_worker_imported_leaves_no_training(tmp_path, digits):
+    place = Workplace(tmp_path)  # which has only just begun to import
+    datasets.write(tmp_path / "data", *digits)
+    job = place.start(*train(tmp_path, "early", epochs=100_000))
+    time.sleep(0.3)
+    job.kill()
+    job.communicate()
+    place.start("train", "--help").communicate(timeout=120)  # the worker has come to what waited before this
+    end = time.monotonic() + 60
+    while place.forks() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not place.forks()
+    place.end()

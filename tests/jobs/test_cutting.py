@@ -114,10 +114,25 @@ def test_what_has_come_to_a_result_stays_as_it_is(plan, tmp_path):
 @pytest.mark.parametrize(
     "text", ["", "[]", '{"shards": 3}', '{"shards": {"lenet/0": 3}}', json.dumps({"shards": [[0]]})]
 )
-def test_an_outline_that_cannot_be_read_keeps_nothing(tmp_path, text):
+def test_where_the_outline_is_lost_the_results_say_how_the_study_was_cut(tmp_path, text):
     (tmp_path / "start").mkdir()
     (tmp_path / "start/outline.json").write_text(text)
     path = tmp_path / "shards/lenet/0.json"
     path.parent.mkdir(parents=True)
     path.write_text("{}")
     assert cut_before(tmp_path) == []
+    runs = [{"variant": "lenet", "seed": 0}, {"variant": "vgg", "seed": 0}, {"variant": "lenet", "seed": 1}]
+    path.write_text(json.dumps({"runs": runs}))
+    assert cut_before(tmp_path) == [{"lenet": [0, 1], "vgg": [0]}]
+
+
+def test_a_shard_whose_runs_start_from_each_other_now_is_cut_anew(tmp_path):
+    together = {"small": [3, 1], "lenet": [3, 1]}
+    assert cut(make_plan(tmp_path), BY, {}, [together])["small/3"] == together
+    text = TEXT.replace(
+        "{builder: vgg, baseline: {width: 4, hidden: 16}}", "{builder: lenet, baseline: {warm_start: lenet}}"
+    )
+    text = text.partition("grid:")[0] + "seeds" + text.partition("seeds")[2]
+    shards = cut(make_plan(tmp_path, text), BY, {}, [together])
+    assert shards["small/3"] == {"small": [3, 1]}
+    assert shards["lenet/3"] == {"lenet": [3, 1]}

@@ -84,6 +84,9 @@ def test_a_start_is_told_what_it_trains_and_what_that_costs(plan, begun):
         "measures it"
     )
     assert inventory.outlook(plan, states[:2], 1000, {}) == "small: 2 variants x 3 seeds = 6 runs, 2 exist, 0 to train"
+    assert inventory.seconds_left(states, {}) is None
+    assert inventory.seconds_left(states, {}, guess=True) is None
+    assert inventory.seconds_left(states[:2], {}) == 0
     assert "known once the data are prepared" in inventory.outlook(plan, states, None, {})
 
 

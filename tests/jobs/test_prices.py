@@ -1,6 +1,7 @@
 """What runs cost: measured, kept, taken from earlier runs, and told before a start."""
 
 import json
+import os
 
 import pytest
 from specs import SMALL, make_spec
@@ -92,26 +93,33 @@ def test_kept_costs_that_cannot_be_read_are_none(kept, tmp_path, content):
     assert kept.read() == {"a": COST}
 
 
-def record(store, key, **changes):
-    environment = {"device": "cpu", "processor": processor(), **changes}
-    store.write(key, {"status": "completed", "environment": environment, "timings": TIMINGS}, {})
+def record(store, run, stopped_at=None, epochs=3, **changes):
+    environment = {"device": "cpu", "processor": processor(), "threads": 1, **changes}
+    spec = {**run.spec, "recipe": {**run.spec["recipe"], "epochs": epochs}}
+    content = {"status": "completed", "spec": spec, "environment": environment, "timings": TIMINGS}
+    store.write(run.key, {**content, "stopped_at": stopped_at}, {})
 
 
 def test_an_earlier_run_on_such_a_machine_is_what_a_run_costs(plan, kept, tmp_path):
     store, shards = Store(tmp_path / "store"), tmp_path / "small/shards"
     runs = planned_runs(plan, MANIFEST["digest"])
     for run in (runs[0], runs[2]):
-        record(store, run.key)
+        record(store, run)
     (store.folder(runs[2].key) / RECORD).write_text("{")
-    record(store, runs[5].key, processor="another")
-    for name, those in (("lenet/0", [runs[2], runs[0]]), ("lenet-activation.tanh/0", [runs[5]])):
+    record(store, runs[3], threads=2)
+    record(store, runs[4], stopped_at=1)
+    record(store, runs[5], processor="another")
+    for name, those in (("lenet/0", [runs[2], runs[0]]), ("lenet-activation.tanh/0", runs[3:])):
         (shards / name).parent.mkdir(parents=True)
         content = [{"variant": run.variant, "key": run.key} for run in those]
         (shards / f"{name}.json").write_text(json.dumps({"runs": content}))
     (shards / "torn").mkdir()
     (shards / "torn/0.json").write_text("{")
-    assert recorded_seconds([*plan.variants, "torn"], shards, store, gpu=False) == {"lenet": pytest.approx(10 / 8000)}
-    assert recorded_seconds(plan.variants, shards, store, gpu=True) == {}
+    specs = {variant: plan.spec(variant, 7) for variant in plan.variants}
+    assert recorded_seconds(specs, shards, store, kept) == {"lenet": pytest.approx(10 / 8000)}
+    assert recorded_seconds(specs, shards, store, KeptCosts(tmp_path, gpu=True, threads=1)) == {}
+    larger = {name: {**spec, "data": {**spec["data"], "side": 16}} for name, spec in specs.items()}
+    assert recorded_seconds(larger, shards, store, kept) == {}, "that was other work"
     kept.add({kept.key(plan.spec("lenet", 0), MANIFEST["shape"], 3): COST})
     price = known_prices(plan, plan.variants, MANIFEST, tmp_path, kept)["lenet"]
     assert price.seconds == pytest.approx(10 / 8000 * 8 * 1000)
@@ -127,6 +135,19 @@ def test_of_many_networks_some_are_measured_and_the_others_scaled(monkeypatch):
     assert [costs[name].how for name in ("w2", "w8")] == [SCALED, SCALED]
     assert costs["w8"].train / costs["w3"].train > 2
     assert costs["w8"].memory == costs["w3"].memory
+
+
+def test_a_process_that_is_killed_costs_its_own_price_alone(monkeypatch):
+    measure = pricing.measure_cost
+
+    def killed(spec, *others):
+        return os.kill(os.getpid(), 9) if spec["seed"] else measure(spec, *others)
+
+    monkeypatch.setattr(pricing, "measure_cost", killed)
+    said, spec = [], make_spec(activation="relu")
+    costs = measure_costs({"killed": {**spec, "seed": 1}, "sound": spec}, MANIFEST, False, 1, 2, said.append)
+    assert list(costs) == ["sound"]
+    assert said == ["killed cannot be priced: its process ended with -9, perhaps for want of memory"]
 
 
 def test_what_cannot_be_trained_has_no_price_and_is_said():

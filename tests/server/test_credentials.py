@@ -10,6 +10,8 @@ from commands import Commands
 from mirrored import assert_is_the_study
 from mlflow.tracking import MlflowClient
 
+from ablation.tracking.address import Address
+
 pytestmark = pytest.mark.server
 psycopg2 = pytest.importorskip("psycopg2", reason="psycopg2 is not installed (uv sync --group server)")
 
@@ -73,7 +75,8 @@ def test_who_may_not_is_told_in_a_sentence(guarded, synthetic):
     sentence = f"MLflow at {guarded.uri} does not accept who we are"
     with pytest.raises(Exception, match="401") as error:
         study.mirror(guarded.uri).sync()
-    assert study.mirror(guarded.uri).address.explain(error.value).startswith(sentence)
+    address = Address.of(study.results, {"MLFLOW_TRACKING_URI": guarded.uri})
+    assert address.explain(error.value).startswith(sentence)
 
     wrong = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": "wrong-password"}
     output, code = run(Commands(study, guarded.uri, **wrong))

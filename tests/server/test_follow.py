@@ -58,7 +58,10 @@ def test_followers_of_a_server_that_is_killed(server, client, synthetic, tmp_pat
         trainings = [thread for study in studies for thread in study.train(2, epochs=20, pause=0.4)]
         wait_for(lambda: all(epochs_there(client, study) for study in studies))
         server.kill()
-        time.sleep(2)
+        # A follower that pauses does not notice at once.
+        wait_for(
+            lambda: all(command.log.exists() and "cannot be reached" in command.log.read_text() for command in commands)
+        )
         server.start(wait=False)
         for thread in trainings:
             thread.join()

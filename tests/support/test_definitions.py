@@ -451,7 +451,7 @@ def test_training_reaches_what_it_runs_and_nothing_that_makes_no_record():
     reached = Sources().reached(["ablation.training.run:train"])
     assert {
         ("ablation.training.run", "Run"),
-        ("ablation.training.evaluation", "evaluate"),
+        ("ablation.training.evaluation", "evaluating"),
         ("ablation.training.evaluation", "EVALUATION_BATCH"),
         ("ablation.training.optimisation", "learning_rate"),
         ("ablation.networks.randomness", "stream"),

@@ -89,7 +89,8 @@ def test_a_mirror_that_is_killed_ten_times_sends_all_once(tmp_path, path, client
         for attempt in range(10):
             for place, one in enumerate(running):
                 one.write_curves(curves(20 + attempt + place, begin=1.7e9 + 1000 * attempt))
-            too_late.append(killed_within(moments.uniform(0, longest), lambda: study.mirror(uri).sync()))
+            moment = moments.uniform(0, longest / 2 ** (attempt % 5))
+            too_late.append(killed_within(moment, lambda: study.mirror(uri).sync()))
     assert not all(too_late), "no mirror was killed while it worked"
     # MLflow keeps the times at which each epoch was first sent; what it must not have is an epoch twice.
     assert study.mirror(uri).sync() is False

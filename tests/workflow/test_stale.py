@@ -30,7 +30,7 @@ def test_edits_that_cannot_change_a_result_retrain_nothing(workspace):
     for path, old, new in (
         ("networks/kit.py", '"""The kit of', '"""The whole kit of'),
         ("networks/families/vgg.py", "multiple * width", "width * multiple"),
-        ("records/store.py", 'CURVES, STATE = "curves.jsonl"', 'CURVES, STATE = "curve.jsonl"'),
+        ("records/running.py", 'CURVES, STATE = "curves.jsonl"', 'CURVES, STATE = "curve.jsonl"'),
     ):
         workspace.edit(f"src/ablation/{path}", old, new)
     assert "train_shard" not in workspace.planned()

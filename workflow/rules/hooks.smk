@@ -98,7 +98,10 @@ def follow(*command):
 def start_worker():
     """Start the warm worker, to which the jobs on this machine hand their commands over; a cluster's are far away."""
     if workflow.executor_plugin.name == "local":
-        path = f"{tempfile.mkdtemp(prefix='ablation-')}/worker"
+        folder = tempfile.gettempdir()
+        # The path of a socket has 107 characters at most.
+        short = folder if len(folder) < 60 else "/tmp"
+        path = f"{tempfile.mkdtemp(prefix='ablation-', dir=short)}/worker"
         accompany("worker", "--socket", path)
         os.environ[VARIABLE] = path
 
@@ -125,10 +128,11 @@ def tell_outlook():
 def refuse_what_costs_too_much():
     """Ask before a study is started whose training takes longer than is allowed; without a terminal, refuse it."""
     hours = config.get("budget_hours")
-    if hours is None:
+    planned = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    if hours is None or "train_shard" not in planned:
         return
     states, _, prices = look_ahead()
-    seconds = seconds_left(states, prices)
+    seconds = seconds_left(states, prices, guess=True)
     if seconds is not None and seconds <= 3600 * hours:
         return
     what = "an unknown time" if seconds is None else f"about {duration(seconds)}"
@@ -137,8 +141,11 @@ def refuse_what_costs_too_much():
         tell(sentence)
         if input("Train it all the same? [y/N] ").strip().lower() in ("y", "yes"):
             return
-    ways = "`ablation price` measures it; " if seconds is None else ""
-    refuse(f"{sentence}. {ways}--config budget_hours=HOURS allows more")
+    if seconds is None:
+        refuse(
+            f"{sentence}. `ablation price` measures it, once `--until plan_study` has prepared the data"
+        )
+    refuse(f"{sentence}. --config budget_hours=HOURS allows more")
 
 
 def note_the_start():
@@ -175,7 +182,8 @@ def account():
     """Begin to account for the core-seconds of a start on this machine."""
     if workflow.executor_plugin.name == "local":
         states, _, prices = look_ahead()
-        begin(Path(f"{STARTED}/costs.jsonl"), slots(), seconds_left(states, prices))
+        path = Path(f"{STARTED}/costs.jsonl")
+        begin(path, cores(), config["threads"], seconds_left(states, prices))
 
 
 def tell_costs():

@@ -24,9 +24,17 @@ PRICES = (
 )  # of the variants, as far as they are known where runs are still to be trained
 
 
+def cores():
+    """Return how many cores of this machine the start was given."""
+    return workflow.resource_settings.cores or 1
+
+
 def slots():
-    """Return how many jobs run at the same time."""
-    return workflow.resource_settings.nodes or workflow.resource_settings.cores or 1
+    """Return how many trainings run at the same time: on a cluster, or on the cores and GPUs of this machine."""
+    if workflow.resource_settings.nodes:
+        return workflow.resource_settings.nodes
+    each = max(1, cores() // config["threads"])
+    return min(each, GPUS) if GPUS else each
 
 
 def kept_costs():
@@ -37,7 +45,8 @@ def kept_costs():
 def cut_runs(plan):
     """Cut a study into shards; what the last start has cut stays as it is where its results are there.
 
-    As a module the study is cut in the same way in each process, although no start notes it: without prices.
+    As a module the study is cut in the same way in each process, although no start notes it: by what the study and the
+    settings say alone.
     """
     from ablation.jobs.cutting import Cut, cut, runs_of
     from ablation.jobs.inventory import cut_before, read_manifest
@@ -49,7 +58,8 @@ def cut_runs(plan):
         slots=slots(),
         most=config["most_jobs"],
     )
-    kept, prices = cut_before(Path(modified(f"{RESULTS}/{plan.name}"))), {}
+    own_start, prices = workflow.modifier.is_main_snakefile(), {}
+    kept = cut_before(Path(f"{RESULTS}/{plan.name}")) if own_start else []
     done = {run for shard in kept for run in runs_of(shard)}
     left = dict.fromkeys(
         variant
@@ -57,7 +67,7 @@ def cut_runs(plan):
         for seed in plan.study.seeds
         if (variant, seed) not in done
     )
-    if left and workflow.modifier.is_main_snakefile():
+    if left and own_start:
         manifest = read_manifest(Path(modified(f"{RESULTS}/data/{plan.data_folder}")))
         PRICES.update(
             known_prices(plan, plan.variants, manifest, Path(RESULTS), kept_costs())

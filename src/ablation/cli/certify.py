@@ -9,6 +9,7 @@ whose curves differ is named, and the command ends with 1.
 """
 
 import argparse
+import importlib.metadata
 import platform
 import shutil
 import sys
@@ -49,8 +50,9 @@ def certify(arguments: argparse.Namespace, place: Path, scratch: Path) -> None:
         raise NotThereError(f"{place.name}: found no trained run: start the study first")
     sample = choose(runs, arguments.sample, arguments.seed)
     tell(f"{place.name}: trains {plural(len(sample), 'run')} of {len(runs)} again")
-    # What another machine, or this one with other threads, left of an interrupted training is not gone on with.
-    kind = f"{platform.node()}-{arguments.threads or 'recorded'}-{'recorded' if arguments.gpus is None else arguments.gpus}"
+    # What another machine or torch, or this one with other threads, left of an interrupted training is not gone on with.
+    asked = ["recorded" if value is None else str(value) for value in (arguments.threads, arguments.gpus)]
+    kind = "-".join([platform.node(), importlib.metadata.version("torch"), *asked])
     certifying = Certifying(place, runs, Stop(), arguments.threads, arguments.gpus)
     certificate = certifying.certify(sample, scratch / kind, lambda line: print(line, flush=True))
     certificate["sample"] = {"asked": arguments.sample, "seed": arguments.seed, "of": len(runs)}

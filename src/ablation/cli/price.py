@@ -34,6 +34,8 @@ class NoDataError(UserError):
 def main(arguments: argparse.Namespace) -> None:
     """Measure what is not known yet, and print the bill."""
     plan = read_study(locate_study(arguments.study))
+    if not arguments.jobs:
+        arguments.jobs = count_gpus() if arguments.gpu else max(1, (os.cpu_count() or 1) // arguments.threads)
     results, gpu = arguments.results, arguments.gpu
     manifest = read_manifest(results / "data" / plan.data_folder)
     if manifest is None:
@@ -117,7 +119,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("study", help="a file of config/studies by name, or the path of one")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trainings at once (all cores)")
+    parser.add_argument("--jobs", type=int, help="trainings at once (one for each GPU, or all cores by their threads)")
     parser.add_argument("--threads", type=int, default=1, help="threads of a training, as the profile says (1)")
     parser.add_argument("--gpu", action=argparse.BooleanOptionalAction, default=count_gpus() > 0, help="use a GPU")
     parser.add_argument("--again", action="store_true", help="measure what was measured before, too")

@@ -51,7 +51,7 @@ def main(arguments: argparse.Namespace) -> None:
         gpu = bool(arguments.gpus) or "gpu" in arguments.gres
         train_missing(shard, keys, arrays, manifest, store, stop, gpu, arguments.retry_failed, arguments.at_once)
     result = shard_result(shard, keys, (store.read(key, patience=LATE) for key in keys))
-    if start_of(arguments.result) != start:
+    if start and start_of(arguments.result) != start:
         sys.exit(
             "the start of this training was killed, and another one works on the study: the records are in the store"
         )

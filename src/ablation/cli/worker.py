@@ -59,9 +59,9 @@ class Worker:
 
     def serve(self) -> None:
         """Listen at once, then import: whoever calls in the meantime waits."""
-        self.listener.bind(str(self.path))
-        self.listener.listen(128)
         try:
+            self.listener.bind(str(self.path))
+            self.listener.listen(128)
             preload()
             self.code = loaded_code()
             self.selector.register(self.listener, selectors.EVENT_READ, self._accept)
@@ -84,7 +84,7 @@ class Worker:
             line.close()
             return
         try:
-            if any(request[name] != value for name, value in identity().items()) or loaded_code() != self.code:
+            if any(request.get(name) != value for name, value in identity().items()) or loaded_code() != self.code:
                 # What was edited since then is not what would run here.
                 send(line, {"process": None})
                 line.close()
@@ -100,7 +100,6 @@ class Worker:
         parent, process = os.getpid(), os.fork()
         if not process:
             self._become(parent, request, streams)
-        send(line, {"process": process})
         ended = os.pidfd_open(process)
         self.jobs[line] = process
 
@@ -123,6 +122,10 @@ class Worker:
 
         self.selector.register(ended, selectors.EVENT_READ, end)
         self.selector.register(line, selectors.EVENT_READ, ask_to_stop)
+        try:
+            send(line, {"process": process})
+        except OSError:  # it went while it waited
+            ask_to_stop()
 
     def _hang_up(self, line: socket.socket) -> None:
         self.selector.unregister(line)

@@ -63,10 +63,10 @@ def cut(plan: Plan, by: Cut, prices: Mapping[str, float], kept: Iterable[Shard] 
         By name, which is that of the first run, such as ``lenet/0``.
     """
     order = {run: n for n, run in enumerate((variant, seed) for variant in plan.variants for seed in plan.study.seeds)}
-    shards = _still_wanted(kept, order)
+    depth = {variant: len(plan.starts(variant)) for variant in plan.variants}
+    shards = _still_wanted(kept, order, depth)
     done = {run for shard in shards for run in runs_of(shard)}
     left = [run for run in order if run not in done]
-    depth = {variant: len(plan.starts(variant)) for variant in plan.variants}
     left.sort(key=lambda run: depth[run[0]])
     target = by.target([prices.get(variant) for variant, _ in left])
     crowded = len(left) > by.most * by.size
@@ -92,12 +92,12 @@ def runs_of(shard: Shard) -> list[Run]:
     return [(variant, seed) for variant, seeds in shard.items() for seed in seeds]
 
 
-def _still_wanted(shards: Iterable[Shard], wanted: Iterable[Run]) -> list[Shard]:
-    """Return the shards all of whose runs are wanted, and in no shard before."""
+def _still_wanted(shards: Iterable[Shard], wanted: Iterable[Run], depth: Mapping[str, int]) -> list[Shard]:
+    """Return the shards all of whose runs are wanted, in no shard before, and after as many warm starts as each other."""
     free, found = set(wanted), []
     for shard in shards:
         runs = set(runs_of(shard))
-        if runs and runs <= free:
+        if runs and runs <= free and len({depth[variant] for variant in shard}) == 1:
             found.append(shard)
             free -= runs
     return found

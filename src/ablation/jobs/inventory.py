@@ -61,8 +61,19 @@ def cut_before(folder: Path) -> list[Shard]:
     try:
         shards = [shard for name, shard in outline["shards"].items() if (folder / f"shards/{name}.json").is_file()]
         return [shard for shard in shards if runs_of(shard)]
-    except (KeyError, TypeError, AttributeError):
-        return []  # none, or that of an older version: what is cut anew finds its records in the store
+    except (KeyError, TypeError, AttributeError):  # it was lost: the results say it, too
+        results = [read_json(path) for path in sorted(folder.glob("shards/*/*.json"))]
+        return [shard for shard in map(_shard_of, results) if shard]
+
+
+def _shard_of(result: Any) -> Shard:
+    shard: Shard = {}
+    try:
+        for run in result["runs"]:
+            shard.setdefault(run["variant"], []).append(run["seed"])
+    except (KeyError, TypeError):
+        return {}  # damaged, or of an older version: what is cut anew finds its records in the store
+    return shard
 
 
 def settled_plan(plan: Plan, answers: Path) -> Plan:
@@ -141,10 +152,17 @@ def work_left(states: Iterable[RunState]) -> dict[str, float]:
     return left
 
 
-def seconds_left(states: Iterable[RunState], prices: Mapping[str, Price]) -> float | None:
-    """Return the seconds of training that are left, one run after another; None if a price is not known."""
+def seconds_left(states: Iterable[RunState], prices: Mapping[str, Price], guess: bool = False) -> float | None:
+    """Return the seconds of training that are left, one run after another; None if a price is not known.
+
+    With `guess`, runs without a price cost as much as the others on average, and only where nothing is known it is None.
+    """
     left = work_left(states)
-    return sum(runs * prices[name].seconds for name, runs in left.items()) if left.keys() <= prices.keys() else None
+    known = {name: runs for name, runs in left.items() if name in prices}
+    if len(known) < len(left) and not (guess and known):
+        return None
+    seconds = sum(runs * prices[name].seconds for name, runs in known.items())
+    return seconds * sum(left.values()) / sum(known.values()) if known else 0.0
 
 
 def outlook(

@@ -26,8 +26,12 @@ def find_study(study: str, folder: str | Path) -> Path:
 
 
 def trained_runs(place: Path) -> dict[tuple[str, int], str]:
-    """Return the key of every trained run of a study, by variant and seed."""
-    shards = [read_json(path) for path in sorted(place.glob("shards/*/*.json"))]
+    """Return the key of every trained run of a study, by variant and seed, as its last start has cut it into shards."""
+    outline = place / "start/outline.json"
+    cut = read_json(outline).get("shards") if outline.is_file() else None
+    there = sorted(place.glob("shards/*/*.json"))
+    # Results of an earlier cut, or of variants that the study has no more, lie beside those of today.
+    shards = [read_json(path) for path in there if cut is None or f"{path.parent.name}/{path.stem}" in cut]
     return {
         (run["variant"], run["seed"]): key
         for shard in shards

@@ -12,6 +12,7 @@ from ablation.records.store import RECORD, Store
 from ablation.study.plan import Plan
 from ablation.support.digests import digest
 from ablation.support.files import read_json, write_whole
+from ablation.support.formatting import plural
 from ablation.support.locks import CannotLockError, hold
 
 KEPT = "prices.json"  # in the folder of all results
@@ -79,7 +80,7 @@ class KeptCosts:
 
     def __init__(self, results: Path, gpu: bool, threads: int):
         self.path = results / KEPT
-        self.machine = f"{processor()}, {'GPU' if gpu else plural_threads(threads)}"
+        self.machine = machine_name(processor(), gpu, threads)
 
     def key(self, spec: Mapping[str, Any], shape: Iterable[int], classes: int) -> str:
         """Return what the cost of a run is kept under."""
@@ -103,9 +104,9 @@ class KeptCosts:
                 file.write(json.dumps(rows, indent=1).encode())
 
 
-def plural_threads(threads: int) -> str:
-    """Write a number of threads."""
-    return "1 thread" if threads == 1 else f"{threads} threads"
+def machine_name(processor: str, gpu: bool, threads: int) -> str:
+    """Name what a cost holds for: the processor, and whether a training uses a GPU or how many threads it has."""
+    return f"{processor}, {'GPU' if gpu else plural(threads, 'thread')}"
 
 
 def known_prices(
@@ -134,8 +135,8 @@ def known_prices(
             seconds = cost.seconds(spec["recipe"]["epochs"], counts, diagnosed)
             memory = cost.memory + megabytes_of_images(manifest)
             found[variant] = Price(seconds, memory, cost.disk, cost.how)
-    gpu = kept.machine.endswith("GPU")
-    recorded = recorded_seconds(variants, results / plan.name / "shards", Store(results / "store"), gpu)
+    specs = {variant: plan.spec(variant, plan.study.seeds[0]) for variant in variants}
+    recorded = recorded_seconds(specs, results / plan.name / "shards", Store(results / "store"), kept)
     for variant, seconds in recorded.items():
         price = found.get(variant)
         total = seconds * plan.variants[variant].levels["epochs"] * counts["train"]
@@ -151,24 +152,27 @@ def megabytes_of_images(manifest: Mapping[str, Any]) -> float:
     return 5 * pixels / 1e6
 
 
-def recorded_seconds(variants: Iterable[str], shards: Path, store: Store, gpu: bool) -> dict[str, float]:
-    """Return the seconds per training image and epoch, of the first record each that was made on such a machine.
+def recorded_seconds(
+    specs: Mapping[str, Mapping[str, Any]], shards: Path, store: Store, kept: KeptCosts
+) -> dict[str, float]:
+    """Return the seconds per training image and epoch, of the first record each that was made so and on such a machine.
 
     Parameters
     ----------
-    variants : iterable of str
+    specs : mapping of str to mapping
+        Of a run of each variant.
     shards : Path
         Folder of the study's shard results, whose records may be those of another recipe.
     store : Store
-    gpu : bool
-        Whether this machine trains on a GPU.
+    kept : KeptCosts
+        Of this machine.
     """
-    here, found, wanted = processor(), {}, set(variants)
+    found = {}
     for path in sorted(shards.glob("*/*.json")):
         for variant, key in _runs_of(path):
-            if variant in wanted and variant not in found:
+            if variant in specs and variant not in found:
                 record = read_json(store.folder(key) / RECORD)
-                if seconds := _seconds(record, here, gpu):
+                if seconds := _seconds(record, specs[variant], kept):
                     found[variant] = seconds
     return found
 
@@ -180,13 +184,23 @@ def _runs_of(result: Path) -> list[tuple[str, str]]:
         return []
 
 
-def _seconds(record: Any, processor_here: str, gpu: bool) -> float | None:
-    """Return what a record says of an image in an epoch; None if it is no record, or that of another machine."""
+def _seconds(record: Any, spec: Mapping[str, Any], kept: KeptCosts) -> float | None:
+    """Return what a record says of an image in an epoch; None if it is none, or of other work or another machine."""
     try:
         machine, timings = record["environment"], record["timings"]
-        same = (machine["device"] != "cpu") == gpu and machine["processor"] == processor_here
+        gpu = machine["device"] != "cpu"
+        same = kept.machine == machine_name(machine["processor"], gpu, machine["threads"])
+        if not same or _of_an_epoch(record["spec"]) != _of_an_epoch(spec) or record.get("stopped_at"):
+            return None
         images = timings["images_per_second"] * timings["train_seconds"]
         spent = sum(timings[f"{part}_seconds"] for part in ("train", "evaluate", "diagnostics"))
-        return spent / images if same and images else None
-    except (KeyError, TypeError, ValueError):
+        return spent / images if images else None
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def _of_an_epoch(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a spec that says what an epoch costs."""
+    recipe = {name: value for name, value in spec["recipe"].items() if name != "epochs"}
+    stated = {name: value for name, value in spec.items() if name not in ("seed", "warm_start")}
+    return json.loads(json.dumps({**stated, "recipe": recipe}))

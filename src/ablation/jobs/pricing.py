@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from multiprocessing import connection
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ablation.networks.sizes import inspect_or_say
 from ablation.training.evaluation import put_on_device
 from ablation.training.run import Run, be_deterministic
 
+Task = tuple[str, Mapping[str, Any], Mapping[str, Any], bool, int]
 ENOUGH = 0.3  # seconds of training that say what it costs
 FIRST = 8  # images of the first, careful step
 MOST_MEASURED = 64  # networks: the costs of more of them follow from these by their multiply-adds
@@ -123,12 +125,7 @@ def measure_costs(
     every = max(1.0, len(names) / MOST_MEASURED)
     chosen = [names[int(n * every)] for n in range(min(len(names), MOST_MEASURED))]
     tasks = [(name, specs[name], manifest, gpu, threads) for name in chosen]
-    if gpu:
-        found = [_measure_one(task) for task in tasks]
-    else:
-        # A process each: its memory is its own. They are forked, and nothing was computed here before.
-        with multiprocessing.get_context("fork").Pool(processes, maxtasksperchild=1) as pool:
-            found = pool.map(_measure_one, tasks, chunksize=1)
+    found = _in_processes(tasks, 1 if gpu else processes)
     costs = {}
     for name, cost in zip(chosen, found, strict=True):
         if isinstance(cost, Cost):
@@ -139,13 +136,39 @@ def measure_costs(
     return costs | _scale(rest, costs, specs, manifest) if rest else costs
 
 
-def _measure_one(task: tuple[str, Mapping[str, Any], Mapping[str, Any], bool, int]) -> Cost | str:
+def _in_processes(tasks: list[Task], processes: int) -> list[Cost | str]:
+    """Measure in a process each, some at a time: its memory is its own, and one that is killed costs no other.
+
+    They are forked: nothing was computed here before, and CUDA never touched.
+    """
+    context, found = multiprocessing.get_context("fork"), [""] * len(tasks)
+    waiting, running = list(enumerate(tasks)), {}
+    while waiting or running:
+        while waiting and len(running) < processes:
+            place, task = waiting.pop(0)
+            receiver, sender = context.Pipe(duplex=False)
+            process = context.Process(target=_measure_one, args=(task, sender))
+            process.start()
+            sender.close()
+            running[receiver] = (place, process)
+        for receiver in connection.wait(list(running)):
+            place, process = running.pop(receiver)
+            try:
+                found[place] = receiver.recv()
+                process.join()
+            except EOFError:
+                process.join()
+                found[place] = f"its process ended with {process.exitcode}, perhaps for want of memory"
+    return found
+
+
+def _measure_one(task: Task, sender: connection.Connection) -> None:
     _, spec, manifest, gpu, threads = task
     torch.set_num_threads(threads)
     try:
-        return measure_cost(spec, manifest, gpu)
+        sender.send(measure_cost(spec, manifest, gpu))
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        sender.send(f"{type(error).__name__}: {error}")
 
 
 def _scale(
@@ -164,11 +187,9 @@ def _scale(
     known = [(specs[name]["architecture"]["name"], work(name), cost) for name, cost in costs.items()]
     found = {}
     for name in names:
-        mine = work(name)
-        near = [
-            (abs(its - mine), its, cost) for kind, its, cost in known if kind == specs[name]["architecture"]["name"]
-        ]
+        mine, kind = work(name), specs[name]["architecture"]["name"]
+        near = [(its, cost) for its_kind, its, cost in known if its_kind == kind and its]
         if mine and near:
-            _, its, cost = min(near, key=lambda one: one[0])
+            its, cost = min(near, key=lambda one: abs(one[0] - mine))
             found[name] = replace(cost, train=cost.train * mine / its, evaluate=cost.evaluate * mine / its, how=SCALED)
     return found

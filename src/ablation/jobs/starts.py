@@ -10,7 +10,7 @@ from typing import Any
 from ablation.jobs.pruning import Wanted, free, leftovers
 from ablation.records.store import Store
 from ablation.support.digests import file_digest
-from ablation.support.files import left_aside, write_whole
+from ablation.support.files import is_left_aside, left_aside, write_whole
 from ablation.support.locks import Holder, noted_holder
 from ablation.support.wording import UserError
 
@@ -82,7 +82,8 @@ def clear_leftovers(store: Store, folder: Path) -> None:
     In the store the lock of each run says that nobody works on it. Interrupted trainings and damaged records stay.
     """
     for item in leftovers(store, Wanted(), keep_running=True):
-        if item.key:
+        on_its_way = item.path.parent == store.root
+        if item.key and (not on_its_way or is_left_aside(item.path.name)):
             free(store, item)
     for path in left_aside(folder):
         with suppress(OSError):

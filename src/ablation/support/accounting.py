@@ -13,6 +13,7 @@ from ablation.support.formatting import duration
 
 VARIABLE = "ABLATION_COSTS"  # environment variable: the file of the study that is being made
 WORK = ("training", "evaluation", "diagnostics")
+TRAINING = ("train", "measure")  # verbs that compute with as many threads as a training has
 AROUND = "around it"  # of a job that trains: Python, data, weights, records
 SPENT: Counter[str] = Counter()  # seconds of this process, by `WORK`
 
@@ -23,31 +24,32 @@ class Start:
 
     Attributes
     ----------
-    cores : int
-        That it had.
+    cores, threads : int
+        That it had, and that each training takes.
     predicted : float or None
         Seconds of training that it was told to expect.
     elapsed : float
         Seconds until its last job ended.
     parts : Counter of str to float
-        Seconds by `WORK`, `AROUND`, and by the verbs of other jobs.
+        Core-seconds by `WORK`, `AROUND`, and by the verbs of other jobs.
     """
 
     cores: int
+    threads: int
     predicted: float | None
     elapsed: float = 0.0
     parts: Counter[str] = field(default_factory=Counter)
 
     @property
     def work(self) -> float:
-        """Seconds of training, evaluation and diagnostics."""
+        """Core-seconds of training, evaluation and diagnostics."""
         return sum(self.parts[part] for part in WORK)
 
 
-def begin(path: Path, cores: int, predicted: float | None) -> None:
+def begin(path: Path, cores: int, threads: int, predicted: float | None) -> None:
     """Note that a study is started, and have the jobs of this process and its children noted, too."""
     os.environ[VARIABLE] = str(path.absolute())
-    _append(path, {"start": time.time(), "cores": cores, "predicted": predicted})
+    _append(path, {"start": time.time(), "cores": cores, "threads": threads, "predicted": predicted})
 
 
 def note(verb: str, seconds: float) -> None:
@@ -72,13 +74,14 @@ def read_starts(path: Path) -> list[Start]:
                 row = json.loads(line)
                 if "start" in row:
                     begun = float(row["start"])
-                    found.append(Start(int(row["cores"]), row["predicted"]))
+                    found.append(Start(int(row["cores"]), int(row["threads"]), row["predicted"]))
                     continue
                 parts = Counter({name: float(seconds) for name, seconds in row["spent"].items()})
                 rest = max(0.0, float(row["seconds"]) - parts.total())
                 parts[AROUND if row["verb"] == "train" else row["verb"]] += rest
                 found[-1].elapsed = max(found[-1].elapsed, float(row["time"]) - begun)
-                found[-1].parts.update(parts)
+                each = found[-1].threads if row["verb"] in TRAINING else 1
+                found[-1].parts.update({name: each * seconds for name, seconds in parts.items()})
             except (ValueError, TypeError, KeyError, AttributeError, IndexError):
                 continue
     return [start for start in found if start.parts]
@@ -116,7 +119,7 @@ def describe(start: Start, elapsed: float, beside: Mapping[str, float]) -> str:
 
 def score(starts: Sequence[Start]) -> str:
     """Compare the training that was predicted with what it took, over the starts that had a prediction; empty if none."""
-    told = [(start.predicted, start.work) for start in starts if start.predicted and start.work]
+    told = [(start.predicted, start.work / start.threads) for start in starts if start.predicted and start.work]
     if not told:
         return ""
     predicted, took = (sum(column) for column in zip(*told, strict=True))

@@ -110,11 +110,14 @@ def left_aside(folder: Path) -> Iterator[Path]:
     A process of another machine, or of another container, may still live: what it writes is none of these. To be used
     where a lock keeps others away, so that a number that is in use again is no more than a file that stays.
     """
-    mine = re.compile(rf"\..+\.{re.escape(socket.gethostname())}-(\d+)")
     for place, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            if (found := mine.fullmatch(name)) and not _lives(int(found[1])):
-                yield Path(place, name)
+        yield from (Path(place, name) for name in (*folders, *files) if is_left_aside(name))
+
+
+def is_left_aside(name: str) -> bool:
+    """Say whether a name is one that `aside_name` gave to a process of this machine that has ended."""
+    found = re.fullmatch(rf"\..+\.{re.escape(socket.gethostname())}-(\d+)", name)
+    return bool(found) and not _lives(int(found[1]))
 
 
 def _lives(process: int) -> bool:

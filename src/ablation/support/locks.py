@@ -189,6 +189,7 @@ def _write_holder(descriptor: int, holder: Holder | None) -> None:
         os.ftruncate(descriptor, 0)
         if holder:
             os.pwrite(descriptor, json.dumps(asdict(holder)).encode(), 0)
+            os.fsync(descriptor)  # another machine is to read it, too
 
 
 def _read_holder(descriptor: int) -> Holder | None:
