@@ -256,8 +256,8 @@ def table(struck: Counter, arguments: argparse.Namespace, outcomes: int, rounds:
     return f"""# A study that is killed again and again
 
 {arguments.kills} times `kill -9` at random moments over a study of {runs} runs; every start was a plain one: no `--unlock`,
-nothing cleared. The study came to its end {"by itself" if rounds == 1 else f"{rounds} times, each time from nothing"}, and all
-{outcomes} things that were compared (weights, predictions and curves of each run, results of shards, tables and verdicts)
+nothing cleared. The study came to its end {"by itself" if rounds == 1 else f"{rounds} times, each time from nothing"},
+and all {outcomes} things that were compared (weights, predictions, curves, results of shards, tables and verdicts)
 equalled those of an undisturbed run, times apart. Nothing was left behind.
 
 | killed | while it starts | while it trains | while it ends |
