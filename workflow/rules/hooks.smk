@@ -11,7 +11,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
 from snakemake.settings.types import DeploymentMethod
@@ -31,7 +30,7 @@ from ablation.records.store import Store
 from ablation.support.accounting import begin, cpu_seconds, describe, read_starts
 from ablation.support.files import write_whole
 from ablation.support.formatting import duration
-from ablation.support.handover import VARIABLE
+from ablation.support.handover import VARIABLE, fresh_socket
 from ablation.tracking.address import Address
 
 
@@ -98,10 +97,7 @@ def follow(*command):
 def start_worker():
     """Start the warm worker, to which the jobs on this machine hand their commands over; a cluster's are far away."""
     if workflow.executor_plugin.name == "local":
-        folder = tempfile.gettempdir()
-        # The path of a socket has 107 characters at most.
-        short = folder if len(folder) < 60 else "/tmp"
-        path = f"{tempfile.mkdtemp(prefix='ablation-', dir=short)}/worker"
+        path = fresh_socket()
         accompany("worker", "--socket", path)
         os.environ[VARIABLE] = path
 

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -26,6 +27,16 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 def identity() -> dict[str, str]:
     """Return what two processes have to have in common to do each other's work."""
     return {"python": sys.executable, "prefix": sys.prefix, "code": __file__}
+
+
+def fresh_socket() -> str:
+    """Return where a new worker listens: a path in a new folder, which ends with the worker.
+
+    The path of a socket has 107 characters at most; if the folder of temporary files is too deep for one, a shorter one is
+    used.
+    """
+    folder = tempfile.gettempdir()
+    return f"{tempfile.mkdtemp(prefix='ablation-', dir=folder if len(folder) < 60 else '/tmp')}/worker"
 
 
 def hand_over(words: Sequence[str]) -> int | None:
