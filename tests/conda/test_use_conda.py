@@ -85,7 +85,7 @@ smallest_effect: 0.01
 def test_runs_show_in_mlflow_while_they_train(finished, environment, conda):
     folder, options, _ = finished
     (folder / "long.yaml").write_text(LONG)
-    command = ["snakemake", "--cores", "2", *options, "--until", "train_shard", "--config", "study=long.yaml"]
+    command = ["snakemake", "--cores", "2", *options, "--config", "study=long.yaml"]
     with open(folder / "long.log", "w") as output:
         how = {"stdout": output, "stderr": output, "start_new_session": True}
         start = subprocess.Popen(command, cwd=folder, env=environment | conda, **how)
@@ -96,7 +96,7 @@ def test_runs_show_in_mlflow_while_they_train(finished, environment, conda):
             assert time.monotonic() < end, (folder / "results/long/logs/mirror_follow.log").read_text()
             time.sleep(1)
     finally:
-        os.killpg(start.pid, signal.SIGINT)
+        os.killpg(start.pid, signal.SIGTERM)  # SIGINT is ignored by what a shell starts in the background
         start.wait(60)
 
 
