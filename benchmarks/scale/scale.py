@@ -109,7 +109,8 @@ def stages(place: Path, study: Path) -> dict[str, list]:
     collected = [word for name in COLLECTED for word in (f"--{name}", place / f"{name}.parquet")]
     runs, estimated = collected[:2], [word for n in ("contrasts", "claims") for word in (f"--{n}", place / f"{n}.csv")]
     tables = [*collected, *estimated, "--comparison", place / "tables/comparison.csv", "--layers", plan / "layers.csv"]
-    texts = {"csv": "comparison.csv", "markdown": "comparison.md", "latex": "comparison.tex", "summary": "summary.txt"}
+    texts = {"csv": "comparison.csv", "markdown": "comparison.md", "latex": "comparison.tex"}
+    texts |= {"summary": "summary.txt", "mixture": "mixture.txt"}
     written = [word for name, file in texts.items() for word in (f"--{name}", place / "tables" / file)]
     examples, shards = ["--examples", place / "examples.npy"], ["--shards", *sorted(place.glob("shards/*/*.json"))]
     drawn = ["--figures", place / "figures"]

@@ -121,7 +121,7 @@ def five_seeds(arguments: argparse.Namespace) -> dict[str, list[float]]:
             images = {name: array[:, 0] if array.ndim == 4 else array for name, array in arrays.items()}
             np.savez(f"{folder}/arrays.npz", **images)
             datasets.write(Path(folder, "data"), arrays, manifest)
-            shard = {"variant": "lenet", "runs": [{**spec, "variant": "lenet"} for spec in specs]}
+            shard = {"runs": [{"variant": "lenet", "spec": spec} for spec in specs]}
             Path(folder, "spec.json").write_text(json.dumps(shard))
             start = time.perf_counter()
             for seed in range(SEEDS):

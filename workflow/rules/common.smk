@@ -79,6 +79,7 @@ RECEIPT = f"{STUDY}/data.json"
 MIRRORED = f"{STUDY}/mlflow.json"
 DATA_SPEC = json.dumps(OUTLINE.data, sort_keys=True)
 DATA = f"data/{OUTLINE.data_folder}"
+SEEN_RECORDS = f"{STARTED}/seen.json"  # what the last start saw of them
 SEALS = []  # of the rules, with their wildcards
 LOST = {}  # files to be made again: what of them or of what they name was lost
 

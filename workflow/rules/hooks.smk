@@ -3,9 +3,10 @@ What happens when a start begins and ends, apart from the jobs: the watch and th
 closing words.
 
 NEEDS: common.smk, lock.smk
-GIVES: results/<study>/start/{outline,study}.json, which all processes of this start read, and origin.json
+GIVES: results/<study>/start/{outline,study,prices}.json, which all processes of this start read, and origin.json
 """
 
+import json
 import os
 import shlex
 import shutil
@@ -148,7 +149,9 @@ def note_the_start():
     """Write what all processes of this start read, and which file it is the study of."""
     try:
         note_origin(STUDY_FILE, Path(STUDY))
-        for name, text in (("study", PLAN.frozen()), ("outline", OUTLINE.text())):
+        seconds = {name: price.seconds for name, price in look_ahead()[2].items()}
+        texts = {"study": PLAN.frozen(), "outline": OUTLINE.text()}
+        for name, text in {**texts, "prices": json.dumps(seconds)}.items():
             with write_whole(Path(f"{STARTED}/{name}.json")) as file:
                 file.write(text.encode())
         Path(f"{STUDY}/logs").mkdir(exist_ok=True)
@@ -167,7 +170,7 @@ onstart:
     account()
     tell_outlook()
     start_worker()
-    follow("watch")
+    follow("watch", "--prices", f"{STARTED}/prices.json", "--jobs", str(slots()))
     # The mirror while it trains; the rule mirror_records completes it, whatever becomes of this process.
     log = f"{STUDY}/logs/mirror_follow.log"
     variants = f"{STUDY}/plan/variants.csv"

@@ -2,7 +2,8 @@
 The lock of a study: one start at a time works on it, also as a module, and with --no-hooks.
 
 NEEDS: common.smk
-GIVES: lock_study; results/<study>/start/lock, which the kernel holds for this process alone, and which says who that is
+GIVES: lock_study; results/<study>/start/lock, which the kernel holds for this process alone, and which says who that is;
+results/<study>/start/seen.json
 
 Snakemake's own lock is a file that says nothing of its owner and outlives it: after `kill -9` the next start would stop at
 it. The profiles therefore switch it off (nolock: true).
@@ -12,6 +13,7 @@ import atexit
 import contextlib
 
 from ablation.jobs.starts import LOCK, clear_leftovers
+from ablation.records.seen import keep
 from ablation.records.store import Store
 from ablation.support.locks import CannotLockError, LockHeldError, hold
 
@@ -28,6 +30,8 @@ def lock_study():
         held.enter_context(hold(path, what=f"the study {OUTLINE.name}", wait=False))
         atexit.register(held.close)
         clear_leftovers(Store(Path(modified(f"{RESULTS}/store"))), path.parents[1])
+        with contextlib.suppress(OSError):  # a full disk is said by what is worth more
+            keep(Path(modified(SEEN_RECORDS)))
     except LockHeldError as error:
         refuse(
             f"{error}. Wait for it to end, or end it; another study may run beside it."

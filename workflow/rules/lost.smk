@@ -14,6 +14,7 @@ from ablation.jobs.starts import (
     lost_of,
     refuse_misplaced,
 )
+from ablation.records.seen import recall
 from ablation.records.store import NewerRecordError, Store
 from ablation.support.formatting import plural
 from ablation.support.seals import damaged_files
@@ -110,6 +111,7 @@ def find_what_is_lost():
 
 if workflow.is_main_process:
     try:
+        recall(Path(modified(SEEN_RECORDS)))
         tell(listed([*find_what_is_lost(), *find_damaged_files(), *find_other_specs()]))
     except MisplacedError as error:
         refuse(error)

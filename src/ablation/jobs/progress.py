@@ -72,18 +72,24 @@ class RunProgress:
 
 
 class Watch:
-    """Counts the runs of a study, those in training by their epochs.
+    """Counts the runs of a study, those in training by their epochs, and says how long the rest takes.
 
     Parameters
     ----------
     epochs : dict of str to int
         By key of a run: how many epochs it will have.
     store : Store
+    seconds : dict of str to float, optional
+        By key: what the training of a run costs. Where one is not known, every epoch counts the same.
+    jobs : int
+        Trainings at once.
     """
 
-    def __init__(self, epochs: dict[str, int], store: Store):
-        self.epochs, self.store = epochs, store
-        self.start: tuple[float, float] | None = None
+    def __init__(self, epochs: dict[str, int], store: Store, seconds: Mapping[str, float] | None = None, jobs: int = 1):
+        self.epochs, self.store, self.jobs = epochs, store, jobs
+        self.seconds = seconds or {}
+        self.priced, self.weights = False, epochs
+        self.start: tuple[float, float] | None = None  # time and work left in the first call
         self.last = ""
 
     def line(self, now: float) -> str:
@@ -91,14 +97,24 @@ class Watch:
         done = [key for key in self.epochs if self.store.folder(key).is_dir()]
         training = {key: len(self.store.running_curves(key)) for key in set(self.epochs) - set(done)}
         begun = {key: epochs for key, epochs in training.items() if epochs}
-        total = sum(self.epochs.values())
-        share = (sum(self.epochs[key] for key in done) + sum(begun.values())) / total
-        self.start = self.start or (now, share)
+        share = (sum(self.epochs[key] for key in done) + sum(begun.values())) / sum(self.epochs.values())
         text = f"{len(done)} of {len(self.epochs)} runs done, {len(begun)} in training"
-        if share > self.start[1] and share < 1:
-            left = (now - self.start[0]) * (1 - share) / (share - self.start[1])
+        left = self._seconds_left(now, training)
+        if left and share < 1:
             text += f"  {100 * share:.0f} % of all epochs, about {duration(left)} left"
-        if text == self.last or share in (0, 1):
+        if text == self.last or share == 1 or (not share and not left):
             return ""
         self.last = text
         return text
+
+    def _seconds_left(self, now: float, training: Mapping[str, int]) -> float | None:
+        """Return how long the rest takes at the pace since the first call; before there is one, by the prices."""
+        if self.start is None:
+            self.priced = all(key in self.seconds for key in training)
+            self.weights = self.seconds if self.priced else self.epochs
+        left = sum(self.weights[key] * (1 - done / self.epochs[key]) for key, done in training.items())
+        # What was done before the first call tells nothing of the pace.
+        began, first = self.start = self.start or (now, left)
+        if left < first:
+            return (now - began) * left / (first - left)
+        return left / self.jobs if self.priced else None

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ablation.records.running import CURVES, STATE, Running
+from ablation.records.seen import SEEN, Glance, mark_of
 from ablation.support.digests import digest, file_digest
 from ablation.support.files import aside_name, aside_prefix, is_listed, sync_folder, write_whole
 from ablation.support.locks import CannotLockError, hold, is_held, tell
@@ -38,11 +39,6 @@ UNREADABLE = (
 )
 # Seconds that a record of another machine may be listed late: so long NFS remembers by default that a name was missing.
 LATE = 60.0
-
-
-# What this process has seen of records, by file: its time, size and number, then status and names of the other files. A
-# start asks of every record twice, and to check a seal takes most of a millisecond.
-SEEN: dict[Path, tuple[tuple[int, int, int], str, tuple[str, ...]]] = {}
 
 
 class DamagedRecordError(Exception):
@@ -129,11 +125,10 @@ class Store:
         except (DamagedRecordError, FileNotFoundError, NotADirectoryError):
             return ""
 
-    def _glance(self, key: str) -> tuple[tuple[int, int, int], str, tuple[str, ...]]:
+    def _glance(self, key: str) -> Glance:
         """Return what `SEEN` has of a record, looked at anew if its file is another one; raises as `peek` does."""
         path = self.folder(key) / RECORD
-        stat = path.stat()
-        mark = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        mark = mark_of(path)
         if path not in SEEN or SEEN[path][0] != mark:
             record = self.peek(key)
             SEEN[path] = (mark, record.get("status", ""), tuple(record["files"]))
