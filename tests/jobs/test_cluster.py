@@ -100,6 +100,11 @@ def test_what_cannot_succeed_is_said_in_a_sentence(site, changes, expected):
         assert line.startswith(start)
 
 
+def test_arrays_would_wait_for_ever(site):
+    with pytest.raises(ClusterError, match="--slurm-array-jobs=train_shard: .* waits for ever"):
+        check_cluster({"train_shard": TRAIN}, "slurm", "train_shard")
+
+
 def test_every_reason_is_said_once(site):
     lines = said(
         {

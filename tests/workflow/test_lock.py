@@ -1,5 +1,6 @@
 """The lock of a study: who gets it, who is refused, and what becomes of Snakemake's own."""
 
+import json
 import subprocess
 
 import pytest
@@ -30,6 +31,12 @@ def test_a_start_without_hooks_is_refused_like_any_other(project):
     with hold(project.path / "results/miniature/start/lock", what="the study"):
         said = project.refused("--no-hooks").splitlines()
     assert said[-1].startswith("the study miniature is held by process")
+
+
+def test_a_start_without_hooks_notes_how_the_study_was_cut_for_jobs_elsewhere(project):
+    project.run("--no-hooks", RECEIPT)
+    shards = json.loads((project.path / "results/miniature/start/outline.json").read_text())["shards"]
+    assert shards["lenet/0"] == {"lenet": [0, 1]}
 
 
 def test_a_study_is_locked_as_a_module_too(project, tmp_path):

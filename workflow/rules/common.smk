@@ -146,6 +146,8 @@ def remake_what_is_lost(wildcards):
             tell_outlook()
         else:
             lock_study()
+            if workflow.modifier.is_main_snakefile():
+                note_the_start()
     return []
 
 

@@ -48,7 +48,8 @@ def refuse_what_slurm_would():
     """Say at the start what would fail each job in turn, or let them wait for ever."""
     if workflow.executor_plugin.name == "slurm":
         try:
-            check_cluster(requests(), config.get("profile"))
+            arrays = getattr(workflow.executor_settings, "array_jobs", None)
+            check_cluster(requests(), config.get("profile"), arrays)
         except ClusterError as error:
             refuse(error)
 
@@ -145,13 +146,12 @@ def refuse_what_costs_too_much():
     refuse(f"{sentence}. --config budget_hours=HOURS allows more")
 
 
+@cache
 def note_the_start():
-    """Write what all processes of this start read, and which file it is the study of."""
+    """Write what all processes of this start read, and which file it is the study of; once, and with --no-hooks, too."""
     try:
         note_origin(STUDY_FILE, Path(STUDY))
-        seconds = {name: price.seconds for name, price in look_ahead()[2].items()}
-        texts = {"study": PLAN.frozen(), "outline": OUTLINE.text()}
-        for name, text in {**texts, "prices": json.dumps(seconds)}.items():
+        for name, text in (("study", PLAN.frozen()), ("outline", OUTLINE.text())):
             with write_whole(Path(f"{STARTED}/{name}.json")) as file:
                 file.write(text.encode())
         Path(f"{STUDY}/logs").mkdir(exist_ok=True)
@@ -161,12 +161,20 @@ def note_the_start():
         )
 
 
+def note_prices():
+    """Write what the runs that are left cost, as far as it is known."""
+    seconds = {name: price.seconds for name, price in look_ahead()[2].items()}
+    with write_whole(Path(f"{STARTED}/prices.json")) as file:
+        file.write(json.dumps(seconds).encode())
+
+
 onstart:
     lock_study()  # only where data are no part of what was asked for; else it was locked before the jobs were laid out
     refuse_what_slurm_would()
     ask_for_a_warning()
     refuse_what_costs_too_much()
     note_the_start()
+    note_prices()
     account()
     tell_outlook()
     start_worker()

@@ -34,7 +34,7 @@ class Partition:
     gpus: int = 0
 
 
-def check_cluster(requests: Mapping[str, Mapping[str, Any]], profile: str | None) -> None:
+def check_cluster(requests: Mapping[str, Mapping[str, Any]], profile: str | None, arrays: str | None = None) -> None:
     """Refuse a start that cannot succeed, as far as Slurm tells.
 
     Parameters
@@ -43,6 +43,8 @@ def check_cluster(requests: Mapping[str, Mapping[str, Any]], profile: str | None
         By rule: the resources of one of its jobs that will be submitted.
     profile : str or None
         The key ``profile`` of the config, which `machine.yaml` of each profile sets.
+    arrays : str, optional
+        The rules whose jobs are to go to Slurm in arrays, as the plugin's option names them.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def check_cluster(requests: Mapping[str, Mapping[str, Any]], profile: str | None
             f"not found on this machine: {', '.join(missing)}. Start where jobs can be submitted, on a login node, after "
             "loading Slurm's module if the site has one"
         )
-    problems = list(dict.fromkeys(_problems(requests, profile)))
+    problems = list(dict.fromkeys([*array_problems(arrays), *_problems(requests, profile)]))
     if problems:
         raise ClusterError("\n".join(problems))
 
@@ -79,6 +81,16 @@ def _problems(requests: Mapping[str, Mapping[str, Any]], profile: str) -> Iterat
     for names, asking in named.items():
         yield from partition_problems(names, asking, partitions)
     yield from account_problems(requests)
+
+
+def array_problems(arrays: str | None) -> Iterator[str]:
+    """Say why jobs cannot go to Slurm in arrays, if they are to: github.com/snakemake/snakemake-executor-plugin-slurm/issues/473."""
+    if arrays:
+        yield (
+            f"--slurm-array-jobs={arrays}: up to its version 2.8 the plugin gives all jobs of an array the memory and time of "
+            "the first, and waits for ever where more jobs are ready than --jobs allows. Leave it out: short trainings share "
+            "a job (job_minutes, most_jobs)"
+        )
 
 
 def ask(*command: str) -> str:
