@@ -101,7 +101,7 @@ def test_what_cannot_succeed_is_said_in_a_sentence(site, changes, expected):
 
 
 def test_arrays_would_wait_for_ever(site):
-    with pytest.raises(ClusterError, match="--slurm-array-jobs=train_shard: .* waits for ever"):
+    with pytest.raises(ClusterError, match=r"^--slurm-array-jobs=train_shard: .* waits for ever"):
         check_cluster({"train_shard": TRAIN}, "slurm", "train_shard")
 
 

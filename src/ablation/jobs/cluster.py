@@ -84,12 +84,12 @@ def _problems(requests: Mapping[str, Mapping[str, Any]], profile: str) -> Iterat
 
 
 def array_problems(arrays: str | None) -> Iterator[str]:
-    """Say why jobs cannot go to Slurm in arrays, if they are to: github.com/snakemake/snakemake-executor-plugin-slurm/issues/473."""
+    """Say why jobs cannot go to Slurm in arrays, if they are to (issue 473 of the plugin)."""
     if arrays:
         yield (
-            f"--slurm-array-jobs={arrays}: up to its version 2.8 the plugin gives all jobs of an array the memory and time of "
-            "the first, and waits for ever where more jobs are ready than --jobs allows. Leave it out: short trainings share "
-            "a job (job_minutes, most_jobs)"
+            f"--slurm-array-jobs={arrays}: up to its version 2.8 the plugin gives all jobs of an array the memory of the "
+            "first, and waits for ever where more jobs are ready than --jobs allows. Leave it out: short trainings share a "
+            "job (job_minutes, most_jobs)"
         )
 
 
