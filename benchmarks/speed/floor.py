@@ -1,12 +1,15 @@
-"""How close the training loop comes to a bare forward-backward-step, in turns in one process. Prints a line a network.
+"""How close the training loop comes to a bare forward-backward-step, in turns in one process. Writes `floor.md` beside it.
 
 python benchmarks/speed/floor.py [--threads 1 2] [--repeats 5] [--seconds 0.5] [--only lenet]
 """
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 
 import torch
 
@@ -14,6 +17,7 @@ from ablation.catalogue.catalogue import OURS
 from ablation.networks.build import build
 from ablation.networks.initialisation import initialise
 from ablation.networks.kit import make_level
+from ablation.records.environment import processor
 from ablation.study.schema import Recipe
 from ablation.study.specs import architecture_spec, code_spec
 from ablation.support.references import resolve
@@ -21,6 +25,7 @@ from ablation.training.evaluation import Part
 from ablation.training.objective import objective
 from ablation.training.run import Run, be_deterministic
 
+HERE = Path(__file__).parent
 CLASSES = 10
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels last": torch.channels_last}
 CASES = {  # name: builder, levels that differ from the catalogue's, shape of an image, batch size
@@ -109,24 +114,49 @@ def measure(name: str, repeats: int, target: float, clock: Callable[[], float]) 
     return {**found, "share": statistics.median(shares), "low": shares[0], "high": shares[-1]}
 
 
+def page(rows: list[tuple[int, str, dict[str, float]]], repeats: int) -> str:
+    """Return the table, given for threads and network what was measured."""
+    lines = [
+        f"| {name} | {threads} | {f['contiguous']:,.0f} | {f['channels last']:,.0f} | {f['ours']:,.0f} | "
+        f"{f['share']:.2f} ({f['low']:.2f} to {f['high']:.2f}) |"
+        for threads, name, f in rows
+    ]
+    table = "\n".join(lines)
+    return f"""\
+# How close the training loop comes to bare steps
+
+| network | threads | bare, contiguous | bare, channels last | this package | share of the better one |
+|---|---:|---:|---:|---:|---:|
+{table}
+
+Images a second. **Bare** steps are forward, backward and update on batches that lie ready; this package's epoch has the
+order, the gathering of batches, the curves and the learning rates, too. Medians of {repeats} turns in one process; in
+brackets the lowest and the highest share of a turn.
+
+Measured by `benchmarks/speed/floor.py` on {date.today()}, {processor()}, {os.cpu_count()} cores shared with others;
+torch {torch.__version__}.
+"""
+
+
+def main(arguments: argparse.Namespace) -> None:
+    be_deterministic()
+    rows = []
+    clock = time.process_time if arguments.cpu_time else time.perf_counter
+    for threads in arguments.threads:
+        torch.set_num_threads(threads)
+        for name in CASES:
+            if arguments.only.lower() in name.lower():
+                rows.append((threads, name, measure(name, arguments.repeats, arguments.seconds, clock)))
+                print(*rows[-1][:2], {way: round(value, 2) for way, value in rows[-1][2].items()}, flush=True)
+    if not arguments.only:
+        (HERE / "floor.md").write_text(page(rows, arguments.repeats), encoding="utf-8")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="processor threads")
     parser.add_argument("--repeats", type=int, default=5, help="turns")
     parser.add_argument("--seconds", type=float, default=0.5, help="of each way in each turn")
-    parser.add_argument("--only", default="", help="networks whose name contains this")
+    parser.add_argument("--only", default="", help="networks whose name contains this; then nothing is written")
     parser.add_argument("--cpu-time", action="store_true", help="count seconds of the processor: for a machine in use")
-    arguments = parser.parse_args()
-    be_deterministic()
-    for threads in arguments.threads:
-        torch.set_num_threads(threads)
-        for name in CASES:
-            if arguments.only.lower() in name.lower():
-                clock = time.process_time if arguments.cpu_time else time.perf_counter
-                f = measure(name, arguments.repeats, arguments.seconds, clock)
-                print(
-                    f"{threads} {name:34s} contiguous {f['contiguous']:8.0f}  channels last {f['channels last']:8.0f} "
-                    f"({f['channels last'] / f['contiguous']:.2f})  ours {f['ours']:8.0f}  {f['share']:.2f} "
-                    f"({f['low']:.2f}-{f['high']:.2f})",
-                    flush=True,
-                )
+    main(parser.parse_args())

@@ -189,7 +189,7 @@ def draw(rows: dict[str, dict[str, float]], path: Path) -> None:
     axis.invert_yaxis()
     axis.set_xlabel("times as fast as plain PyTorch")
     axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, fontsize=8, loc="lower right")
+    axis.legend(frameon=False, fontsize=8, loc="upper right")
     figure.savefig(path, metadata={"Date": None})
 
 

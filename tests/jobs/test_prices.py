@@ -85,6 +85,19 @@ def test_what_was_measured_is_kept_for_the_same_work_on_the_same_machine(plan, k
     assert known_prices(plan, plan.variants, None, tmp_path, kept) == {}
 
 
+def test_a_control_has_a_price_once_its_size_is_known(kept, tmp_path):
+    path = tmp_path / "matched.yaml"
+    path.write_text(STUDY.replace("lenet: {baseline: {}}", "lenet: {builder: vgg, baseline: {width: 4, hidden: 16}}"))
+    path.write_text(path.read_text().replace("{activation: [tanh]}", "{depth: [16]}, match: parameters"))
+    plan = read_study(path)
+    (control,) = plan.unsettled
+    settled = plan.settled(dict.fromkeys(plan.questions, 5))
+    assert settled.unsettled == []
+    kept.add({kept.key(settled.spec(control, 0), MANIFEST["shape"], 3): COST})
+    assert list(known_prices(settled, settled.variants, MANIFEST, tmp_path, kept)) == [control]
+    assert known_prices(plan, plan.variants, MANIFEST, tmp_path, kept) == {}
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 3}', '{"a": {"train": 1}}'])
 def test_kept_costs_that_cannot_be_read_are_none(kept, tmp_path, content):
     (tmp_path / KEPT).write_text(content)

@@ -111,8 +111,7 @@ def look_ahead():
     plan = settled_plan(PLAN, Path(modified(ANSWERS)))
     manifest = read_manifest(Path(modified(f"{RESULTS}/{DATA}")))
     lost = {name for names in LOST.values() for name in names}
-    without = PLAN.unsettled if plan.questions and plan is PLAN else []
-    states = run_states(plan, manifest, Store(results / "store"), lost, without)
+    states = run_states(plan, manifest, Store(results / "store"), lost, plan.unsettled)
     prices = known_prices(plan, work_left(states), manifest, results, kept_costs())
     return states, manifest and manifest["counts"]["train"], prices
 

@@ -139,8 +139,7 @@ def examine(plan: Plan, results: Path) -> list[RunState]:
     """Say of each run of a plan what is there, given the folder of all results."""
     manifest = read_manifest(results / "data" / plan.data_folder)
     settled = settled_plan(plan, results / plan.name / "plan/controls.json")
-    without = plan.unsettled if plan.questions and settled is plan else []
-    return run_states(settled, manifest, Store(results / "store"), without=without)
+    return run_states(settled, manifest, Store(results / "store"), without=settled.unsettled)
 
 
 def work_left(states: Iterable[RunState]) -> dict[str, float]:

@@ -67,14 +67,14 @@ def measure_cost(spec: Mapping[str, Any], manifest: Mapping[str, Any], gpu: bool
             begun = Run({**spec, "recipe": recipe, "diagnostics": diagnostics, "warm_start": None}, parts, classes)
             return begun, time.perf_counter() - start
 
-        careful, once = run(min(size, FIRST))
-        careful.epoch()  # what is done for the first time takes longer
+        careful, _ = run(min(size, FIRST))
+        careful.epoch()  # what a process does for the first time takes longer
         first = careful.seconds["train"]
         careful.epoch()
         step = (careful.seconds["train"] - first) * size / min(size, FIRST)
         steps = max(1, min(round(ENOUGH / 2 / step), 50))
         images = size * steps if step < 10 * ENOUGH else min(size, FIRST)
-        measured, _ = run(images, diagnostics)
+        measured, once = run(images, diagnostics)
         rows = []
         while not rows or (sum(row["train"] for row in rows) < ENOUGH and len(rows) < 50):
             before = measured.seconds

@@ -187,7 +187,9 @@ class Plan:
 
     @property
     def unsettled(self) -> list[str]:
-        """The variants whose specs name a control: a run that starts from a control's weights has its spec in its own."""
+        """The variants whose specs name a control of a size that is not known: also those that start from its weights."""
+        if self.questions.keys() <= self.answers.keys():
+            return []
         return [one for one in self.variants if any(self.variants[each].control for each in (one, *self.starts(one)))]
 
     def starts(self, variant: str) -> list[str]:
