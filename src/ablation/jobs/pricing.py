@@ -22,6 +22,7 @@ from ablation.training.run import Run, be_deterministic
 
 Task = tuple[str, Mapping[str, Any], Mapping[str, Any], bool, int]
 ENOUGH = 0.3  # seconds of training that say what it costs
+ROWS = 7  # epochs of it at least: of a machine that is shared, the one in the middle counts
 FIRST = 8  # images of the first, careful step
 MOST_MEASURED = 64  # networks: the costs of more of them follow from these by their multiply-adds
 PREDICTED = 16.0  # bytes of a record per test image, beside the logits
@@ -37,6 +38,13 @@ def synthetic(manifest: Mapping[str, Any], train: int, others: int) -> dict[str,
         arrays[f"{part}_images"] = draw.integers(0, 256, (count, *manifest["shape"]), dtype=np.uint8)
         arrays[f"{part}_labels"] = draw.integers(0, len(manifest["classes"]), count)
     return arrays
+
+
+def epoch_of(run: Run) -> dict[str, float]:
+    """Train an epoch, and return what each part of it took in seconds."""
+    before = run.seconds
+    run.epoch()
+    return {part: seconds - before[part] for part, seconds in run.seconds.items()}
 
 
 def measure_cost(spec: Mapping[str, Any], manifest: Mapping[str, Any], gpu: bool) -> Cost:
@@ -68,18 +76,14 @@ def measure_cost(spec: Mapping[str, Any], manifest: Mapping[str, Any], gpu: bool
             return begun, time.perf_counter() - start
 
         careful, _ = run(min(size, FIRST))
-        careful.epoch()  # what a process does for the first time takes longer
-        first = careful.seconds["train"]
-        careful.epoch()
-        step = (careful.seconds["train"] - first) * size / min(size, FIRST)
-        steps = max(1, min(round(ENOUGH / 2 / step), 50))
+        epoch_of(careful)  # what a process does for the first time takes longer
+        step = min(epoch_of(careful)["train"] for _ in range(3)) * size / min(size, FIRST)
+        steps = max(1, min(round(ENOUGH / ROWS / step), 50))
         images = size * steps if step < 10 * ENOUGH else min(size, FIRST)
         measured, once = run(images, diagnostics)
-        rows = []
-        while not rows or (sum(row["train"] for row in rows) < ENOUGH and len(rows) < 50):
-            before = measured.seconds
-            measured.epoch()
-            rows.append({part: seconds - before[part] for part, seconds in measured.seconds.items()})
+        rows = [epoch_of(measured)]
+        while (spent := sum(row["train"] for row in rows)) < 10 * ENOUGH and (spent < ENOUGH or len(rows) < ROWS):
+            rows.append(epoch_of(measured))
         weights = sum(value.numel() * value.element_size() for value in measured.network.state_dict().values())
     tests = manifest["counts"]["test"]
     return Cost(
