@@ -146,7 +146,7 @@ def remake_what_is_lost(wildcards):
             tell_outlook()
         else:
             lock_study()
-            if workflow.modifier.is_main_snakefile():
+            if MODIFIER.is_main_snakefile():
                 note_the_start()
     return []
 
