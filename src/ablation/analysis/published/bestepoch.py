@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ablation.analysis.published.numbers import Published
+from ablation.records.runs import WITHOUT_VALUE
 from ablation.statistics.external import MeanInterval, Placement, mean_interval, place
 
 ACCURACY = "validation_accuracy"
@@ -27,7 +28,7 @@ class BestEpoch:
     gain : MeanInterval
         Over runs, as a fraction, with its 95 % interval.
     left_out : int
-        Runs without an accuracy after their last epoch, such as diverged ones, which have no gain.
+        Runs that diverged or failed: their last epoch is not that of the training which was asked for.
     placement : Placement or None
         Where the published value falls among our runs if each is given its own gain; None where no run has one.
     """
@@ -48,7 +49,7 @@ def best_epoch_gains(curves: pd.DataFrame) -> pd.Series:
     Returns
     -------
     pandas.Series
-        NaN for a run without an accuracy after its last epoch; empty for a study without validation images.
+        Empty for a study without validation images.
     """
     if ACCURACY not in curves or curves[ACCURACY].isna().all():
         return pd.Series(dtype=float)
@@ -62,7 +63,7 @@ def best_epoch(runs: pd.DataFrame, curves: pd.DataFrame, values: np.ndarray, pub
     Parameters
     ----------
     runs, curves : pandas.DataFrame
-        Rows of one variant.
+        Rows of one variant; those of runs with their status.
     values : numpy.ndarray
         The metric of each run, (runs,).
     published : Published
@@ -75,6 +76,7 @@ def best_epoch(runs: pd.DataFrame, curves: pd.DataFrame, values: np.ndarray, pub
     by_seed = best_epoch_gains(curves)
     if by_seed.empty:
         return None
-    gains = by_seed.reindex(runs["seed"]).to_numpy(dtype=float)
+    unfinished = runs["status"].isin(WITHOUT_VALUE).to_numpy()
+    gains = np.where(unfinished, np.nan, by_seed.reindex(runs["seed"]).to_numpy(dtype=float))
     gain = mean_interval(gains)
     return BestEpoch(gain, len(gains) - gain.n, place(published.value, values + gains) if gain.n else None)

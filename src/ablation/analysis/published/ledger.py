@@ -21,20 +21,29 @@ class LedgerError(UserError):
     """A file of published numbers that cannot be used; the message names file, entry, key, found and expected."""
 
 
-def read_ledger(folder: Path = FOLDER) -> dict[str, Published]:
-    """Read all files of published numbers of a folder; by id, in the order of files and entries.
+def read_ledger(*folders: Path) -> dict[str, Published]:
+    """Read all files of published numbers; by id, in the order of folders, files and entries.
+
+    Parameters
+    ----------
+    *folders : Path
+        Where they lie; without any, ours.
 
     Raises
     ------
     LedgerError
-        With every mistake of the first file that has any.
+        If a folder has none; or with every mistake of the first file that has any.
     """
     ledger: dict[str, Published] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        for name, published in read_file(path).items():
-            if name in ledger:
-                raise LedgerError(f"{path}: found {name!r}, which another file of {folder} has, expected another name")
-            ledger[name] = published
+    for folder in folders or (FOLDER,):
+        paths = sorted(folder.glob("*.yaml"))
+        if not paths:
+            raise LedgerError(f"{folder}: found no file of published numbers, expected one or more (.yaml)")
+        for path in paths:
+            found = read_file(path)
+            if twice := next((name for name in found if name in ledger), None):
+                raise LedgerError(f"{path}: found {twice!r}, which another file has, expected another name")
+            ledger |= found
     return ledger
 
 

@@ -1,7 +1,7 @@
 """Published numbers and comparisons as data frames, for reports and for Python."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -78,7 +78,11 @@ def published_table(
         our runs with their gains. ``differences`` and ``unstated`` say, joined by semicolons, why the numbers may differ.
         What is not there is NaN or an empty text.
     """
-    found = compare_published(plan, runs, curves, read_ledger() if ledger is None else ledger)
+    return comparison_table(compare_published(plan, runs, curves, read_ledger() if ledger is None else ledger))
+
+
+def comparison_table(found: Sequence[Comparison]) -> pd.DataFrame:
+    """Return comparisons as the data frame that `published_table` describes."""
     table = pd.DataFrame([comparison_row(one) for one in found], columns=COMPARISON_COLUMNS)
     return table.astype({"published_runs": "Int64", "best_epoch_n": "Int64"})
 
