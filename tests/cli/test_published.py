@@ -98,6 +98,8 @@ def test_the_ledger_is_listed_in_part(checkout, capsys, options):
         ),
         (["--data", "digits"], "--data: found 'digits', expected one of the ledger: cifar10"),
         (["--ledger", "nowhere"], "nowhere: found no file of published numbers"),
+        (["--best-epoch"], "--best-epoch: found no study, expected one with results"),
+        (["small", "--best-epoch"], "small: found no results in results, expected them"),
         (["nothing"], "no such file config/studies/nothing.yaml"),
     ],
 )
@@ -133,6 +135,14 @@ def test_programs_read_the_comparison(finished, capsys):
     (row,) = json.loads(printed(capsys, "small", "--json"))
     assert (row["variant"], row["entry"], row["where"]) == ("lenet", "lenet-d2l", "above")
     assert row["effect_low"] < row["effect"] < row["effect_high"]
+
+
+def test_the_best_epoch_is_an_option(finished, capsys):
+    line = printed(capsys, "small", "--best-epoch").splitlines()[-1]
+    assert line.split()[:2] == ["lenet-activation.tanh", "+66.67"]
+    assert line.endswith("2 of 3")
+    rows = json.loads(printed(capsys, "small", "--best-epoch", "--json"))
+    assert [(row["variant"], row["n"]) for row in rows] == [("lenet", 3), ("lenet-activation.tanh", 2)]
 
 
 def test_a_study_that_nobody_published_is_told_so(checkout, capsys):

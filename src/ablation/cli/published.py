@@ -7,11 +7,13 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
+from ablation.analysis.published.bestepoch import best_epoch_table
 from ablation.analysis.published.comparison import Comparison, Match, compare_published, find_matches
 from ablation.analysis.published.ledger import FOLDER, read_ledger
 from ablation.analysis.published.numbers import Published
 from ablation.analysis.published.table import comparison_table, ledger_table
 from ablation.report.published import (
+    best_epoch_rows,
     best_epoch_text,
     comparison_rows,
     ledger_rows,
@@ -30,6 +32,7 @@ EPILOG = """examples:
   ./do ablation published d2l_lenet                     a study: where published values fall among its runs, and why they may
                                                         differ; before it has results, what it will be held against
   ./do ablation published d2l_lenet --json              the same for programs
+  ./do ablation published digits --best-epoch           what reporting the best epoch instead of the last would gain
 
 A published test error is shown as an accuracy. `where` is the 95 % prediction interval of one more of our runs, or of the
 mean of as many as the source has; the difference has a 95 % interval where both spreads are known (Welch).
@@ -98,21 +101,42 @@ def hold_against(plan: Plan, ledger: Mapping[str, Published], found: list[Compar
     print_why(zip(matches, best, strict=True))
 
 
+def print_best_epochs(name: str, runs: pd.DataFrame, curves: pd.DataFrame, as_json: bool) -> None:
+    """Print what reporting the best epoch would gain, variant by variant."""
+    table = best_epoch_table(runs, curves)
+    if as_json:
+        print(as_records(table))
+    elif table.empty:
+        print(f"{name}: no run has an accuracy on validation images after its epochs, so the gain cannot be measured")
+    else:
+        print(tabulate(best_epoch_rows(table), headers="keys", disable_numparse=True))
+
+
+def as_records(table: pd.DataFrame) -> str:
+    """Write a table as a JSON list of its rows."""
+    return table.to_json(orient="records", indent=1, force_ascii=False)
+
+
 def main(arguments: argparse.Namespace) -> None:
     """List the ledger, or compare; nothing is changed."""
     ledger = choose(read_ledger(*filter(None, (FOLDER, arguments.ledger))), arguments)
     if not arguments.study:
-        if arguments.json:
-            print(ledger_table(ledger).to_json(orient="records", indent=1, force_ascii=False))
-        else:
-            print(tabulate(ledger_rows(ledger), headers="keys", disable_numparse=True))
+        if arguments.best_epoch:
+            raise UserError("--best-epoch: found no study, expected one with results")
+        rows = ledger_rows(ledger)
+        print(as_records(ledger_table(ledger)) if arguments.json else tabulate(rows, "keys", disable_numparse=True))
         return
     path = locate_study(arguments.study)
     there = read_results(path.stem, arguments.results)
+    if arguments.best_epoch:
+        if not there:
+            raise UserError(f"{path.stem}: found no results in {arguments.results}, expected them: start the study")
+        print_best_epochs(path.stem, *there[1:], arguments.json)
+        return
     plan = there[0] if there else read_study(path)
     found = compare_published(*there, ledger) if there else None
     if arguments.json:
-        print(comparison_table(found or []).to_json(orient="records", indent=1, force_ascii=False))
+        print(as_records(comparison_table(found or [])))
     else:
         hold_against(plan, ledger, found, arguments.results)
 
@@ -129,5 +153,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
     parser.add_argument(
         "--ledger", type=Path, help="a folder with published numbers of your own beside ours (YAML files)"
+    )
+    parser.add_argument(
+        "--best-epoch",
+        action="store_true",
+        help="what each variant of a study would gain by reporting its best epoch, measured on the validation images",
     )
     parser.add_argument("--json", action="store_true", help="write JSON")

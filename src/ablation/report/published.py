@@ -3,6 +3,9 @@
 import math
 from collections.abc import Iterable, Mapping
 
+import pandas as pd
+
+from ablation.analysis.published.bestepoch import ACCURACY
 from ablation.analysis.published.comparison import Comparison, Match
 from ablation.analysis.published.numbers import Published
 from ablation.catalogue.catalogue import OURS
@@ -57,7 +60,7 @@ def published_text(published: Published) -> str:
         return text
     of = {"run": "1 run", "unstated": "runs not stated"}.get(published.statistic)
     several = f"{published.statistic} of {published.runs or 'some'}"
-    best = ", best epoch" if published.entry.protocol.epoch == "best_on_test" else ""
+    best = ", best epoch" if published.of_best_epoch else ""
     return f"{text} ({of if published.runs in (None, 1) and of else several}{best})"
 
 
@@ -106,9 +109,9 @@ def source_text(published: Published) -> str:
 
 def best_epoch_text(comparison: Comparison) -> str:
     """Say what the best epoch would gain, and where the published value falls then; empty where the last one counts."""
-    if comparison.match.published.entry.protocol.epoch != "best_on_test":
+    if not comparison.match.published.of_best_epoch:
         return ""
-    best, metric = comparison.best_epoch, OURS.metrics["validation_accuracy"]
+    best, metric = comparison.best_epoch, OURS.metrics[ACCURACY]
     if best is None or best.gain.n == 0:
         return "what its best epoch gains cannot be measured: our records have no accuracy on validation images"
     gain = effect_text(best.gain.mean, best.gain.low, best.gain.high, metric)
@@ -118,6 +121,19 @@ def best_epoch_text(comparison: Comparison) -> str:
         f"; among our runs with that gain, the published value lies {placed.where}" if placed.where != UNKNOWN else ""
     )
     return f"best epoch minus last on our validation images: {gain} points (n = {best.gain.n}{left}){then}"
+
+
+def best_epoch_rows(table: pd.DataFrame) -> list[dict[str, str]]:
+    """Write what reporting the best epoch would gain, a row per variant (`best_epoch_table`)."""
+    metric = OURS.metrics[ACCURACY]
+    return [
+        {
+            "variant": row.variant,
+            "best epoch minus last, validation images (points)": effect_text(row.gain, row.low, row.high, metric),
+            "runs": f"{row.n}" if row.n == row.runs else f"{row.n} of {row.runs}",
+        }
+        for row in table.itertuples()
+    ]
 
 
 def _metric(match: Match) -> Metric:

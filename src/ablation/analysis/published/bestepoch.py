@@ -28,7 +28,7 @@ class BestEpoch:
     gain : MeanInterval
         Over runs, as a fraction, with its 95 % interval.
     left_out : int
-        Runs that diverged or failed: their last epoch is not that of the training which was asked for.
+        Runs that have none: they diverged or failed before the last epoch, or there are no validation images.
     placement : Placement or None
         Where the published value falls among our runs if each is given its own gain; None where no run has one.
     """
@@ -57,26 +57,57 @@ def best_epoch_gains(curves: pd.DataFrame) -> pd.Series:
     return by_seed.max() - by_seed.agg(lambda values: values.iloc[-1])
 
 
-def best_epoch(runs: pd.DataFrame, curves: pd.DataFrame, values: np.ndarray, published: Published) -> BestEpoch | None:
-    """Measure the gain of the best epoch for one variant, and place a published number that has it.
+def gains_of_runs(runs: pd.DataFrame, curves: pd.DataFrame) -> np.ndarray:
+    """Return the gain of each run of one variant, (runs,).
 
     Parameters
     ----------
     runs, curves : pandas.DataFrame
         Rows of one variant; those of runs with their status.
-    values : numpy.ndarray
-        The metric of each run, (runs,).
-    published : Published
 
     Returns
     -------
-    BestEpoch or None
-        None without validation images.
+    numpy.ndarray
+        NaN for runs that diverged or failed, and for all of a study without validation images.
     """
-    by_seed = best_epoch_gains(curves)
-    if by_seed.empty:
-        return None
-    unfinished = runs["status"].isin(WITHOUT_VALUE).to_numpy()
-    gains = np.where(unfinished, np.nan, by_seed.reindex(runs["seed"]).to_numpy(dtype=float))
+    gains = best_epoch_gains(curves).reindex(runs["seed"]).to_numpy(dtype=float)
+    return np.where(runs["status"].isin(WITHOUT_VALUE), np.nan, gains)
+
+
+def best_epoch(gains: np.ndarray, values: np.ndarray, published: Published) -> BestEpoch:
+    """Place a published number of the best epoch among runs that are given their gains.
+
+    Parameters
+    ----------
+    gains : numpy.ndarray
+        As `gains_of_runs` returns them, (runs,).
+    values : numpy.ndarray
+        The metric of each run, (runs,).
+    published : Published
+    """
     gain = mean_interval(gains)
     return BestEpoch(gain, len(gains) - gain.n, place(published.value, values + gains) if gain.n else None)
+
+
+def best_epoch_table(runs: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """Measure what reporting the best epoch would gain, for each variant of a study.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        One row per run (`runs.parquet`).
+    curves : pandas.DataFrame
+        One row per run and epoch (`curves.parquet`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per variant with runs that have a gain: ``variant``, ``runs``, ``n`` (those with a gain), ``gain`` (mean, a
+        fraction), ``low`` and ``high`` (95 %; NaN without spread).
+    """
+    epochs, rows = dict(tuple(curves.groupby("variant"))), []
+    for variant, own in runs.groupby("variant", sort=False):
+        gain = mean_interval(gains_of_runs(own, epochs.get(variant, curves[:0])))
+        rows.append((variant, len(own), gain.n, gain.mean, gain.low, gain.high))
+    table = pd.DataFrame(rows, columns=["variant", "runs", "n", "gain", "low", "high"])
+    return table[table["n"] > 0].reset_index(drop=True)

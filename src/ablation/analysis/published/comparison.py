@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ablation.analysis.published.bestepoch import BestEpoch, best_epoch
+from ablation.analysis.published.bestepoch import BestEpoch, best_epoch, gains_of_runs
 from ablation.analysis.published.numbers import Published
 from ablation.analysis.published.protocol import Difference, protocol_diff, unstated
 from ablation.catalogue.catalogue import OURS
@@ -127,7 +127,7 @@ def compare(match: Match, runs: pd.DataFrame, curves: pd.DataFrame) -> Compariso
         len(runs),
         None if math.isnan(theirs.mean) else place(theirs.mean, values, like_runs(published)),
         welch_of_summaries(ours, theirs) if two else None,
-        best_epoch(runs, curves, values, published) if published.entry.protocol.epoch == "best_on_test" else None,
+        best_epoch(gains_of_runs(runs, curves), values, published) if published.of_best_epoch else None,
     )
 
 

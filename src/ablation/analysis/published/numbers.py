@@ -73,6 +73,11 @@ class Published:
         return printed * math.sqrt(self.entry.runs) if spread.of == "se" else printed
 
     @property
+    def of_best_epoch(self) -> bool:
+        """Whether the epoch was chosen on the very images that the value was measured on."""
+        return self.entry.protocol.epoch == "best_on_test"
+
+    @property
     def resolution(self) -> float:
         """Half a unit of the last printed digit: by so much a number that was rounded to it may differ."""
         decimals = len(f"{self.entry.printed:.12g}".partition(".")[2]) if self.entry.printed is not None else 12
@@ -199,7 +204,11 @@ def _printed_runs(name: str, entry: Entry, folder: Path) -> tuple[float, ...]:
 
 
 def _is(text: str, value: str | float) -> bool:
-    return text == value if isinstance(value, str) else float(text) == value
+    """Say whether a cell holds a value: 10 is 10.0, and an empty cell is no number."""
+    try:
+        return text == value if isinstance(value, str) else float(text) == value
+    except ValueError:
+        return False
 
 
 def _value_problems(published: Published) -> list[Problem]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from ablation.analysis.published.bestepoch import best_epoch_gains
+from ablation.analysis.published.bestepoch import best_epoch_gains, best_epoch_table
 from ablation.analysis.published.comparison import compare_published, find_matches
 from ablation.analysis.published.entries import SURE
 from ablation.analysis.published.ledger import FOLDER, LedgerError, ledger_schema, read_file, read_ledger
@@ -452,7 +452,19 @@ def test_the_best_epoch_gains_what_the_curves_say():
 
 @pytest.mark.parametrize("curves", [(), ((None, None),) * 3])
 def test_without_validation_images_the_gain_is_not_known(curves):
-    assert compare("resnet20-akamaster", [0.90, 0.91, 0.92], curves=curves).best_epoch is None
+    best = compare("resnet20-akamaster", [0.90, 0.91, 0.92], curves=curves).best_epoch
+    assert (best.gain.n, best.left_out, best.placement) == (0, 3, None)
+
+
+def test_the_gain_is_measured_for_every_variant():
+    plan = study_of(LEDGER["resnet20-he2015"])
+    runs, curves = tables(plan, [0.9, 0.9, 0.9], curves=[(0.5, 0.8, 0.7), (0.5, 0.6, 0.9), (0.9, 0.8, 0.85)])
+    other = runs.assign(variant="other", status=["completed", "diverged", "stuck"])
+    found = best_epoch_table(pd.concat([runs, other]), pd.concat([curves, curves.assign(variant="other")]))
+    assert found["variant"].tolist() == ["it", "other"]
+    assert found["n"].tolist() == [3, 2]
+    assert found["gain"].tolist() == pytest.approx([0.05, 0.075])
+    assert best_epoch_table(runs, curves.assign(validation_accuracy=None)).empty
 
 
 def test_epochs_may_stand_in_any_order():
