@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from ablation.statistics.estimates import prediction_interval, summarise, welch, welch_of_summaries
-from ablation.statistics.external import ABOVE, BELOW, MEDIAN, UNKNOWN, WITHIN, mean_interval, place
+from ablation.statistics.external import ABOVE, BELOW, MEDIAN, UNKNOWN, WITHIN, mean_interval, place, place_best
 
 VALUES = np.array([0.91, 0.93, 0.90, 0.92, 0.94])
 
@@ -47,6 +47,28 @@ def test_prediction_intervals_cover_as_often_as_they_say(of, count):
     runs = count / MEDIAN if of is np.median else count
     inside = [place(float(of(more)), some, runs).where == WITHIN for some, more in zip(values, others, strict=True)]
     assert 0.94 < np.mean(inside) < 0.965
+
+
+def test_the_best_of_one_run_is_that_run():
+    for higher in (True, False):
+        one, best = place(0.93, VALUES), place_best(0.93, VALUES, 1, higher)
+        assert (best.low, best.high, best.percentile) == pytest.approx((one.low, one.high, one.percentile), abs=1e-4)
+
+
+@pytest.mark.parametrize(("n", "runs", "higher"), [(5, 5, True), (3, 5, True), (10, 20, True), (5, 5, False)])
+def test_intervals_of_the_best_of_some_runs_cover_as_often_as_they_say(n, runs, higher):
+    rng = np.random.default_rng(3)
+    values, others = rng.normal(0.9, 0.01, (1000, n)), rng.normal(0.9, 0.01, (1000, runs))
+    best = others.max(axis=1) if higher else others.min(axis=1)
+    low = (1 - 0.95) / 2
+    shares = np.array(
+        [place_best(value, some, runs, higher).percentile for value, some in zip(best, values, strict=True)]
+    )
+    assert 0.93 < ((shares > low) & (shares < 1 - low)).mean() < 0.97
+    placed = place_best(float(best[0]), values[0], runs, higher)
+    assert (placed.where == WITHIN) == (low <= placed.percentile <= 1 - low)
+    assert place_best(placed.low, values[0], runs, higher).percentile == pytest.approx(low, abs=1e-6)
+    assert place_best(placed.high, values[0], runs, higher).percentile == pytest.approx(1 - low, abs=1e-6)
 
 
 def test_summaries_are_compared_as_the_runs_would_be():

@@ -35,7 +35,7 @@ EPILOG = """examples:
   ./do ablation published digits --best-epoch           what reporting the best epoch instead of the last would gain
 
 A published test error is shown as an accuracy. `where` is the 95 % prediction interval of one more of our runs, or of the
-mean of as many as the source has; the difference has a 95 % interval where both spreads are known (Welch).
+mean, median or best of as many as the source has; the difference has a 95 % interval where both spreads are known (Welch).
 """
 
 

@@ -1,10 +1,12 @@
 """Our runs held against numbers from elsewhere: where a value falls among runs, and what choosing an epoch gains."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from scipy import special
+from scipy.optimize import brentq
 
 from ablation.statistics.estimates import CONFIDENCE, prediction_interval, summarise
 
@@ -90,6 +92,60 @@ def place(value: float, values: np.ndarray, count: float = 1, confidence: float 
     known = summarise(values)
     percentile = special.stdtr(n - 1, (value - known.mean) / (known.sd * math.sqrt(1 / count + 1 / n)))
     return Placement(value, n, float(low), float(high), float(percentile), lower)
+
+
+def place_best(
+    value: float, values: np.ndarray, runs: int, higher: bool = True, confidence: float = CONFIDENCE
+) -> Placement:
+    """Say where the best of some runs from elsewhere falls among what the best of as many of ours would be.
+
+    For normal runs (best - mean) / s of n of ours has a distribution that depends on no parameter: it is integrated over
+    the mean (Gauss-Hermite) and the standard deviation (Gauss-Legendre over its quantiles). With one run it is `place`.
+
+    Parameters
+    ----------
+    value : float
+        The best of them.
+    values : numpy.ndarray
+        One value per run of ours, (n,); those that are not finite are left out.
+    runs : int
+        Of how many runs it is the best.
+    higher : bool
+        Whether the highest is the best.
+    confidence : float
+        Of the interval.
+    """
+    values = finite(values)
+    placed = place(value, values, confidence=confidence)
+    if math.isnan(placed.low):
+        return placed
+    known, sign = summarise(values), 1 if higher else -1
+    tail = (1 - confidence) / 2
+    bounds = [known.mean + sign * known.sd * _best_quantile(share, known.n, runs) for share in (tail, 1 - tail)]
+    below = _best_below(sign * (value - known.mean) / known.sd, known.n, runs)
+    return replace(placed, low=min(bounds), high=max(bounds), percentile=below if higher else 1 - below)
+
+
+@cache
+def _best_quantile(share: float, n: int, runs: int) -> float:
+    """Return the t of which `_best_below` is this share."""
+    return brentq(lambda t: _best_below(t, n, runs) - share, -1e4, 1e4)
+
+
+def _best_below(t: float, n: int, runs: int) -> float:
+    """Return the probability that the highest of so many normal values lies below mean + t s of n others."""
+    means, weights, deviations, parts = _nodes(n)
+    # Sums and no matrix products, whose threads would wait for each other on a machine that is busy.
+    return float((weights[:, None] * special.ndtr(means[:, None] + t * deviations) ** runs * parts).sum())
+
+
+@cache
+def _nodes(n: int) -> tuple[np.ndarray, ...]:
+    """Return nodes and weights for the mean and the standard deviation of n standard normal values."""
+    means, weights = np.polynomial.hermite_e.hermegauss(32)
+    shares, parts = np.polynomial.legendre.leggauss(128)
+    deviations = np.sqrt(special.chdtri(n - 1, (1 - shares) / 2) / (n - 1))
+    return means / math.sqrt(n), weights / weights.sum(), deviations, parts / 2
 
 
 def mean_interval(values: np.ndarray, confidence: float = CONFIDENCE) -> MeanInterval:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from ablation.analysis.published.bestepoch import BestEpoch, best_epoch, gains_of_runs
@@ -11,7 +12,7 @@ from ablation.analysis.published.numbers import Published
 from ablation.analysis.published.protocol import Difference, protocol_diff, unstated
 from ablation.catalogue.catalogue import OURS
 from ablation.statistics.estimates import Effect, Summary, summarise, welch_of_summaries
-from ablation.statistics.external import MEDIAN, Placement, place
+from ablation.statistics.external import MEDIAN, Placement, place, place_best
 from ablation.study.plan import Plan
 
 
@@ -125,18 +126,21 @@ def compare(match: Match, runs: pd.DataFrame, curves: pd.DataFrame) -> Compariso
         match,
         ours,
         len(runs),
-        None if math.isnan(theirs.mean) else place(theirs.mean, values, like_runs(published)),
+        place_published(published, values),
         welch_of_summaries(ours, theirs) if two else None,
         best_epoch(gains_of_runs(runs, curves), values, published) if published.of_best_epoch else None,
     )
 
 
-def like_runs(published: Published) -> float:
-    """Say of how many runs a published value is the mean, as far as its own randomness goes.
+def place_published(published: Published, values: np.ndarray) -> Placement | None:
+    """Say where a published value falls among runs, (n,), as what it is of its own; None where only a spread is published.
 
-    A median of m runs varies like a mean of about m / `MEDIAN`; one of the best runs, which a mean says nothing of, counts
-    as one run.
+    A median of m runs varies like a mean of about m / `MEDIAN`. Of a value that may be of any runs, one is supposed.
     """
-    if published.runs is None or published.statistic not in ("mean", "median"):
-        return 1
-    return max(1, published.runs / MEDIAN) if published.statistic == "median" else published.runs
+    if math.isnan(published.value):
+        return None
+    runs = published.runs or 1
+    if published.statistic == "best":
+        return place_best(published.value, values, runs, OURS.metrics[published.entry.metric].higher_is_better)
+    count = {"mean": runs, "median": max(1, runs / MEDIAN)}.get(published.statistic, 1)
+    return place(published.value, values, count)

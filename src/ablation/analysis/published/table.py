@@ -72,10 +72,11 @@ def published_table(
         unit of the metric (accuracies as fractions).
 
         ``low``, ``high``, ``percentile`` and ``where`` say where the published value falls in what one more of our runs,
-        or the mean of as many as the source has, would be (95 % prediction interval). ``effect`` is ours minus theirs
-        (Welch), where both spreads are known. ``best_epoch_gain`` is that of `ablation.analysis.published.bestepoch`,
-        where the source chose its best epoch on the test images, and ``best_epoch_where`` the place of its value among
-        our runs with their gains. ``differences`` and ``unstated`` say, joined by semicolons, why the numbers may differ.
+        or the mean, median or best of as many as the source has, would be (95 % prediction interval). ``effect`` is ours
+        minus theirs (Welch), where both spreads are known. ``best_epoch_gain`` is that of
+        `ablation.analysis.published.bestepoch`, where the source chose its best epoch on the test images, and
+        ``best_epoch_where`` the place of its value among our runs with their gains. ``differences`` and ``unstated`` say,
+        joined by semicolons, why the numbers may differ.
         What is not there is NaN or an empty text.
     """
     return comparison_table(compare_published(plan, runs, curves, read_ledger() if ledger is None else ledger))
