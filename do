@@ -12,11 +12,12 @@ usage() {
 ./do price STUDY                            what a study costs here: hours, memory, disk (./do price --help)
 ./do ablation certify STUDY                 train some of its runs again, and say whether they come out the same
 ./do ablation scrub [STUDY]                 find what a disk has lost of the results, by the digest of every file
+./do ablation published [STUDY]             published numbers, and a study held against them
 ./do ablation VERB ...                      any command of the package, such as: ./do ablation check my_parts.py
 ./do test [PYTEST OPTIONS]                  pass the tests
 ./do check                                  format and lint of Python and of the workflow, without changing anything
 ./do format                                 format everything
-./do schema                                 write the JSON schema of study files
+./do schema                                 write the JSON schemas of study files and of published numbers
 ./do factors                                write docs/factors.md, the page of architectures and factors
 ./do mlflow [PORT] [--results FOLDER]       look at the runs in the MLflow UI, on this machine alone (./do mlflow --help)
 ./do setup [GROUP ...]                      set up .venv and nothing more; with groups of pyproject.toml, such as slurm

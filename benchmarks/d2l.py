@@ -1,7 +1,7 @@
 """Compare a study with the runs that the editions of Dive into Deep Learning printed: d2l_lenet or d2l_lenet_bn.
 
 Run it after the study: ``./do study d2l_lenet && python benchmarks/d2l.py d2l_lenet``. It writes <study>.md beside it; the
-printed runs are in <study>_printed.csv, each with the variant of the study that it is a run of.
+printed runs are those of the ledger of published numbers.
 """
 
 import argparse
@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ablation.analysis.published.ledger import FOLDER
 from ablation.statistics.estimates import Effect, summarise, welch
 
 HERE = Path(__file__).parent
 METRICS = ("test_accuracy", "train_accuracy")  # then the training loss
+MODELS = {"d2l_lenet": "lenet", "d2l_lenet_bn": "lenet_bn"}  # by study, in the table of printed runs
 # By study: the title, the section of the book, and what is to be known of the printed runs.
 STUDIES = {
     "d2l_lenet": (
@@ -44,7 +46,8 @@ PAGE = """\
 
 {protocol}
 The study is `config/studies/{study}.yaml`; the printed runs, of editions between {first} and
-{last}, are in `{study}_printed.csv` (from the outputs stored in the book's notebooks, which round to three digits).
+{last}, are in the ledger of published numbers, `src/ablation/analysis/published/d2l_fashion_mnist.csv` (from the outputs
+stored in the book's notebooks, which round to three digits).
 
 | | runs | test accuracy | training accuracy | training loss |
 |---|---:|---:|---:|---:|
@@ -64,7 +67,14 @@ def read(study: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     last = curves[curves["epoch"] == curves["epoch"].max()]
     ours = ours.drop(columns=["train_accuracy", "train_loss"], errors="ignore")
     ours = ours.merge(last[["variant", "seed", "train_accuracy", "train_loss"]], on=["variant", "seed"])
-    return ours, pd.read_csv(HERE / f"{study}_printed.csv")
+    return ours, printed_runs(study)
+
+
+def printed_runs(study: str) -> pd.DataFrame:
+    """Read the printed runs by the study's protocol, each with the variant of the study that it is a run of."""
+    runs = pd.read_csv(FOLDER / "d2l_fashion_mnist.csv")
+    runs = runs[(runs["model"] == MODELS[study]) & (runs["epochs"] == 10)]
+    return runs.assign(variant=runs["pooling"].map({"max": "lenet-pooling.max"}).fillna("lenet"))
 
 
 def row(name: str, runs: pd.DataFrame) -> str:
@@ -111,7 +121,8 @@ def page(study: str) -> str:
         mine, theirs = (runs[runs["variant"] == variant] for runs in (ours, printed))
         name = f", `{variant}`" * (len(variants) > 1)
         rows.append(row(f"this project{name}", mine))
-        torchs, own = (theirs[theirs["layer"] == layer] for layer in ("torch", "book"))
+        own = theirs[theirs["layer"] == "book"]
+        torchs = theirs.drop(own.index)
         rows.append(row(f"printed{name}", torchs))
         if len(own):
             rows.append(row(f"printed{name}, the book's own layer", own))

@@ -1,17 +1,29 @@
-"""Write the JSON schema of a study file, for editors."""
+"""Write the JSON schemas of study files and of published numbers, for editors."""
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
+from ablation.analysis.published.ledger import ledger_schema
 from ablation.study.studyfile import study_schema
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write the schema."""
-    arguments.schema.write_text(json.dumps(study_schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    """Write the schemas."""
+    write(arguments.schema, study_schema())
+    write(arguments.published, ledger_schema())
+
+
+def write(path: Path, schema: dict[str, Any]) -> None:
+    """Write a schema to a file."""
+    path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--schema", type=Path, default=Path("workflow/schemas/study.schema.json"), help="file to write")
+    schemas = Path("workflow/schemas")
+    parser.add_argument("--schema", type=Path, default=schemas / "study.schema.json", help="file to write")
+    parser.add_argument(
+        "--published", type=Path, default=schemas / "published.schema.json", help="that of published numbers"
+    )

@@ -48,10 +48,13 @@ def summarise(values: np.ndarray) -> Summary:
     return Summary(len(values), float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else math.nan)
 
 
-def prediction_interval(values: Sequence[float], confidence: float, least: float = 0.0) -> tuple[float, float]:
-    """Return the interval in which one more value of the same normal distribution lies.
+def prediction_interval(
+    values: Sequence[float], confidence: float, least: float = 0.0, count: float = 1
+) -> tuple[float, float]:
+    """Return the interval in which one more value of the same normal distribution, or the mean of some, lies.
 
-    Mean ± t s √(1 + 1/n), with n - 1 degrees of freedom (Hahn and Meeker, Statistical Intervals, 1991, section 4.7).
+    Mean ± t s √(1/m + 1/n), with n - 1 degrees of freedom (Hahn and Meeker, Statistical Intervals, 1991, sections 4.7
+    and 4.8).
 
     Parameters
     ----------
@@ -60,9 +63,13 @@ def prediction_interval(values: Sequence[float], confidence: float, least: float
     confidence : float
     least : float
         The smallest standard deviation that is believed.
+    count : float
+        m: of how many further values the mean is predicted.
     """
     known = summarise(np.asarray(values))
-    half = special.stdtrit(known.n - 1, (1 + confidence) / 2) * max(known.sd, least) * math.sqrt(1 + 1 / known.n)
+    half = (
+        special.stdtrit(known.n - 1, (1 + confidence) / 2) * max(known.sd, least) * math.sqrt(1 / count + 1 / known.n)
+    )
     return known.mean - half, known.mean + half
 
 
@@ -82,7 +89,11 @@ def welch(variant: np.ndarray, reference: np.ndarray, confidence: float = CONFID
     Effect
         The interval covers the randomness of training, not that of the choice of test images.
     """
-    a, b = summarise(variant), summarise(reference)
+    return welch_of_summaries(summarise(variant), summarise(reference), confidence)
+
+
+def welch_of_summaries(a: Summary, b: Summary, confidence: float = CONFIDENCE) -> Effect:
+    """Estimate the same difference of means where only counts, means and standard deviations are known."""
     effect = a.mean - b.mean
     if min(a.n, b.n) < 2:
         return Effect(effect, math.nan, math.nan, math.nan)

@@ -5,18 +5,17 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 
 from ablation.catalogue.catalogue import OURS, Catalogue
-from ablation.study.mistakes import sentence
+from ablation.study.filemistakes import UnreadableError, problems_of, read_node, report
 from ablation.study.parts import PartsError, with_parts
 from ablation.study.plan import Plan
-from ablation.study.schema import Problem, Strict, Study, StudyError
+from ablation.study.schema import Problem, Study, StudyError
 from ablation.study.yamlfile import Node, YamlError, compose
-from ablation.support.files import TextError, read_text
-from ablation.support.wording import UserError, cut, first_mistakes, listed, nearest, printable, shown
+from ablation.support.wording import UserError, cut, listed, nearest, printable, shown
 
 STUDIES = Path("config/studies")
 STUDY_NAME = r"[a-z0-9][a-z0-9_-]*"
@@ -27,18 +26,6 @@ TAKEN = ("store", "data", "downloads", "mlartifacts")  # folders of results that
 
 class StudyFileError(UserError):
     """A study file that cannot be used; the message names file, line, key, what was found and what is allowed."""
-
-
-def _read_node(path: Path) -> Node:
-    """Read a study file as YAML."""
-    try:
-        return compose(read_text(path, MOST_BYTES))
-    except TextError as error:
-        raise StudyFileError(f"{path}: {error}") from None
-    except YamlError as error:
-        raise StudyFileError(f"{path}{error}") from None
-    except Problem as problem:
-        raise _report(path, [problem], Node(None, 1)) from None
 
 
 def parse_value(text: str) -> Any:
@@ -55,56 +42,8 @@ def parse_value(text: str) -> Any:
         raise StudyFileError(f"found {shown(text)}, expected a number, true, false or a word") from None
 
 
-def _key_text(key: tuple) -> str:
-    text = ""
-    for part in key:
-        text += f"[{part}]" if isinstance(part, int) else f".{repr(cut(part))[1:-1]}"
-    return text.lstrip(".") or "the file"
-
-
-def _models(annotation: Any) -> list[type[Strict]]:
-    if isinstance(annotation, type) and issubclass(annotation, Strict):
-        return [annotation]
-    return [model for inner in get_args(annotation) for model in _models(inner)]
-
-
-def _allowed_keys(key: tuple) -> list[str]:
-    """List the keys of the mapping at `key`."""
-    model = Study
-    for part in key:
-        nested = _models(model.model_fields[part].annotation) if part in model.model_fields else []
-        model = nested[0] if nested else model
-    return list(model.model_fields)
-
-
-def _problems(error: ValidationError) -> list[Problem]:
-    """Say each of pydantic's errors as what was found and what was expected."""
-    problems = []
-    for detail in error.errors():
-        key, context = detail["loc"], detail.get("ctx", {})
-        if detail["type"] == "extra_forbidden":
-            allowed = _allowed_keys(key[:-1])
-            message = f"unknown key {shown(key[-1])}{nearest(key[-1], allowed)}; allowed: {', '.join(allowed)}"
-        elif detail["type"] == "name":
-            key, name, allowed = (*key, context["key"]), context["found"], context["allowed"]
-            message = f"found {shown(name)}, expected {listed(allowed)}{nearest(name, allowed)}"
-        elif detail["type"] == "missing" and isinstance(key[-1], str):
-            message = "this key is missing"
-        else:
-            message = sentence(detail)
-        problems.append(Problem(key, message))
-    return problems
-
-
 def _report(path: Path, problems: list[Problem], node: Node | None = None) -> StudyFileError:
-    rows = []
-    for problem in problems:
-        line = node.line_of(problem.key) if node else 0
-        where = f"line {line}, " if node and node.inner else ""
-        rows.append((line, f"  {where}{_key_text(problem.key)}: {problem.message}"))
-    # The same mistake may be met once for each architecture of a block.
-    mistakes = first_mistakes(row for _, row in sorted(rows))
-    return StudyFileError("\n".join([f"{path} is not a study that can run:", *mistakes]))
+    return StudyFileError(report(f"{path} is not a study that can run:", problems, node))
 
 
 def locate_study(name: str, folders: Sequence[Path] = (STUDIES,)) -> Path:
@@ -161,7 +100,12 @@ def read_study(path: Path, most_runs: int | None = None) -> Plan:
     StudyFileError
         With every mistake that was found: file, line, key, what was found and what is allowed.
     """
-    node = _read_node(path)
+    try:
+        node = read_node(path, MOST_BYTES)
+    except UnreadableError as error:
+        raise StudyFileError(str(error)) from None
+    except Problem as problem:
+        raise _report(path, [problem], Node(None, 1)) from None
     if not isinstance(node.content, dict):
         found = "an empty file" if node.content is None else shown(node.content)
         raise StudyFileError(f"{path}: found {found}, expected a mapping with the keys of a study")
@@ -169,7 +113,7 @@ def read_study(path: Path, most_runs: int | None = None) -> Plan:
     try:
         plan = Plan(Study.model_validate(node.content, context=catalogue), path.stem, catalogue=catalogue)
     except ValidationError as error:
-        raise _report(path, _problems(error), node) from None
+        raise _report(path, problems_of(error, Study), node) from None
     except StudyError as error:
         raise _report(path, error.problems, node) from None
     if most_runs is not None and plan.runs > most_runs:

@@ -1,0 +1,1 @@
+"""The ledger of published numbers, and studies held against it."""
