@@ -26,11 +26,12 @@ from ablation.jobs.inventory import (
     work_left,
 )
 from ablation.jobs.prices import known_prices
+from ablation.jobs.registration import register
 from ablation.jobs.starts import note_origin
 from ablation.records.store import Store
 from ablation.support.accounting import begin, cpu_seconds, describe, read_starts
 from ablation.support.files import write_whole
-from ablation.support.formatting import duration
+from ablation.support.formatting import duration, plural
 from ablation.support.handover import VARIABLE, fresh_socket
 from ablation.tracking.address import Address
 
@@ -150,6 +151,9 @@ def note_the_start():
     """Write what all processes of this start read, and which file it is the study of; once, and with --no-hooks, too."""
     try:
         note_origin(STUDY_FILE, Path(STUDY))
+        if new := register(PLAN, Path(STUDY)):
+            names = ", ".join(one.claim for one in new)
+            tell(f"{OUTLINE.name}: registered {plural(len(new), 'claim')}: {names}")
         for name, text in (("study", PLAN.frozen()), ("outline", OUTLINE.text())):
             with write_whole(Path(f"{STARTED}/{name}.json")) as file:
                 file.write(text.encode())

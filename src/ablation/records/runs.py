@@ -96,6 +96,17 @@ def read_run(store: Store, key: str, patience: float = 0.0) -> RunRecord:
     return RunRecord(content, predictions, correct, diagnostics)
 
 
+def began(content: Mapping[str, Any]) -> float | None:
+    """Return when a run began, in seconds since 1970, given its `record.json`; when it failed; None if it does not say.
+
+    What an interrupted run lost before its first epoch ended is not counted.
+    """
+    if content["status"] == FAILED:
+        return content["error"]["time"]
+    row = next(iter(content["curves"]), {})
+    return row["time"] - row["seconds"] if is_time(row.get("time")) and is_time(row.get("seconds")) else None
+
+
 def check_entries(key: str, content: Mapping[str, Any]) -> None:
     """Refuse a `record.json` whose entries are not those of a run; raises DamagedRecordError."""
     wrong = [name for name, kind in ENTRIES.items() if not isinstance(content.get(name), kind)]

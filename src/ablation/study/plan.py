@@ -140,6 +140,10 @@ class Plan:
         """The smallest effect of interest on the first metric: the study's or, where it states none, the metric's."""
         return self.study.smallest_effect or self.metrics[self.study.metrics[0]].smallest_effect
 
+    def margin(self, metric: str) -> float | None:
+        """Return the smallest effect of interest on a metric: on the first one the study's, on others their own, if any."""
+        return self.smallest_effect if metric == self.study.metrics[0] else self.metrics[metric].smallest_effect
+
     def frozen(self) -> str:
         """Write the plan as a line of JSON for `ablation.study.studyfile.read_frozen`: the study and the answers."""
         content = {"name": self.name, "study": self.study.model_dump(), "answers": dict(self.answers)}
