@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from ablation.statistics.spread import deviation, finite
 ALPHA, POWER = 0.05, 0.8
 LIKELY = 0.5  # the share of what effect and spread may be that a range of seeds covers
 MOST_SEEDS = 10_000
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(32)
 
 
 @dataclass(frozen=True)
@@ -222,6 +223,7 @@ def _mean_over_spreads(chance: Callable[[np.ndarray], np.ndarray], design: Desig
     return float(weights_a @ chance(half) @ weights_b)
 
 
+@lru_cache(maxsize=1024)
 def _found_variances(df: float) -> tuple[np.ndarray, np.ndarray]:
     """Return nodes and weights of what a variance of one may be found to be: (nodes,) each."""
     least, most = np.sqrt(stats.chi2.ppf([1e-13, 1 - 1e-13], df) / df)
