@@ -17,7 +17,7 @@ DRAWS = {
 
 
 def bonett(a, b):
-    """The p-value of equal spreads (Bonett 2006, equation 3) for sides of one size, where his constant is one."""
+    """The p-value of equal spreads (Bonett 2006) for sides of one size, where his constant is one."""
     n = len(a)
     share = 1 / (2 * math.sqrt(n - 4)) if n > 4 else 0.5
     centres = [stats.trim_mean(values, share) if n > 4 else np.median(values) for values in (a, b)]

@@ -76,7 +76,7 @@ class Monotone:
 def contrast(cells: Sequence[np.ndarray], weights: Sequence[float]) -> LinearContrast:
     """Estimate a weighted sum of the means of independent cells of unequal spread.
 
-    A t interval with the degrees of freedom of Satterthwaite (Biometrics Bulletin 2, 1946, equation 17).
+    A t interval with the degrees of freedom of Satterthwaite (Biometrics Bulletin 2, 1946).
 
     Parameters
     ----------
