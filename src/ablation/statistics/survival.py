@@ -183,7 +183,8 @@ def restricted_means(variant: Times, reference: Times, confidence: float = CONFI
     The area below the curve of Kaplan and Meier (Royston and Parmar 2013): without earlier censoring, a mean of cut times,
     with the t interval of a mean. Runs that do not differ, such as those of which none got there, do not show that none ever
     would: with as many runs, others can be a share of up to 1 - (α/2)^(1/n), anywhere from 0 to the horizon. The limits
-    of both sides are joined by their distances from the means (Zou and Donner, Statistics in Medicine 27, 2008), those of the ratio in logarithms.
+    of both sides are joined by their distances from the means (Zou and Donner, Statistics in Medicine 27, 2008), those of
+    the ratio in logarithms.
 
     Parameters
     ----------
