@@ -1,0 +1,244 @@
+"""Linear contrasts of independent cells: interactions, main effects, trends over ordered levels, each with its interval."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import special
+
+from ablation.statistics.estimates import CONFIDENCE, summarise
+from ablation.statistics.spread import ROUNDING, are_equal, deviation, finite
+
+Scale = Literal["level", "log", "rank"]
+PERMUTATIONS, SEED = 9999, 0  # of values with ties, for which the monotone test has no closed form
+FEWEST_LEVELS = 2
+
+
+@dataclass(frozen=True)
+class LinearContrast:
+    """A weighted sum of means of independent cells, which divided by its standard error follows Student's t.
+
+    Attributes
+    ----------
+    effect : float
+        The weighted sum; NaN where a cell with a weight has no value.
+    standard_error : float
+        NaN where there is no interval: a cell has fewer than two values, or no value differs from another of its cell.
+    df : float
+        Degrees of freedom; NaN likewise.
+    """
+
+    effect: float
+    standard_error: float = math.nan
+    df: float = math.nan
+
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """Return the bounds of the interval; NaN if there is none."""
+        half = float(special.stdtrit(self.df, (1 + confidence) / 2)) * self.standard_error
+        return self.effect - half, self.effect + half
+
+    @property
+    def low(self) -> float:
+        """Lower bound of the interval of 95 %."""
+        return self.interval()[0]
+
+    @property
+    def high(self) -> float:
+        """Upper bound of the interval of 95 %."""
+        return self.interval()[1]
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of no effect, which decides as the interval does; NaN without interval."""
+        return 2 * float(special.stdtr(self.df, -abs(self.effect) / self.standard_error))
+
+
+@dataclass(frozen=True)
+class Monotone:
+    """How far values rise with an ordered level.
+
+    Attributes
+    ----------
+    probability : float
+        That a value of a higher level is larger than one of a lower level, equal ones counted half: 0.5 without a trend;
+        NaN where there are no two values to compare.
+    p : float
+        Two-sided; 1 where all values are equal.
+    """
+
+    probability: float
+    p: float
+
+
+def contrast(cells: Sequence[np.ndarray], weights: Sequence[float]) -> LinearContrast:
+    """Estimate a weighted sum of the means of independent cells of unequal spread.
+
+    A t interval with the degrees of freedom of Satterthwaite (Biometrics Bulletin 2, 1946).
+
+    Parameters
+    ----------
+    cells : sequence of numpy.ndarray
+        Values of the runs of each cell; those that are not finite are left out.
+    weights : sequence of float
+        One per cell; a cell without weight counts for nothing.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many weights as cells, or none but zeros.
+    """
+    if len(cells) != len(weights) or not any(weights):
+        raise ValueError(
+            f"found weights {list(weights)} of {len(cells)} cells, expected one for each and not only zeros"
+        )
+    used = [(finite(cell), weight) for cell, weight in zip(cells, weights, strict=True) if weight]
+    effect = sum(weight * summarise(cell).mean for cell, weight in used)
+    if min(len(cell) for cell, _ in used) < 2 or all(are_equal(cell) for cell, _ in used):
+        return LinearContrast(effect)
+    parts = [(weight**2 * deviation(cell) ** 2 / len(cell), len(cell) - 1) for cell, weight in used]
+    squared = sum(part for part, _ in parts)
+    return LinearContrast(effect, math.sqrt(squared), squared**2 / sum(part**2 / freedom for part, freedom in parts))
+
+
+def interaction(both: np.ndarray, first: np.ndarray, second: np.ndarray, neither: np.ndarray) -> LinearContrast:
+    """Estimate how the effect of a factor differs with another: (both - second) - (first - neither).
+
+    Parameters
+    ----------
+    both, first, second, neither : numpy.ndarray
+        Values with both factors at their level, with the first alone, with the second alone, and with none.
+    """
+    return contrast([both, first, second, neither], [1, -1, -1, 1])
+
+
+def main_effect(variants: Sequence[np.ndarray], references: Sequence[np.ndarray]) -> LinearContrast:
+    """Estimate the effect of a level averaged over the other factors, each cell with the same weight.
+
+    Parameters
+    ----------
+    variants, references : sequence of numpy.ndarray
+        Cells with the level and with the reference level, over the same combinations of the other factors.
+
+    Raises
+    ------
+    ValueError
+        If the sides have different numbers of cells, so that their averages are of different combinations.
+    """
+    k = len(references)
+    if len(variants) != k:
+        raise ValueError(f"found {len(variants)} cells against {k}, expected the same combinations of other factors")
+    return contrast([*variants, *references], [1 / k] * k + [-1 / k] * k)
+
+
+def trend(levels: Sequence[float], cells: Sequence[np.ndarray], scale: Scale = "level") -> LinearContrast:
+    """Estimate the slope of the means over ordered levels, each cell with the same weight.
+
+    Parameters
+    ----------
+    levels : sequence of float
+        At least two different ones.
+    cells : sequence of numpy.ndarray
+        Values of the runs at each level.
+    scale : {"level", "log", "rank"}
+        What the slope is per: unit of the level, doubling of it, or step to the next.
+
+    Raises
+    ------
+    ValueError
+        If levels are equal, fewer than two, not as many as cells, or not positive on the scale of logarithms.
+    """
+    order = np.argsort(_checked(levels, cells))
+    places = np.asarray(levels, dtype=float)[order]
+    if scale == "log":
+        if places[0] <= 0:
+            raise ValueError(f"found the level {places[0]:g}, expected positive levels for a trend in their logarithm")
+        places = np.log2(places)
+    elif scale == "rank":
+        places = np.arange(len(places), dtype=float)
+    centred = places - places.mean()
+    return contrast([cells[index] for index in order], list(centred / (centred**2).sum()))
+
+
+def monotone(levels: Sequence[float], cells: Sequence[np.ndarray]) -> Monotone:
+    """Test whether values rise or fall with the level in any shape (Jonckheere 1954, Biometrika 41).
+
+    The p-value is exact without ties, and from permutations with a fixed seed where values are equal.
+
+    Parameters
+    ----------
+    levels : sequence of float
+        At least two different ones.
+    cells : sequence of numpy.ndarray
+        Values of the runs at each level; NaN is left out, infinity (never reached) is the largest value.
+
+    Raises
+    ------
+    ValueError
+        As for `trend`.
+    """
+    order = np.argsort(_checked(levels, cells))
+    kept = [np.asarray(cells[index], dtype=float) for index in order]
+    kept = [cell[~np.isnan(cell)] for cell in kept]
+    sizes = [len(cell) for cell in kept]
+    pairs = sum(n * m for n, m in itertools.combinations(sizes, 2))
+    if not pairs:
+        return Monotone(math.nan, 1.0)
+    ranks = _ranks(np.concatenate(kept))
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    rises = _rises(ranks[None, :], groups)[0]
+    if len(set(ranks)) == len(ranks):
+        return Monotone(rises / pairs, _exact_p(rises, sizes))
+    shuffled = np.random.default_rng(SEED).permuted(np.tile(ranks, (PERMUTATIONS, 1)), axis=1)
+    as_far = np.abs(_rises(shuffled, groups) - pairs / 2) >= abs(rises - pairs / 2)
+    return Monotone(rises / pairs, float((1 + as_far.sum()) / (1 + PERMUTATIONS)))
+
+
+def _checked(levels: Sequence[float], cells: Sequence[np.ndarray]) -> np.ndarray:
+    if len(set(levels)) != len(levels) or len(levels) != len(cells) or len(levels) < FEWEST_LEVELS:
+        raise ValueError(
+            f"found levels {list(levels)} of {len(cells)} cells, expected two or more that differ, one each"
+        )
+    return np.asarray(levels, dtype=float)
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return the place of each value (n,) among the different ones; those that differ by rounding alone share one."""
+    order = np.argsort(values)
+    finite = np.abs(values[np.isfinite(values)])
+    with np.errstate(invalid="ignore"):  # infinity less infinity, which is no step
+        steps = np.diff(values[order]) > ROUNDING * finite.max(initial=0.0)
+    ranks = np.empty(len(values), dtype=int)
+    ranks[order] = np.concatenate([[0], np.cumsum(steps)])
+    return ranks
+
+
+def _rises(ranks: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Count the pairs of values that rise with their group, equal ones half: of arrangements (k, n), (k,)."""
+    total = np.zeros(len(ranks))
+    for place, group in enumerate(groups):
+        later = ranks[:, groups > group]
+        total += np.sign(later - ranks[:, [place]]).sum(axis=1) / 2 + later.shape[1] / 2
+    return total
+
+
+def _exact_p(rises: float, sizes: Sequence[int]) -> float:
+    """Return the share of arrangements without ties in which the count of rises is as far from its mean.
+
+    The counts have the Gaussian multinomial coefficient as their generating function.
+    """
+    counts, total = [1], 0
+    for size in sizes:
+        for i in range(1, size + 1):
+            top = total + i
+            counts = counts + [0] * top  # times 1 - q^top
+            counts = [value - (counts[k - top] if k >= top else 0) for k, value in enumerate(counts)]
+            for k in range(i, len(counts)):  # by 1 - q^i
+                counts[k] += counts[k - i]
+            counts = counts[: len(counts) - i]
+        total += size
+    middle = (len(counts) - 1) / 2
+    far = sum(value for k, value in enumerate(counts) if abs(k - middle) >= abs(rises - middle))
+    return far / sum(counts)

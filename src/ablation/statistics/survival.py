@@ -1,0 +1,231 @@
+"""Times until a threshold is reached, as censored data: how many have not yet, and how two variants differ."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from ablation.statistics.estimates import CONFIDENCE
+from ablation.statistics.linear import contrast
+from ablation.statistics.rates import rate
+from ablation.statistics.spread import are_equal
+
+MOST_SPLITS = 20_000  # of the runs, up to which all are looked at; 8 + 8 have 12,870
+PERMUTATIONS, SEED = 9999, 0  # beyond
+TIE = 1e-9  # relative: splits that are as far out differ by rounding alone
+
+
+@dataclass(frozen=True)
+class Times:
+    """Times of the runs of a variant, each until its threshold or until the horizon.
+
+    Attributes
+    ----------
+    times : numpy.ndarray
+        Time (n,) at which each run reached the threshold; the horizon for those that did not.
+    reached : numpy.ndarray
+        Whether it did: bool (n,).
+    horizon : float
+        Until when all runs are looked at.
+    """
+
+    times: np.ndarray
+    reached: np.ndarray
+    horizon: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The share of runs that have not reached the threshold, from each time on, with its interval: arrays (k,)."""
+
+    times: np.ndarray
+    share: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True)
+class LogRank:
+    """The log-rank test of two variants.
+
+    Attributes
+    ----------
+    excess : float
+        Runs of the variant that reached the threshold, less those expected if both sides were alike.
+    chi2 : float
+        Its square over its variance; 0 where that is zero.
+    p : float
+        Two-sided, from permutations; 1 where no run reached the threshold.
+    """
+
+    excess: float
+    chi2: float
+    p: float
+
+
+@dataclass(frozen=True)
+class RestrictedMeans:
+    """How the mean times of two variants until a threshold differ, each time cut at a common horizon.
+
+    Attributes
+    ----------
+    horizon : float
+        The shorter one of the two.
+    variant, reference : float
+        Mean times; NaN without runs.
+    effect, low, high : float
+        Their difference with its interval, which never has a width of zero.
+    ratio, ratio_low, ratio_high : float
+        Their ratio with its interval; 0 and infinity where a mean may be zero.
+    """
+
+    horizon: float
+    variant: float
+    reference: float
+    effect: float
+    low: float
+    high: float
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+
+
+def until(times: np.ndarray, horizon: float) -> Times:
+    """Censor times at the horizon.
+
+    A run that died never reaches the threshold: it stays at risk until the horizon. To censor it at its death would say
+    that it might have been as fast as the rest. So nothing is censored before the horizon.
+
+    Parameters
+    ----------
+    times : numpy.ndarray
+        Time (n,) at which each run reached the threshold; infinity or NaN where it did not, for whatever reason.
+    horizon : float
+        In the same unit.
+
+    Raises
+    ------
+    ValueError
+        If the horizon is not positive and finite, or a time is negative.
+    """
+    times = np.asarray(times, dtype=float)
+    if not 0 < horizon < math.inf or (times < 0).any():
+        raise ValueError(
+            f"found the times {times.tolist()} until {horizon}, expected none below 0 and a positive horizon"
+        )
+    reached = times <= horizon
+    return Times(np.where(reached, times, horizon), reached, float(horizon))
+
+
+def kaplan_meier(runs: Times, confidence: float = CONFIDENCE) -> Curve:
+    """Return the curve of Kaplan and Meier (1958), a step at each time at which a run reached the threshold.
+
+    No run is censored before the horizon, so the curve is a share of all runs, and its intervals those of a rate, exact.
+
+    Parameters
+    ----------
+    runs : Times
+    confidence : float
+        Coverage at each time.
+    """
+    places = np.unique(np.concatenate([[0.0], runs.times[runs.reached]]))
+    left = [int((~runs.reached | (runs.times > place)).sum()) for place in places]
+    found = [rate(count, len(runs.times), confidence) for count in left]
+    columns = np.array([(x.rate, x.low, x.high) for x in found]).T
+    return Curve(places, *columns)
+
+
+def log_rank(variant: Times, reference: Times) -> LogRank:
+    """Test whether two variants reach the threshold alike (Mantel 1966), by permutations of the runs.
+
+    The excess is a sum of scores over the runs of the variant (Peto and Peto 1972): whether a run has reached the threshold,
+    less its cumulative hazard. All splits of the runs are looked at, up to 20,000, and 9,999 with a fixed seed beyond.
+
+    Parameters
+    ----------
+    variant, reference : Times
+        Cut at the shorter horizon.
+    """
+    variant, reference, _ = _cut(variant, reference)
+    n = len(variant.times)
+    times, reached = (
+        np.concatenate([getattr(side, name) for side in (variant, reference)]) for name in ("times", "reached")
+    )
+    places = np.unique(times[reached])
+    if not len(places) or n in (0, len(times)):
+        return LogRank(0.0, 0.0, 1.0)
+    events = np.array([(reached & (times == place)).sum() for place in places])
+    at_risk = np.array([(times >= place).sum() for place in places])
+    share = np.array([(times[:n] >= place).sum() for place in places]) / at_risk
+    left = np.where(at_risk > 1, (at_risk - events) / np.maximum(at_risk - 1, 1), 0.0)
+    variance = float((events * share * (1 - share) * left).sum())
+    hazards = np.where(places <= times[:, None], events / at_risk, 0.0).sum(axis=1)
+    scores = reached - hazards
+    excess = float(scores[:n].sum())
+    return LogRank(excess, excess**2 / variance if variance else 0.0, _permutation_p(scores, n))
+
+
+def _permutation_p(scores: np.ndarray, n: int) -> float:
+    """Return the share of splits whose sum of n scores is as far from zero, their sum, as that of the first n."""
+    far = abs(scores[:n].sum()) - TIE * np.abs(scores).sum()
+    if math.comb(len(scores), n) <= MOST_SPLITS:
+        splits = np.array(list(itertools.combinations(range(len(scores)), n)))
+        return float((np.abs(scores[splits].sum(axis=1)) >= far).mean())
+    shuffled = np.random.default_rng(SEED).permuted(np.tile(scores, (PERMUTATIONS, 1)), axis=1)
+    return float((1 + (np.abs(shuffled[:, :n].sum(axis=1)) >= far).sum()) / (1 + PERMUTATIONS))
+
+
+def restricted_means(variant: Times, reference: Times, confidence: float = CONFIDENCE) -> RestrictedMeans:
+    """Estimate the difference and the ratio of mean times until a threshold, each time cut at the horizon.
+
+    The area below the curve of Kaplan and Meier (Royston and Parmar 2013): without earlier censoring, a mean of cut times,
+    with the t interval of a mean. Runs that do not differ, such as those of which none got there, do not show that none ever
+    would: with as many runs, others can be a share of up to 1 - (α/2)^(1/n), anywhere from 0 to the horizon. The limits
+    of both sides are joined by their distances from the means (Zou and Donner, Statistics in Medicine 27, 2008), those of
+    the ratio in logarithms.
+
+    Parameters
+    ----------
+    variant, reference : Times
+        Cut at the shorter horizon.
+    confidence : float
+    """
+    variant, reference, horizon = _cut(variant, reference)
+    df = contrast([variant.times, reference.times], [1, -1]).df  # Welch's interval, where both sides vary
+    mean_a, low_a, high_a = _mean(variant, df, confidence)
+    mean_b, low_b, high_b = _mean(reference, df, confidence)
+    if math.isnan(mean_a + mean_b):
+        low, high = -horizon, horizon
+    else:
+        low, high = _joined(mean_a, low_a, high_a, mean_b, low_b, high_b)
+    ratio, ratio_low, ratio_high = math.nan, 0.0, math.inf
+    if mean_a > 0 and mean_b > 0:
+        ratio = mean_a / mean_b
+        logs = [math.log(value) if value > 0 else -math.inf for value in (mean_a, low_a, high_a, mean_b, low_b, high_b)]
+        ratio_low, ratio_high = (math.exp(value) for value in _joined(*logs))
+    return RestrictedMeans(horizon, mean_a, mean_b, mean_a - mean_b, low, high, ratio, ratio_low, ratio_high)
+
+
+def _joined(a: float, low_a: float, high_a: float, b: float, low_b: float, high_b: float) -> tuple[float, float]:
+    return a - b - math.hypot(a - low_a, high_b - b), a - b + math.hypot(high_a - a, b - low_b)
+
+
+def _mean(runs: Times, df: float, confidence: float) -> tuple[float, float, float]:
+    """Return the mean of cut times with its limits; without runs, all that can be."""
+    times, n = runs.times, len(runs.times)
+    if not n:
+        return math.nan, 0.0, runs.horizon
+    mean, tail = float(times.mean()), (1 - confidence) / 2
+    if are_equal(times):
+        others = 1 - tail ** (1 / n)
+        return mean, mean - others * mean, mean + others * (runs.horizon - mean)
+    df = n - 1 if math.isnan(df) else df  # of this side alone, where the other one is a single run
+    half = float(special.stdtrit(df, 1 - tail) * times.std(ddof=1) / math.sqrt(n))
+    return mean, max(mean - half, 0.0), min(mean + half, runs.horizon)
+
+
+def _cut(variant: Times, reference: Times) -> tuple[Times, Times, float]:
+    horizon = min(variant.horizon, reference.horizon)
+    return *(until(np.where(side.reached, side.times, math.inf), horizon) for side in (variant, reference)), horizon

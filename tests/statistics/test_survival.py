@@ -1,0 +1,136 @@
+"""Times until a threshold: against scipy, every split by hand, coverage, and runs that never got there."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ablation.statistics.linear import contrast
+from ablation.statistics.survival import kaplan_meier, log_rank, restricted_means, until
+
+FAST = until([3, 4, 4, 9, 12, 20, math.inf], 20)
+SLOW = until([5, 8, 8, 14, math.inf, math.nan, 25], 20)
+
+
+def in_scipy(runs):
+    return stats.CensoredData.right_censored(runs.times, ~runs.reached)
+
+
+def test_a_run_that_died_stays_at_risk_until_the_horizon():
+    """Censored at its death at 2, it would leave the others a share of 1/2 after 3: as if it might still be as fast."""
+    runs = until([3, 7, math.nan], 10)
+    assert runs.times.tolist() == [3, 7, 10]
+    assert runs.reached.tolist() == [True, True, False]
+    assert kaplan_meier(runs).share.tolist() == pytest.approx([1, 2 / 3, 1 / 3])
+
+
+def test_what_happens_after_the_horizon_has_not_happened():
+    assert SLOW.reached.sum() == 4
+    assert FAST.reached.sum() == 6, "at the horizon is by the horizon"
+
+
+@pytest.mark.parametrize("runs", [FAST, SLOW])
+def test_the_curve_is_that_of_scipy(runs):
+    expected, found = stats.ecdf(in_scipy(runs)).sf, kaplan_meier(runs)
+    assert found.share == pytest.approx(expected.evaluate(found.times), rel=1e-12)
+    assert set(found.times) == {0.0, *runs.times[runs.reached]}
+    assert (found.low < found.share).all()
+    assert ((found.share < found.high) | (found.share == 1)).all()
+
+
+def test_the_statistic_is_that_of_scipy():
+    expected = stats.logrank(in_scipy(FAST), in_scipy(SLOW)).statistic
+    found = log_rank(FAST, SLOW)
+    assert found.chi2 == pytest.approx(expected**2, rel=1e-8)
+    assert found.excess > 0, "the fast ones are there more often than expected"
+    assert log_rank(SLOW, FAST).excess == pytest.approx(-found.excess)
+    assert log_rank(SLOW, FAST).p == pytest.approx(found.p)
+
+
+def test_the_p_value_counts_every_split():
+    a, b = until([2, 5, 5], 10), until([4, 7, math.inf, math.inf], 10)
+    times = np.concatenate([a.times, b.times])
+    reached = np.concatenate([a.reached, b.reached])
+
+    def excess(chosen):
+        """Observed less expected, step by step."""
+        total = 0.0
+        for time in np.unique(times[reached]):
+            events, risk = (reached & (times == time)).sum(), (times >= time).sum()
+            total += (reached & (times == time))[chosen].sum() - events * (times >= time)[chosen].sum() / risk
+        return total
+
+    everything = [abs(excess(list(chosen))) for chosen in itertools.combinations(range(7), 3)]
+    assert log_rank(a, b).excess == pytest.approx(excess([0, 1, 2]), rel=1e-12)
+    assert log_rank(a, b).p == np.mean(np.array(everything) >= abs(excess([0, 1, 2])) - 1e-9)
+
+
+def test_all_fast_against_none_at_all_is_the_strongest_evidence_that_five_seeds_have():
+    fast, never = until([3, 3, 3, 3, 3], 20), until([math.nan] * 5, 20)
+    assert log_rank(fast, never).p == pytest.approx(2 / 252)
+    found = restricted_means(never, fast)
+    assert found.effect == 17
+    assert 0 < found.low < 17 < found.high <= 20, "equal runs on both sides, and still an interval"
+    assert found.ratio_low > 1
+
+
+def test_many_runs_are_permuted():
+    fast, slow = until(np.arange(1, 13), 40), until(np.arange(8, 20), 40)
+    expected = stats.logrank(in_scipy(fast), in_scipy(slow)).pvalue
+    assert log_rank(fast, slow).p == pytest.approx(expected, abs=0.01)
+    assert log_rank(fast, slow) == log_rank(fast, slow)
+
+
+def test_runs_of_which_none_got_there_do_not_differ_and_are_not_sure_of_it():
+    never = until([math.inf] * 5, 20)
+    assert log_rank(never, never) == log_rank(never, until([], 20))
+    assert (log_rank(never, never).chi2, log_rank(never, never).p) == (0, 1)
+    found = restricted_means(never, never)
+    assert found.effect == 0
+    assert found.low == pytest.approx(-20 * (1 - 0.025**0.2))
+    assert (found.ratio, found.ratio_low) == (1, pytest.approx(0.025**0.2))
+
+
+def test_without_runs_everything_is_possible():
+    found = restricted_means(until([], 20), FAST)
+    assert math.isnan(found.effect)
+    assert (found.low, found.high, found.ratio_low, found.ratio_high) == (-20, 20, 0, math.inf)
+
+
+def test_the_mean_is_the_area_below_the_curve_and_its_interval_that_of_welch():
+    found = restricted_means(FAST, SLOW)
+    for runs, mean in ((FAST, found.variant), (SLOW, found.reference)):
+        curve = kaplan_meier(runs)
+        assert mean == pytest.approx(np.diff([*curve.times, runs.horizon]) @ curve.share, rel=1e-12)
+    expected = contrast([FAST.times, SLOW.times], [1, -1])
+    assert (found.effect, found.low, found.high) == pytest.approx((expected.effect, expected.low, expected.high))
+
+
+def test_different_horizons_are_cut_at_the_shorter():
+    longer = until([3, 15, 30], 50)
+    assert restricted_means(longer, FAST).variant == pytest.approx((3 + 15 + 20) / 3)
+    assert log_rank(longer, FAST) == log_rank(until([3, 15, math.inf], 20), FAST)
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("centre", [1.5, 2.5])
+def test_differences_and_ratios_cover(n, centre):
+    """Lognormal epochs until a threshold, at 2.5 a fifth of the runs beyond the horizon."""
+    rng, horizon = np.random.default_rng(n), 18
+    means = [np.minimum(np.ceil(np.exp(rng.normal(mu, 0.5, 200_000))), horizon).mean() for mu in (centre, 2)]
+    held = np.zeros(2)
+    for _ in range(500):
+        found = restricted_means(*(until(np.ceil(np.exp(rng.normal(mu, 0.5, n))), horizon) for mu in (centre, 2)))
+        held += (
+            found.low <= means[0] - means[1] <= found.high,
+            found.ratio_low <= means[0] / means[1] <= found.ratio_high,
+        )
+    assert (held / 500 >= 0.925).all()
+
+
+@pytest.mark.parametrize(("times", "horizon"), [([-1.0], 20), ([1.0], 0), ([1.0], math.inf), ([1.0], math.nan)])
+def test_times_that_cannot_be_are_refused(times, horizon):
+    with pytest.raises(ValueError, match="a positive horizon"):
+        until(times, horizon)
