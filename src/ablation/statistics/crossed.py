@@ -97,8 +97,9 @@ def _parts(scores: np.ndarray) -> _Parts:
     count = (len(seeds) - 1) * (len(images) - 1)
     if not count:
         return _Parts(seeds, images, math.nan)
-    residual = scores - seeds[:, None] - images + scores.mean()
-    return _Parts(seeds, images, float((residual**2).sum()) / count)
+    centred = scores - seeds[:, None]
+    of_images = len(seeds) * ((images - images.mean()) ** 2).sum()
+    return _Parts(seeds, images, max(0.0, float(np.vdot(centred, centred) - of_images)) / count)
 
 
 def _df_of_variance(values: np.ndarray) -> float:
