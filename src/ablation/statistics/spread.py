@@ -55,7 +55,7 @@ def ratio_of_spreads(variant: np.ndarray, reference: np.ndarray, confidence: flo
     variances has a standard error from the pooled kurtosis, inverted: each ratio is tested with the reference scaled by it,
     so that the interval does not depend on which spread is the larger. Instead of Bonett's constant for sides of unequal
     size, which fails below four runs at high confidence, the expectation of each logarithm under normality is taken off.
-    Of six candidates (`benchmarks/statistics/designs.md`) this one covers 95 to 98.5 % at 3 to 10 runs, normal, uniform,
+    Of six candidates (`benchmarks/statistics/designs.md`) this one covers some 95 to 98 % at 3 to 10 runs, normal, uniform,
     heavy-tailed or skewed; Brown and Forsythe's test holds its level as well with a third of the power at 5 + 5, the F
     interval covers 78 % of skewed runs. Give both sides as many runs: a larger spread on the side with fewer is hardly
     found.
