@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablation.statistics.spread import are_equal, ratio_of_spreads
+from ablation.statistics.estimates import are_equal
+from ablation.statistics.spread import ratio_of_spreads
 
 DRAWS = {
     "normal": lambda rng, n: rng.normal(size=n),

@@ -13,14 +13,14 @@ ROUNDING = 1e-12  # of the largest value: numbers that are closer than that diff
 
 @dataclass(frozen=True)
 class Estimate:
-    """A difference of two means whose estimate, divided by its standard error, follows Student's t.
+    """A difference of two means, or a weighted sum of several, that divided by its standard error follows Student's t.
 
     Intervals, p-values and tests of equivalence all follow from these numbers, and so agree with each other.
 
     Attributes
     ----------
     effect : float
-        Mean of the variant minus mean of the reference; NaN if a side has no value.
+        Mean of the variant minus mean of the reference, or the weighted sum; NaN if a side has no value.
     standard_error : float
         NaN where there is no interval: a side has fewer than two runs, or no run differs from another of its side.
     df : float
@@ -87,8 +87,7 @@ class Effect:
 
 def summarise(values: np.ndarray) -> Summary:
     """Summarise the finite values of an array (n,)."""
-    values = np.asarray(values, dtype=float)
-    values = values[np.isfinite(values)]
+    values = finite(values)
     if not len(values):
         return Summary(0, math.nan, math.nan)
     if are_equal(values):  # the mean of equal floats need not be one of them, nor their spread zero
@@ -97,8 +96,14 @@ def summarise(values: np.ndarray) -> Summary:
 
 
 def are_equal(values: np.ndarray) -> bool:
-    """Say whether finite values (n,) are equal but for rounding."""
-    return bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
+    """Say whether finite values (n,) are equal but for rounding, as one value is, or none."""
+    return len(values) < 2 or bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
+
+
+def finite(values: np.ndarray) -> np.ndarray:
+    """Return the finite values of an array (n,)."""
+    values = np.asarray(values, dtype=float)
+    return values[np.isfinite(values)]
 
 
 def over_seeds(variant: np.ndarray, reference: np.ndarray) -> Estimate:

@@ -7,53 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import special
 
-from ablation.statistics.estimates import CONFIDENCE, summarise
-from ablation.statistics.spread import ROUNDING, are_equal, deviation, finite
+from ablation.statistics.estimates import ROUNDING, Estimate, are_equal, finite, summarise
+from ablation.statistics.spread import deviation
 
 Scale = Literal["level", "log", "rank"]
 PERMUTATIONS, SEED = 9999, 0  # of values with ties, for which the monotone test has no closed form
 FEWEST_LEVELS = 2
-
-
-@dataclass(frozen=True)
-class LinearContrast:
-    """A weighted sum of means of independent cells, which divided by its standard error follows Student's t.
-
-    Attributes
-    ----------
-    effect : float
-        The weighted sum; NaN where a cell with a weight has no value.
-    standard_error : float
-        NaN where there is no interval: a cell has fewer than two values, or no value differs from another of its cell.
-    df : float
-        Degrees of freedom; NaN likewise.
-    """
-
-    effect: float
-    standard_error: float = math.nan
-    df: float = math.nan
-
-    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
-        """Return the bounds of the interval; NaN if there is none."""
-        half = float(special.stdtrit(self.df, (1 + confidence) / 2)) * self.standard_error
-        return self.effect - half, self.effect + half
-
-    @property
-    def low(self) -> float:
-        """Lower bound of the interval of 95 %."""
-        return self.interval()[0]
-
-    @property
-    def high(self) -> float:
-        """Upper bound of the interval of 95 %."""
-        return self.interval()[1]
-
-    @property
-    def p(self) -> float:
-        """Two-sided p-value of no effect, which decides as the interval does; NaN without interval."""
-        return 2 * float(special.stdtr(self.df, -abs(self.effect) / self.standard_error))
 
 
 @dataclass(frozen=True)
@@ -73,7 +33,7 @@ class Monotone:
     p: float
 
 
-def contrast(cells: Sequence[np.ndarray], weights: Sequence[float]) -> LinearContrast:
+def contrast(cells: Sequence[np.ndarray], weights: Sequence[float]) -> Estimate:
     """Estimate a weighted sum of the means of independent cells of unequal spread.
 
     A t interval with the degrees of freedom of Satterthwaite (Biometrics Bulletin 2, 1946).
@@ -97,13 +57,13 @@ def contrast(cells: Sequence[np.ndarray], weights: Sequence[float]) -> LinearCon
     used = [(finite(cell), weight) for cell, weight in zip(cells, weights, strict=True) if weight]
     effect = sum(weight * summarise(cell).mean for cell, weight in used)
     if min(len(cell) for cell, _ in used) < 2 or all(are_equal(cell) for cell, _ in used):
-        return LinearContrast(effect)
+        return Estimate(effect)
     parts = [(weight**2 * deviation(cell) ** 2 / len(cell), len(cell) - 1) for cell, weight in used]
     squared = sum(part for part, _ in parts)
-    return LinearContrast(effect, math.sqrt(squared), squared**2 / sum(part**2 / freedom for part, freedom in parts))
+    return Estimate(effect, math.sqrt(squared), squared**2 / sum(part**2 / freedom for part, freedom in parts))
 
 
-def interaction(both: np.ndarray, first: np.ndarray, second: np.ndarray, neither: np.ndarray) -> LinearContrast:
+def interaction(both: np.ndarray, first: np.ndarray, second: np.ndarray, neither: np.ndarray) -> Estimate:
     """Estimate how the effect of a factor differs with another: (both - second) - (first - neither).
 
     Parameters
@@ -114,7 +74,7 @@ def interaction(both: np.ndarray, first: np.ndarray, second: np.ndarray, neither
     return contrast([both, first, second, neither], [1, -1, -1, 1])
 
 
-def main_effect(variants: Sequence[np.ndarray], references: Sequence[np.ndarray]) -> LinearContrast:
+def main_effect(variants: Sequence[np.ndarray], references: Sequence[np.ndarray]) -> Estimate:
     """Estimate the effect of a level averaged over the other factors, each cell with the same weight.
 
     Parameters
@@ -133,7 +93,7 @@ def main_effect(variants: Sequence[np.ndarray], references: Sequence[np.ndarray]
     return contrast([*variants, *references], [1 / k] * k + [-1 / k] * k)
 
 
-def trend(levels: Sequence[float], cells: Sequence[np.ndarray], scale: Scale = "level") -> LinearContrast:
+def trend(levels: Sequence[float], cells: Sequence[np.ndarray], scale: Scale = "level") -> Estimate:
     """Estimate the slope of the means over ordered levels, each cell with the same weight.
 
     Parameters

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
-from ablation.statistics.estimates import CONFIDENCE
+from ablation.statistics.estimates import CONFIDENCE, are_equal, finite
 
-ROUNDING = 1e-12  # relative to the largest: values that differ by less are equal, computed in another order
 FEWEST = 3  # runs on a side: with two, the interval covers 85 % instead of 95
 
 
@@ -30,17 +29,6 @@ class SpreadRatio:
     low: float
     high: float
     p: float
-
-
-def finite(values: np.ndarray) -> np.ndarray:
-    """Return the finite values of an array (n,)."""
-    values = np.asarray(values, dtype=float)
-    return values[np.isfinite(values)]
-
-
-def are_equal(values: np.ndarray) -> bool:
-    """Return whether finite values (n,) differ by rounding alone, as one value does from nothing."""
-    return len(values) < 2 or bool(np.ptp(values) <= ROUNDING * np.abs(values).max())
 
 
 def deviation(values: np.ndarray) -> float:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from ablation.statistics.estimates import CONFIDENCE
+from ablation.statistics.estimates import CONFIDENCE, are_equal
 from ablation.statistics.linear import contrast
 from ablation.statistics.rates import rate
-from ablation.statistics.spread import are_equal
 
 MOST_SPLITS = 20_000  # of the runs, up to which all are looked at; 8 + 8 have 12,870
 PERMUTATIONS, SEED = 9999, 0  # beyond
