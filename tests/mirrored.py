@@ -149,7 +149,7 @@ class Synthetic:
         return threads
 
     def table(self) -> pd.DataFrame:
-        rows = [run_row(self.plan, p.variant, p.key, read_run(self.store, p.key), SIZES) for p in self.runs]
+        rows = [run_row(self.plan, p.variant, p.key, read_run(self.store, p.key), SIZES, 10) for p in self.runs]
         return pd.DataFrame(rows)
 
     def complete(self, mirror: Mirror) -> str:

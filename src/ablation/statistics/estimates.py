@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 CONFIDENCE = 0.95
+ROUNDING = 1e-12  # of the largest value: values that differ by less are one number, computed in several ways
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,13 @@ class Effect:
 
 
 def summarise(values: np.ndarray) -> Summary:
-    """Summarise the finite values of an array (n,)."""
+    """Summarise the finite values of an array (n,); those that differ by rounding alone have no spread at all."""
     values = np.asarray(values, dtype=float)
     values = values[np.isfinite(values)]
     if not len(values):
         return Summary(0, math.nan, math.nan)
+    if len(values) > 1 and np.ptp(values) <= ROUNDING * np.abs(values).max():
+        return Summary(len(values), float(np.median(values)), 0.0)
     return Summary(len(values), float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else math.nan)
 
 

@@ -213,6 +213,8 @@ def _senseless(entry: Any) -> Iterator[tuple[Place, str]]:
             yield (), f"found {found}, expected the one that its numbers come from"
         if entry.needs and entry.needs not in NEEDS:
             yield ("needs",), f"found {coded(entry.needs)}, expected {' or '.join(NEEDS)}{nearest(entry.needs, NEEDS)}"
+        if entry.bounds and not entry.bounds[0] < entry.bounds[1]:
+            yield ("bounds",), f"found {coded(entry.bounds)}, expected the least value and a greater one"
     for name, (least, most) in BOUNDS.items():
         stated = getattr(entry, name, None)
         numbers = stated if isinstance(stated, tuple) else [] if stated is None else [stated]
