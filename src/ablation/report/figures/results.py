@@ -32,7 +32,7 @@ MARKERS = {"completed": "o", "stuck": "X", "diverged": "v", "failed": "x"}  # by
 STATUS_TEXTS = {
     "completed": "completed",
     "stuck": "stuck at chance",
-    "diverged": "diverged (what it is worth)",
+    "diverged": "diverged (at what it is worth)",
     "failed": "failed (no evidence)",
 }
 BESIDE = 3  # panels of a series in a line

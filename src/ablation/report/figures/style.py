@@ -1,5 +1,6 @@
 """What figures share: their width and look, the names and colours of variants."""
 
+import textwrap
 from typing import Any
 
 import matplotlib as mpl
@@ -14,6 +15,7 @@ from ablation.study.levels import level_text
 from ablation.study.plan import Plan
 
 WIDTH = 7.5  # inches: a page between its margins
+TITLE = 90  # characters of a title that fit into it
 
 mpl.rcParams["svg.fonttype"] = "path"  # the page must look alike where the font is missing
 mpl.rcParams["svg.hashsalt"] = "ablation"  # the same data give the same file
@@ -33,7 +35,7 @@ def make_panels(rows: int, columns: int, height: float, title: str, **options: A
     set_style()
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, **options)
-    figure.suptitle(title, x=0.01, ha="left")
+    figure.suptitle(textwrap.fill(title, TITLE), x=0.01, ha="left")
     return figure, panels
 
 
