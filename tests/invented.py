@@ -119,7 +119,7 @@ def invented_classes(runs: pd.DataFrame, count: int = 3) -> pd.DataFrame:
     """One row per class of each run that has a value; the later classes are known better."""
     rows = [
         (run.variant, run.seed, f"class {place}", 5, run.test_accuracy * share, run.test_accuracy, run.test_accuracy)
-        for run in runs.dropna(subset="test_accuracy").itertuples()
+        for run in runs[~runs["status"].isin(["diverged", "failed"])].itertuples()
         for place, share in enumerate(np.linspace(0.5, 1, count))
     ]
     return pd.DataFrame(rows, columns=list(CLASS_COLUMNS)).astype(CLASS_COLUMNS)

@@ -168,7 +168,7 @@ def write_report(
         many=has_many(plan),
         **big_tables(tables),
         caption=caption(plan, tables.runs),
-        by_class=class_table(plan, tables.classes),
+        by_class=class_table(plan, tables.classes, tables.runs),
         figures=figure_sections(plan, figures),
         varied=varied(plan),
         parts=own_parts(plan),
