@@ -13,7 +13,7 @@ from ablation.analysis.collection import CURVES, final_metrics
 from ablation.analysis.failures import counts, restricted
 from ablation.jobs.shards import PlannedRun
 from ablation.records.runs import RunRecord
-from ablation.records.store import FAILED
+from ablation.records.store import DIVERGED, FAILED
 from ablation.statistics.estimates import summarise
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
@@ -94,10 +94,15 @@ def final_name(metric: str) -> str:
 def row_values(plan: Plan, row: Mapping[str, Any]) -> dict[str, float]:
     """Return the final metrics of a run from its row in `runs.parquet`, with what was measured after it was recorded.
 
-    A run that diverged has what it is worth; a time that was never reached has no point.
+    Of a run that diverged, what was measured: what it is worth is part of its variant's summary. A time that was never
+    reached has no point.
     """
-    values = {final_name(name): row[name] for name in plan.metrics if name in row and pd.notna(row[name])}
-    return {name: value for name, value in values.items() if math.isfinite(value)}
+    measured = [
+        name
+        for name, metric in plan.metrics.items()
+        if name in row and (row["status"] != DIVERGED or metric.diverged == "as_measured")
+    ]
+    return {final_name(name): row[name] for name in measured if pd.notna(row[name]) and math.isfinite(row[name])}
 
 
 def variant_values(plan: Plan, runs: pd.DataFrame) -> dict[str, float]:
