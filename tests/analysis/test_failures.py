@@ -11,7 +11,7 @@ from specs import make_spec
 
 from ablation.analysis.collection import collect
 from ablation.analysis.contrasts import claim_table, contrast_table
-from ablation.analysis.failures import whole_curves
+from ablation.analysis.failures import image_scores, whole_curves
 from ablation.analysis.maineffects import main_effects
 from ablation.catalogue.metrics import FAILURE_RATES, METRICS, epochs_to_threshold, gradient_ratio
 from ablation.records.environment import KIND
@@ -277,6 +277,12 @@ def test_curves_of_runs_that_diverged_go_on_at_what_they_are_worth(plan, tmp_pat
     assert first["train_loss"].tolist() == [1.0] + [math.log(10)] * 5
     others = curves[curves["variant"] == "lenet-epochs.3"]
     assert len(others) == 15
+
+
+def test_the_images_of_a_run_that_diverged_are_guessed(plan, tmp_path):
+    found = gather(tmp_path, plan, some(2, 1))
+    scores = image_scores(found.runs, found.examples, CLASSES)
+    assert scores.mean(axis=1) == pytest.approx(found.runs["test_accuracy"].to_numpy())
 
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, 359 / 7, 1e-9])
