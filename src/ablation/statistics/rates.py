@@ -72,7 +72,7 @@ def difference_of_rates(
     """Estimate the difference of two rates with an exact unconditional interval, and test that it is zero.
 
     The two-sided score test of each difference is inverted, its p-value being the largest over the unknown rate of b
-    (Agresti and Min, Biometrics 57, 2001, section 3.2); the interval reaches from the first to the last difference that is
+    (Agresti and Min, Biometrics 57, 2001); the interval reaches from the first to the last difference that is
     not rejected. Its p-value is that of the differences beyond zero, with zero itself: at least Barnard's for the same
     statistic. Above 20 runs on both sides, where this takes too long, the exact intervals of the two
     rates are subtracted instead, each wide enough that both hold: longer, and still exact.
