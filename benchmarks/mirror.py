@@ -144,7 +144,7 @@ def measure(folder: Path) -> dict:
     mirror = open_mirror()
     found["sync"] = timed(mirror.sync)
     sizes = {"parameters": 10, "multiply_adds": 20}
-    rows = [run_row(parts["plan"], p.variant, p.key, read_run(store, p.key), sizes) for p in parts["runs"]]
+    rows = [run_row(parts["plan"], p.variant, p.key, read_run(store, p.key), sizes, 10) for p in parts["runs"]]
     table = pd.DataFrame(rows)
     found["conclude"] = timed(lambda: mirror.conclude(table, []))
     found["next look"] = timed(mirror.sync)

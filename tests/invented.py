@@ -22,13 +22,14 @@ def invented_runs(plan: Plan) -> pd.DataFrame:
     for position, variant in enumerate(plan.variants.values()):
         for seed in (0, 1, 2):
             diverged = position == 1 and seed == 0
-            accuracy = math.nan if diverged else 0.5 + 0.05 * position + rng.normal(0, 0.01)
+            accuracy = 0.1 if diverged else 0.5 + 0.05 * position + rng.normal(0, 0.01)
+            status = "diverged" if diverged else "stuck" if position == 1 else "completed"
             rows.append(
                 {
                     "variant": variant.id,
                     "architecture": variant.architecture,
                     "seed": seed,
-                    "status": "diverged" if diverged else "stuck" if position == 1 else "completed",
+                    "status": status,
                     "test_accuracy": accuracy,
                     "test_loss": 1 - accuracy,
                     "train_accuracy": accuracy,
@@ -50,7 +51,15 @@ def invented_runs(plan: Plan) -> pd.DataFrame:
                     "metric_errors": None,
                 }
             )
-    return pd.DataFrame(rows)
+    return with_rates(pd.DataFrame(rows))
+
+
+def with_rates(runs: pd.DataFrame, **columns) -> pd.DataFrame:
+    """The same runs with other columns, and with what their statuses say of failures; nothing of a failed one."""
+    runs = runs.assign(**columns)
+    known = runs["status"] != "failed"
+    found = {name: (runs["status"] == name).where(known).astype(float) for name in ("diverged", "stuck")}
+    return runs.assign(**found, diverged_or_stuck=found["diverged"] + found["stuck"])
 
 
 def failing(runs: pd.DataFrame, variants, seeds=(0, 1, 2), measured=True) -> pd.DataFrame:
@@ -65,7 +74,7 @@ def failing(runs: pd.DataFrame, variants, seeds=(0, 1, 2), measured=True) -> pd.
     if not measured:
         runs[["parameters", "multiply_adds"]] = runs[["parameters", "multiply_adds"]].astype(float)
         runs.loc[failed, ["parameters", "multiply_adds"]] = math.nan
-    return runs
+    return with_rates(runs)
 
 
 def invented_curves(runs: pd.DataFrame) -> pd.DataFrame:
@@ -110,7 +119,7 @@ def invented_classes(runs: pd.DataFrame, count: int = 3) -> pd.DataFrame:
     """One row per class of each run that has a value; the later classes are known better."""
     rows = [
         (run.variant, run.seed, f"class {place}", 5, run.test_accuracy * share, run.test_accuracy, run.test_accuracy)
-        for run in runs.dropna(subset="test_accuracy").itertuples()
+        for run in runs[~runs["status"].isin(["diverged", "failed"])].itertuples()
         for place, share in enumerate(np.linspace(0.5, 1, count))
     ]
     return pd.DataFrame(rows, columns=list(CLASS_COLUMNS)).astype(CLASS_COLUMNS)

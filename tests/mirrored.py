@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import predicted
+import pytest
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
 from specs import GOOD
@@ -149,7 +150,7 @@ class Synthetic:
         return threads
 
     def table(self) -> pd.DataFrame:
-        rows = [run_row(self.plan, p.variant, p.key, read_run(self.store, p.key), SIZES) for p in self.runs]
+        rows = [run_row(self.plan, p.variant, p.key, read_run(self.store, p.key), SIZES, 10) for p in self.runs]
         return pd.DataFrame(rows)
 
     def complete(self, mirror: Mirror) -> str:
@@ -175,8 +176,11 @@ def assert_is_the_study(study: Synthetic, client: MlflowClient, folder: Path) ->
     for run in levels["variant"]:
         variant = run.data.tags["variant"]
         assert points(client, run, "runs") == [(0, sum(p.variant == variant for p in study.runs))]
-        mean = [(0, 0.5)] if any(status(study, p) == "completed" for p in study.runs if p.variant == variant) else []
-        assert points(client, run, "test_accuracy_mean") == mean
+        statuses = [status(study, p) for p in study.runs if p.variant == variant]
+        values = [{"completed": 0.5, "diverged": 0.1}[one] for one in statuses if one != "failed"]
+        found = [value for _, value in points(client, run, "test_accuracy_mean")]
+        assert found == pytest.approx([sum(values) / len(values)] if values else [])
+        assert points(client, run, "diverged_runs") == [(0, statuses.count("diverged"))]
         assert run.data.tags["mlflow.parentRunId"] == levels["study"][0].info.run_id
         assert files(client, run, folder) == {"layers.md": f"# {variant}"}
         assert run.data.params == {f: level_text(v) for f, v in study.plan.variants[variant].levels.items()}

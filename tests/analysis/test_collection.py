@@ -96,10 +96,13 @@ def test_metrics_of_the_test_images_are_computed_from_the_predictions(store):
     assert row["calibration_error"] == pytest.approx(confidence - 0.5)
 
 
-def test_a_diverged_run_has_no_value_of_any_metric_and_no_row_of_classes(store):
+def test_a_diverged_run_has_what_it_is_worth_and_no_row_of_classes(store):
     write(store, "cc" * 16, 2, {}, status="diverged", metrics={}, curves=[])
     found = gather(store, "aa" * 16, "cc" * 16)
-    assert found.runs.loc[1, ["test_accuracy", "test_loss", "macro_f1", "train_accuracy"]].isna().all(axis=None)
+    assert found.runs.loc[1, ["test_accuracy", "macro_f1", "top5_accuracy"]].tolist() == [0.5, 0.5, 1]
+    assert found.runs.loc[1, "test_loss"] == math.log(2)
+    assert math.isnan(found.runs.loc[1, "calibration_error"])
+    assert math.isnan(found.runs.loc[1, "epochs_to_threshold"]), "the study states no threshold"
     assert found.classes["seed"].unique().tolist() == [1]
 
 

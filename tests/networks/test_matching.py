@@ -5,7 +5,6 @@ import math
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -15,16 +14,16 @@ from specs import make_spec
 
 from ablation.analysis.contrasts import claim_table, contrast_table
 from ablation.catalogue.architectures import CATALOGUE
-from ablation.catalogue.metrics import METRICS, epochs_to_threshold
+from ablation.catalogue.metrics import FAILURE_RATES, METRICS
 from ablation.jobs.controls import answer, match, sizes_reached
 from ablation.jobs.measuring import measure as measure_network
 from ablation.networks.build import build
 from ablation.networks.initialisation import inherit
 from ablation.networks.sizes import measure
 from ablation.records.keys import run_key
+from ablation.report.contrasttables import matched_text
 from ablation.report.figures.style import variant_label
 from ablation.report.figures.table import figures_of
-from ablation.report.page import matched_text
 from ablation.study.controls import settle
 from ablation.study.studyfile import StudyFileError, read_frozen, read_study
 from ablation.training.evaluation import Part, shift
@@ -253,6 +252,7 @@ def test_counted_metrics_are_sure(read):
         [
             {
                 **{"variant": name, "seed": seed, "status": "completed", "metric_errors": None},
+                **dict.fromkeys(FAILURE_RATES, 0.0),
                 **{"test_accuracy": 0.5 + seed / 10, **sizes(plan, name)},
             }
             for name in plan.variants
@@ -332,17 +332,6 @@ def test_a_warm_start_that_shares_nothing_is_an_error():
     network = build(make_spec("lenet")["architecture"], (1, 8, 8), 10)
     with pytest.raises(ValueError, match="no weights of the two networks"):
         inherit(network, {"elsewhere": torch.zeros(3)})
-
-
-def test_epochs_to_a_threshold():
-    curves = [{"epoch": epoch, "train_accuracy": share} for epoch, share in enumerate((0.2, None, 0.6, 0.5, 0.9), 1)]
-
-    def reached(threshold, status="completed"):
-        return epochs_to_threshold({"status": status, "curves": curves}, SimpleNamespace(threshold=threshold))
-
-    assert [reached(threshold) for threshold in (0.6, 0.95, None)] == [3, None, None]
-    assert reached(0.6, "stuck") == 3
-    assert reached(0.6, "diverged") is None, "a diverged run has no value of any metric"
 
 
 @pytest.mark.parametrize("axis", [2, 3])

@@ -64,3 +64,24 @@ def test_the_names_of_figures_are_read_without_the_libraries_that_draw():
         "print(sorted({'matplotlib', 'numpy', 'pandas', 'seaborn', 'torch'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", [name for name in FIGURES if name != "blocks"])
+def test_every_figure_of_runs_says_how_many_diverged_or_were_stuck(read, name):
+    figure = draw(name, invented_tables(read(STUDY)))
+    title = figure.get_suptitle().replace("\n", " ")
+    assert "no run diverged or was stuck" in title if name == "sources" else "1 diverged, 2 stuck of 12" in title
+    texts = [text.get_text() for axis in figure.axes for text in axis.get_yticklabels()]
+    texts += [text.get_text() for axis in figure.axes if axis.get_legend() for text in axis.get_legend().get_texts()]
+    labelled = [text for text in texts if text.replace("\n", " ") == "width 3 (1 diverged, 2 stuck of 3)"]
+    assert bool(labelled) == (name not in ("sources", "series"))
+
+
+def test_an_effect_that_is_known_within_bounds_is_drawn_as_these(read):
+    tables = invented_tables(read(STUDY))
+    known = dict.fromkeys(("test_accuracy_effect", "test_accuracy_low", "test_accuracy_high"), float("nan"))
+    known |= {"test_accuracy_effect_least": -0.2, "test_accuracy_effect_most": 0.1}
+    own = tables.comparison["variant"] == "lenet-width.3"
+    tables.comparison.loc[own, list(known)] = list(known.values())
+    lines = [line.get_xdata() for axis in draw("effects", tables).axes for line in axis.lines]
+    assert [-20.0, 10.0] in [list(line) for line in lines]

@@ -5,7 +5,7 @@ import math
 import re
 
 import pytest
-from invented import MANIFEST, failing, invented_runs, invented_tables
+from invented import MANIFEST, failing, invented_runs, invented_tables, with_rates
 
 from ablation.analysis.maineffects import MANY, comparisons, main_effects
 from ablation.report import tables
@@ -57,7 +57,7 @@ def plan(read):
 
 def known_runs(plan: Plan):
     """Runs whose accuracy is the sum of an effect per level and one per seed."""
-    runs = invented_runs(plan).assign(status="completed")
+    runs = with_rates(invented_runs(plan), status="completed")
     levels = [plan.variants[variant].levels for variant in runs["variant"]]
     runs["test_accuracy"] = [0.7 + GAIN[level["activation"]] - 0.1 * (level["lr"] == 0.2) for level in levels]
     runs["test_accuracy"] += 0.01 * runs["seed"]
@@ -175,6 +175,7 @@ def test_variants_of_one_structure_share_their_entry(page):
 def test_many_failures_are_searched_and_few_are_shown_whole(study):
     runs = failing(study.runs, list(study.plan.variants)[60:], measured=True)
     runs.loc[:149, "status"] = "diverged"
+    runs = with_rates(runs)
     page = write_report(invented_tables(study.plan, runs=runs, layers=study.layers), MANIFEST, {})
     assert page.count("where it was raised") == MANY
     assert f"180 of {len(runs)} runs ended in an error" in page
@@ -185,7 +186,7 @@ def test_many_failures_are_searched_and_few_are_shown_whole(study):
 def test_the_summary_fits_a_terminal(study):
     lines = tables.summary(study.plan, study.comparison, study.runs).splitlines()
     assert len(lines) == 7
-    assert lines[2].split() == ["lenet", "activation", "tanh", "49.00", "gelu", "71.00", "22.00"]
+    assert lines[2].split() == ["lenet", "activation", "tanh", "49.00", "gelu", "71.00", "22.00", "none"]
 
 
 def test_what_is_searched_cannot_end_its_script_and_is_bounded(study):
@@ -202,7 +203,7 @@ def test_variants_that_share_no_setting_are_shown_by_the_highest_and_the_lowest(
     text = re.sub(r"(?s)  - design.*?seeds", f"  - variants: [{variants}]\nseeds", STUDY).replace("claims:\n", "")
     study = invented_tables(read(text))
     assert not comparisons(study.plan)
-    names = [group.label for panel in panels_of(study) for group in panel.groups]
+    names = [name for panel in panels_of(study) for group in panel.groups for name in group.variants]
     means = study.comparison.set_index("variant")["test_accuracy_mean"]
     assert len(names) == 10
     assert {means.idxmax(), means.idxmin()} < set(names)

@@ -41,7 +41,10 @@ def test_gradient_flow_has_a_line_per_variant_at_the_first_and_the_last_epoch(ta
     own_rows = rows[(rows["variant"] == "lenet") & (rows["epoch"] == 0) & (rows["quantity"] == "gradient_rms")]
     assert line.get_xdata().tolist() == [1, 2, 3, 4, 5]
     assert line.get_ydata() == pytest.approx(own_rows.groupby("depth")["value"].mean().to_numpy())
-    assert [line.get_label() for line in before.get_lines()] == ["baseline", "activation tanh"]
+    assert [line.get_label() for line in before.get_lines()] == [
+        "baseline",
+        "activation tanh (1 diverged, 2 stuck of 3)",
+    ]
 
 
 def test_saturation_is_the_mean_over_layers_in_percent(tables):

@@ -8,6 +8,7 @@ import pytest
 from invented import MANIFEST, invented_curves, invented_runs, invented_tables
 from markupsafe import escape
 
+from ablation.analysis.contrasts import Estimate
 from ablation.catalogue.metrics import METRICS
 from ablation.records.environment import KIND
 from ablation.report import tables
@@ -38,9 +39,9 @@ def test_comparison_is_computed_from_the_runs(study):
     assert math.isnan(rows.loc[baseline, "test_accuracy_effect"])
 
 
-def test_failures_are_counted_and_diverged_runs_have_no_value(study):
+def test_failures_are_counted_and_diverged_runs_are_worth_something(study):
     row = study.comparison.iloc[1]
-    assert (row["runs"], row["diverged"], row["stuck"], row["test_accuracy_n"]) == (3, 1, 2, 2)
+    assert (row["runs"], row["diverged"], row["stuck"], row["test_accuracy_n"]) == (3, 1, 2, 3)
     assert tables.readable(study.plan, study.comparison)["failures"][1] == "1 diverged, 2 stuck"
 
 
@@ -49,7 +50,7 @@ def test_claims_read_both_sides(study):
     sigmoid = runs.loc[runs["variant"] == "lenet-activation.sigmoid", "test_accuracy"]
     relu = runs.loc[runs["variant"] == "lenet", "test_accuracy"]
     assert row["effect"] == pytest.approx(relu.mean() - sigmoid.mean())
-    assert row["observed"] == "opposite"
+    assert row["observed"] == "open", "one of three sigmoid runs diverged"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_counts_have_three_digits(value, text):
 
 def test_numbers_have_a_true_minus_and_their_unit():
     accuracy = METRICS["test_accuracy"]
-    assert tables.effect_text(-0.7423, -0.76, -0.7246, accuracy) == "−74.23 [−76.00, −72.46]"
+    assert tables.effect_text(Estimate(-0.7423, -0.76, -0.7246), accuracy) == "−74.23 [−76.00, −72.46]"
     assert tables.mean_text(0.5, math.nan, accuracy) == "50.00"
 
 
@@ -85,7 +86,7 @@ def test_the_report_says_what_was_found_and_has_every_figure_in_its_section(stud
         caption = escape(FIGURES[name].caption.format(accuracy="validation accuracy"))
         assert f'<svg id="{name}"></svg><figcaption>{caption}</figcaption>' in page
     assert plan.study.question in page
-    assert "1 claim, tested by 1 contrast: 0 as claimed, 1 opposite, 0 open" in page
+    assert "1 claim, tested by 1 contrast: 0 as claimed, 0 opposite, 1 open" in page
     assert "1 diverged, 2 stuck" in page
     assert f"{15 * 2.5 / 60:.1f} min in all" in page
     assert "layer by layer: 21,386 parameters, 66,600 multiply-adds" in page

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from ablation.analysis.contrasts import observe
-from ablation.statistics.estimates import Effect, over_seeds, summarise, welch
+from ablation.statistics.estimates import over_seeds, summarise, welch
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -51,7 +51,7 @@ def test_one_run_has_no_interval():
     ],
 )
 def test_an_interval_lies_on_a_side_of_zero_or_holds_it(low, high, direction, expected):
-    assert observe(Effect(0.0, low, high, 3.0), direction) == expected
+    assert observe(low, high, direction) == expected
 
 
 def test_runs_that_do_not_differ_have_no_interval():

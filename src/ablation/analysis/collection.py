@@ -14,7 +14,7 @@ from ablation.analysis.scores import by_class
 from ablation.catalogue.catalogue import OURS
 from ablation.records.environment import KIND
 from ablation.records.runs import RunRecord, read_run
-from ablation.records.store import FAILED, LATE, DamagedRecordError, Store
+from ablation.records.store import DIVERGED, FAILED, LATE, DamagedRecordError, Store
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
 from ablation.support.failures import in_one_line, is_of_the_machine
@@ -58,7 +58,7 @@ class Collected:
     Attributes
     ----------
     runs : pandas.DataFrame
-        One row per run.
+        One row per run. One that diverged has what it is worth to each metric (`ablation.catalogue.metrics.Metric`).
     curves : pandas.DataFrame
         One row per run and epoch.
     examples : numpy.ndarray
@@ -82,7 +82,8 @@ def final_metrics(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the metrics of a run: those that its record states, and those that are computed from it or were measured.
 
-    Of the author's own, those are computed that the study asks for. A run that failed has none.
+    Of the author's own, those are computed that the study asks for. A run that failed has none; one that diverged has those
+    that were measured before.
 
     Parameters
     ----------
@@ -102,16 +103,26 @@ def final_metrics(
     found = record["metrics"] = {**dict.fromkeys(wanted), **record["metrics"], **measured["metrics"]}
     errors = dict(measured["errors"])
     for name in wanted if record["status"] != FAILED else ():
-        if reference := plan.metrics[name].compute:
+        metric = plan.metrics[name]
+        if metric.compute and (record["status"] != DIVERGED or metric.diverged == "as_measured"):
             try:
-                with own_code(reference, f"{name} cannot be computed from the record of a {record['status']} run"):
-                    value = number_or_none(resolve(reference)(record, plan.study))
+                with own_code(metric.compute, f"{name} cannot be computed from the record of a {record['status']} run"):
+                    value = number_or_none(resolve(metric.compute)(record, plan.study))
             except OwnCodeError as error:
                 if is_of_the_machine(error):
                     raise
                 value, errors[name] = None, str(error)
             found[name] = found[name] if value is None else value  # a record of format 1 states what is not computed
     return found, errors
+
+
+def with_worths(plan: Plan, metrics: Mapping[str, float | None], classes: int) -> dict[str, float | None]:
+    """Give a run that diverged what it is worth to each metric of the study, where it has no value."""
+    found = dict(metrics)
+    for name, value in metrics.items():
+        if value is None and name in plan.metrics and plan.can_have(name):
+            found[name] = number_or_none(plan.metrics[name].worth(classes))
+    return found
 
 
 def number_or_none(value: Any) -> float | None:
@@ -130,11 +141,17 @@ def run_row(
     key: str,
     run: RunRecord,
     sizes: Mapping[str, int | None],
+    classes: int,
     measured: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Flatten a record, with the sizes of its network and what was measured on it, into a row of `runs.parquet`."""
+    """Flatten a record, with the sizes of its network and what was measured on it, into a row of `runs.parquet`.
+
+    A run that diverged has what it is worth to each metric, given the number of classes.
+    """
     variant, record = plan.variants[variant_id], run.content
     metrics, errors = final_metrics(plan, run, measured)
+    if record["status"] == DIVERGED:
+        metrics = with_worths(plan, metrics, classes)
     levels = {
         factor: level_text(variant.levels[factor]) if factor in variant.levels else None for factor in plan.factors
     }
@@ -267,7 +284,7 @@ def collect(
             broken.append(f"{variant}: {error}; set aside as {store.set_aside(key, str(error))}")
         else:
             if not broken:
-                row = run_row(plan, variant, key, run, sizes[variant], measured.get((variant, key)))
+                row = run_row(plan, variant, key, run, sizes[variant], len(classes), measured.get((variant, key)))
                 found.append(Extract.of(row, run, classes))
     if broken:
         raise DamagedRecordError("\n".join([*broken, "start again: only these runs will be trained anew"]))

@@ -1,86 +1,87 @@
-"""Contrasts and claims estimated from the runs."""
+"""Contrasts and claims estimated from the runs, of which those that diverged count with what they are worth."""
 
-import json
 import math
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ablation.records.store import FAILED
-from ablation.statistics.estimates import Effect, summarise, welch
+from ablation.analysis.byvariant import RunsByVariant
+from ablation.analysis.failures import horizon
+from ablation.catalogue.metrics import FAILURE_RATES, Metric
+from ablation.statistics.estimates import Effect, welch
+from ablation.statistics.missing import worst_case
+from ablation.statistics.rates import difference_of_rates
 from ablation.study.contrasts import Contrast
 from ablation.study.plan import Plan
-from ablation.support.formatting import plural
 
 AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL = "as claimed", "opposite", "open", "no interval"
 NOT_TESTABLE = "not testable"
 TEXTS = ("factors", "matched", "not_testable")  # columns of `contrasts.csv` that may be empty
+rate_difference = cache(difference_of_rates)  # few counts differ among thousands of contrasts
 
 
-def observe(effect: Effect, direction: str) -> str:
+def observe(low: float, high: float, direction: str) -> str:
     """Say where an interval lies: as claimed, opposite, or open where it contains zero; or that there is none."""
-    if math.isnan(effect.low):
+    if math.isnan(low):
         return NO_INTERVAL
     sign = 1 if direction == "greater" else -1
-    bounds = sorted((sign * effect.low, sign * effect.high))
+    bounds = sorted((sign * low, sign * high))
     return AS_CLAIMED if bounds[0] > 0 else OPPOSITE if bounds[1] < 0 else OPEN
 
 
-class RunsByVariant:
-    """The runs of a study, looked up by variant: searching the whole table for each contrast would take its square.
+class Estimate(NamedTuple):
+    """An effect with its interval, and what it could be where values are missing; NaN what is not known.
+
+    ``effect_least`` and ``effect_most`` are the effect itself unless values are missing, and then there is none between.
+    """
+
+    effect: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    df: float = math.nan
+    effect_least: float = math.nan
+    effect_most: float = math.nan
+
+
+def estimate_values(metric: Metric, variant: np.ndarray, reference: np.ndarray) -> Estimate:
+    """Estimate the difference of a metric between two sides.
 
     Parameters
     ----------
-    runs : pandas.DataFrame
-        One row per run (`runs.parquet`).
+    metric : Metric
+    variant, reference : numpy.ndarray
+        A value per run; NaN where it is missing.
     """
-
-    def __init__(self, runs: pd.DataFrame):
-        self._rows = runs.groupby("variant", sort=False).indices
-        self._columns = {name: runs[name].to_numpy() for name in runs}
-        self._numbers: dict[str, np.ndarray] = {}
-        self._failed: dict[str, str] = {}
-
-    def values(self, variant: str, metric: str) -> np.ndarray:
-        """Return the values of a variant's runs (runs,); none of a variant without runs."""
-        if metric not in self._numbers:
-            self._numbers[metric] = self._columns[metric].astype(float)
-        return self._numbers[metric][self._rows.get(variant, [])]
-
-    def failed_text(self, variant: str) -> str:
-        """Say how many runs of a variant failed, and why the first of them did; empty if none failed."""
-        if variant not in self._failed:
-            rows = self._rows.get(variant, [])
-            failed = [row for row in rows if self._columns["status"][row] == FAILED]
-            first = min(failed, key=self._columns["seed"].__getitem__, default=None)
-            self._failed[variant] = (
-                f"{len(failed)} of {plural(len(rows), 'run')} of {variant} failed: {self._columns['error'][first]}"
-                if failed
-                else ""
-            )
-        return self._failed[variant]
-
-    def error_text(self, variant: str, metric: str) -> str:
-        """Say that code of the author's failed at a metric for a run of a variant, and why; empty if it did not."""
-        for row in sorted(self._rows.get(variant, []), key=self._columns["seed"].__getitem__):
-            errors = self._columns["metric_errors"][row]
-            if not pd.isna(errors) and (error := json.loads(errors).get(metric)):
-                return f"seed {self._columns['seed'][row]} of {variant}: {error}"
-        return ""
+    if metric.exact:  # counted, so the interval is the effect itself
+        value = welch(variant, reference).effect
+        return Estimate(value, value, value, math.nan, value, value)
+    if metric.binary:
+        counted = (number for side in (variant, reference) for number in (int(side.sum()), len(side)))
+        rates = rate_difference(*counted)
+        return Estimate(rates.effect, rates.low, rates.high, math.nan, rates.effect, rates.effect)
+    if metric.bounds and np.isnan([*variant, *reference]).any():
+        found = worst_case(variant, reference, metric.bounds)
+        return Estimate(math.nan, found.low, found.high, math.nan, found.least, found.most)
+    found = welch(variant, reference)
+    return Estimate(found.effect, found.low, found.high, found.df, found.effect, found.effect)
 
 
 def _why_not_testable(plan: Plan, runs: RunsByVariant, contrast: Contrast, metric: str) -> str:
     """Say what keeps a contrast from being tested; empty if nothing does.
 
-    A run that failed by itself says nothing of its network, nor do those that are left say what it would have done.
+    A run that failed by an error says nothing of its network, nor do those that are left say what it would have done. Values
+    that are missing keep it, too, unless it is known within which bounds they could have been.
     """
-    sides = (contrast.variant, contrast.reference)
-    if plan.metrics[metric].exact:  # counted, whatever becomes of the runs
+    sides, known = (contrast.variant, contrast.reference), plan.metrics[metric]
+    if known.exact:  # counted, whatever becomes of the runs
         unknown = [name for name in sides if np.isnan(runs.values(name, metric)).all()]
         return "; ".join(f"{name} cannot be built" for name in unknown)
     reasons = [runs.failed_text(name) for name in sides] + [runs.error_text(name, metric) for name in sides]
+    if not any(reasons) and known.bounds is None:
+        reasons = [runs.missing_text(name, metric) for name in sides]
     return "; ".join(filter(None, reasons))
 
 
@@ -93,7 +94,24 @@ def _size_ratio(runs: RunsByVariant, contrast: Contrast) -> float:
 
 
 class ContrastRow(NamedTuple):
-    """A row of `contrasts.csv`: a contrast on one metric. Its fields are the columns."""
+    """A row of `contrasts.csv`: a contrast on one metric. Its fields are the columns.
+
+    Attributes
+    ----------
+    n_variant, n_reference : int
+        Runs with a value of the metric, measured or, of those that diverged, stated.
+    diverged_variant, diverged_reference, stuck_variant, stuck_reference : int
+        How many runs of each side diverged, and how many were stuck at chance.
+    effect, low, high, df, effect_least, effect_most : float
+        See `Estimate`.
+    horizon : float
+        Of a metric that is a time: the epochs over which it is compared; a run that did not come so far has this time.
+    completed_n_variant, completed_n_reference, completed_effect, completed_low, completed_high
+        The same of those runs alone that neither diverged nor were stuck: a description, for they are chosen by their
+        outcome.
+    not_testable : str
+        Why there is no effect; empty if there is one.
+    """
 
     variant: str
     reference: str
@@ -103,41 +121,69 @@ class ContrastRow(NamedTuple):
     metric: str
     n_variant: int
     n_reference: int
+    diverged_variant: int
+    diverged_reference: int
+    stuck_variant: int
+    stuck_reference: int
     effect: float
     low: float
     high: float
     df: float
+    effect_least: float
+    effect_most: float
+    horizon: float
+    completed_n_variant: int
+    completed_n_reference: int
+    completed_effect: float
+    completed_low: float
+    completed_high: float
     not_testable: str
 
 
-def estimate(plan: Plan, runs: RunsByVariant, contrast: Contrast, metric: str) -> ContrastRow:
+def _completed(metric: Metric, variant: np.ndarray, reference: np.ndarray) -> Effect:
+    """Describe the difference among runs that completed; nothing where it would be no other, or one by construction."""
+    if metric.exact or metric.binary:
+        return Effect(math.nan, math.nan, math.nan, math.nan)
+    return welch(variant, reference)
+
+
+def estimate(plan: Plan, runs: RunsByVariant, contrast: Contrast, name: str) -> ContrastRow:
     """Estimate a contrast on a metric."""
-    variant, reference = (runs.values(name, metric) for name in (contrast.variant, contrast.reference))
-    effect = welch(variant, reference)
-    if plan.metrics[metric].exact:  # counted, so the interval is the effect itself
-        effect = Effect(effect.effect, effect.effect, effect.effect, math.nan)
-    why = _why_not_testable(plan, runs, contrast, metric)
-    if why:
-        effect = Effect(math.nan, math.nan, math.nan, math.nan)
+    metric, sides = plan.metrics[name], (contrast.variant, contrast.reference)
+    values, completed = ([runs.values(side, name, alone) for side in sides] for alone in (False, True))
+    until = math.nan
+    if metric.diverged == "never":
+        until = float(horizon(plan, *sides))
+        values, completed = ([np.minimum(side, until) for side in both] for both in (values, completed))
+    (variant, reference), (diverged, stuck) = values, zip(*(runs.counts(side)[2:] for side in sides), strict=True)
+    why = _why_not_testable(plan, runs, contrast, name)
+    among = _completed(metric, *completed)
     return ContrastRow(
         variant=contrast.variant,
         reference=contrast.reference,
         factors=" ".join(contrast.factors),
         matched=contrast.matched,
         size_ratio=_size_ratio(runs, contrast),
-        metric=metric,
-        n_variant=summarise(variant).n,
-        n_reference=summarise(reference).n,
-        effect=effect.effect,
-        low=effect.low,
-        high=effect.high,
-        df=effect.df,
+        metric=name,
+        n_variant=int(np.isfinite(variant).sum()),
+        n_reference=int(np.isfinite(reference).sum()),
+        diverged_variant=diverged[0],
+        diverged_reference=diverged[1],
+        stuck_variant=stuck[0],
+        stuck_reference=stuck[1],
+        **(Estimate() if why else estimate_values(metric, variant, reference))._asdict(),
+        horizon=until,
+        completed_n_variant=int(np.isfinite(completed[0]).sum()),
+        completed_n_reference=int(np.isfinite(completed[1]).sum()),
+        completed_effect=among.effect,
+        completed_low=among.low,
+        completed_high=among.high,
         not_testable=why,
     )
 
 
 def contrast_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
-    """Estimate every contrast of a study on every metric.
+    """Estimate every contrast of a study on every metric, and on the rates of runs that diverged or were stuck.
 
     Parameters
     ----------
@@ -148,13 +194,12 @@ def contrast_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One `ContrastRow` per contrast and metric, in the metric's recorded unit; intervals of 95 % over seeds. A contrast
-        of which a side has failed runs has no effect, and says so in ``not_testable``.
+        One `ContrastRow` per contrast and metric, in the metric's recorded unit; intervals of 95 % over seeds, those of
+        rates exact. A contrast of which a side has failed runs has no effect, and says so in ``not_testable``.
     """
     by_variant = RunsByVariant(runs)
-    rows = [
-        estimate(plan, by_variant, contrast, metric) for metric in plan.study.metrics for contrast in plan.contrasts
-    ]
+    metrics = dict.fromkeys([*plan.study.metrics, *FAILURE_RATES])
+    rows = [estimate(plan, by_variant, contrast, metric) for metric in metrics for contrast in plan.contrasts]
     return pd.DataFrame(rows, columns=ContrastRow._fields)
 
 
@@ -169,14 +214,17 @@ def claim_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per claim and contrast; ``observed`` reads `AS_CLAIMED`, `OPPOSITE`, `OPEN`, `NO_INTERVAL` or
-        `NOT_TESTABLE`.
+        One row per claim and contrast, as `ContrastRow`; ``failures_effect``, ``failures_low`` and ``failures_high``
+        compare the rates of runs that diverged or were stuck; ``observed`` reads `AS_CLAIMED`, `OPPOSITE`, `OPEN`,
+        `NO_INTERVAL` or `NOT_TESTABLE`.
     """
     rows, by_variant = [], RunsByVariant(runs)
     for name, contrast in plan.claims:
         claim = plan.study.claims[name]
         row = estimate(plan, by_variant, contrast, claim.metric)
-        effect = Effect(row.effect, row.low, row.high, row.df)
-        observed = NOT_TESTABLE if row.not_testable else observe(effect, claim.direction)
-        rows.append((name, plan.variants[contrast.variant].architecture, *row, claim.direction, observed))
-    return pd.DataFrame(rows, columns=["claim", "architecture", *ContrastRow._fields, "direction", "observed"])
+        rates = estimate(plan, by_variant, contrast, FAILURE_RATES[-1])
+        observed = NOT_TESTABLE if row.not_testable else observe(row.low, row.high, claim.direction)
+        failures = (rates.effect, rates.low, rates.high)
+        rows.append((name, plan.variants[contrast.variant].architecture, *row, *failures, claim.direction, observed))
+    added = ["failures_effect", "failures_low", "failures_high", "direction", "observed"]
+    return pd.DataFrame(rows, columns=["claim", "architecture", *ContrastRow._fields, *added])

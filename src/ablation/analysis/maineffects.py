@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ablation.analysis.failures import NO_RUNS, Counts, counts_by_variant, restricted
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
 from ablation.study.resolution import Variant
@@ -56,7 +57,7 @@ class LevelMean(NamedTuple):
 
     ``mean`` is over seeds, of the means over a level's variants; ``sd`` is their standard deviation over seeds;
     ``difference`` is the mean minus that of the reference level; ``runs`` are all runs at the level, and ``n`` those with
-    a value.
+    a value; ``failed``, ``diverged`` and ``stuck`` count those that did.
     """
 
     architecture: str
@@ -65,6 +66,9 @@ class LevelMean(NamedTuple):
     reference: bool
     settings: int
     runs: int
+    failed: int
+    diverged: int
+    stuck: int
     n: int
     mean: float
     sd: float
@@ -125,11 +129,12 @@ def main_effects(plan: Plan, runs: pd.DataFrame, metric: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One `LevelMean` per level, in recorded units; of each architecture, the factor whose levels differ most comes first.
-        Runs without a value are left out of the means and counted.
+        Runs that diverged count with what they are worth; runs without a value are left out of the means and counted.
     """
-    values = runs.pivot_table(metric, "variant", "seed", dropna=False).reindex(list(plan.variants)).astype(float)
+    values = runs.assign(value=restricted(plan, runs, metric)).pivot_table("value", "variant", "seed", dropna=False)
+    values = values.reindex(list(plan.variants)).astype(float)
     places = {variant: place for place, variant in enumerate(values.index)}
-    table, counts = values.to_numpy(), runs.groupby("variant").size()
+    table, counted = values.to_numpy(), counts_by_variant(runs)
     rows = []
     for one in comparisons(plan):
         own_rows = []
@@ -137,10 +142,11 @@ def main_effects(plan: Plan, runs: pd.DataFrame, metric: str) -> pd.DataFrame:
             own = table[[places[variant] for variant in variants]]
             seeds = pd.DataFrame(own).mean()  # over variants, by seed, of those with a value
             mean = float(seeds.mean())
+            own_counts = [counted.get(variant, NO_RUNS) for variant in variants]
             own_rows.append(
                 LevelMean(
                     *(one.architecture, one.factor, level, level == one.reference, one.settings),
-                    runs=int(counts.reindex(variants).sum()),
+                    **dict(zip(Counts._fields, map(sum, zip(*own_counts, strict=True)), strict=True)),
                     n=int(np.isfinite(own).sum()),
                     mean=mean,
                     sd=float(seeds.std()),

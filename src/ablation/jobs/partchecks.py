@@ -88,23 +88,26 @@ def check_metric(catalogue: Catalogue, metric: Metric) -> Iterator[str]:
     else:
         curves = [{"epoch": epoch, "train_accuracy": 0.5, "train_loss": 1.0} for epoch in (1, 2)]
         record = {"metrics": {"train_accuracy": 0.5, "test_accuracy": 0.4}, "curves": curves, "status": "completed"}
-        record["predictions"] = random_predictions()
+        record |= {"predictions": random_predictions(), "diagnostics": {}, "timings": {"train_seconds": 1.0}}
         with own_code(metric.compute, "it cannot be computed from a record"):
             value = resolve(metric.compute)(record, SimpleNamespace(threshold=0.4))
-        nothing = {"status": "diverged", "metrics": dict.fromkeys(record["metrics"]), "predictions": None}
-        with own_code(
-            metric.compute, "it cannot be computed from the record of a diverged run, which has no predictions"
-        ):
-            resolve(metric.compute)({**record, **nothing}, SimpleNamespace(threshold=0.4))
+        if metric.diverged == "as_measured":
+            nothing = {"status": "diverged", "metrics": dict.fromkeys(record["metrics"]), "predictions": None}
+            with own_code(
+                metric.compute, "it cannot be computed from the record of a diverged run, which has no predictions"
+            ):
+                resolve(metric.compute)({**record, **nothing}, SimpleNamespace(threshold=0.4))
         if value is None:
             return
     try:
-        finite = math.isfinite(float(value))
+        number = float(value)
     except (TypeError, ValueError):
         yield f"found {value!r}, expected one number"
         return
-    if not finite:
-        yield f"found {float(value)}, expected a finite number"
+    if metric.binary and number not in (0, 1):
+        yield f"found {number}, expected 0 or 1: it is binary"
+    elif not math.isfinite(number) and not (metric.diverged == "never" and number > 0):
+        yield f"found {number}, expected a finite number"
 
 
 @says

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 
 from ablation.records.predictions import Predictions
-from ablation.records.store import CORRECT, DIAGNOSTICS, FAILED, PREDICTIONS, UNREADABLE, DamagedRecordError, Store
+from ablation.records.store import (
+    CORRECT,
+    DIAGNOSTICS,
+    DIVERGED,
+    FAILED,
+    PREDICTIONS,
+    UNREADABLE,
+    DamagedRecordError,
+    Store,
+)
 
 # Entries of `record.json` that every table is made from; of what lies below them, the names are those of the writer.
 ENTRIES: dict[str, type] = {
@@ -23,7 +32,7 @@ ENTRIES: dict[str, type] = {
 # Columns of `diagnostics.json`.
 COLUMNS: dict[str, type] = {"epoch": int, "layer": str, "depth": int, "kind": str, "quantity": str, "value": float}
 
-WITHOUT_VALUE = ("diverged", FAILED)  # statuses of runs of which nothing is measured, and no predictions count
+WITHOUT_VALUE = (DIVERGED, FAILED)  # statuses of runs of which nothing is measured, and no predictions count
 
 
 @dataclass(frozen=True)
@@ -48,9 +57,10 @@ class RunRecord:
     diagnostics: dict[str, list]
 
     def for_metrics(self) -> dict[str, Any]:
-        """Return what metrics are computed from: `record.json`, and as ``predictions`` those of a run that has a value."""
+        """Return what metrics are computed from: `record.json`, ``diagnostics``, and ``predictions`` that are some."""
         without = self.content["status"] in WITHOUT_VALUE
-        return {**self.content, "predictions": None if without else self.predictions}
+        predictions = None if without else self.predictions
+        return {**self.content, "predictions": predictions, "diagnostics": self.diagnostics}
 
 
 def read_run(store: Store, key: str, patience: float = 0.0) -> RunRecord:

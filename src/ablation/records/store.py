@@ -31,6 +31,7 @@ FORMAT = 2  # of what is written; raise it when a reader of today would misread 
 RECORD, WEIGHTS, DIAGNOSTICS = "record.json", "weights.safetensors", "diagnostics.json"
 PREDICTIONS, CORRECT = "predictions.safetensors", "correct.npy"  # the second in records of format 1
 FAILED = "failed"  # status of a run that ended in an error of its own
+COMPLETED, DIVERGED, STUCK = "completed", "diverged", "stuck"  # of the others
 WRITING, PRUNED = "writing-", "pruned-"  # folders on their way in and out
 # What reading a file raises that is no file of ours; a disk that fails or refuses is no damage of the record.
 UNREADABLE = (

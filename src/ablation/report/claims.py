@@ -1,31 +1,36 @@
 """What the data say of the claims, as texts for the page; of many, the counts and a table to search."""
 
-import math
 from typing import Any
 
 import pandas as pd
 
-from ablation.analysis.contrasts import AS_CLAIMED, NO_INTERVAL, NOT_TESTABLE, OPEN, OPPOSITE
+from ablation.analysis.contrasts import AS_CLAIMED, NO_INTERVAL, NOT_TESTABLE, OPEN, OPPOSITE, Estimate
 from ablation.analysis.maineffects import MANY
+from ablation.catalogue.metrics import FAILURE_RATES
+from ablation.report.contrasttables import completed_text, matched_text, pair, points, sides_of
 from ablation.report.htmltables import searchable_table
 from ablation.report.tables import effect_text
-from ablation.study.controls import reached
 from ablation.study.plan import Plan
 from ablation.support.formatting import plural
 
 OBSERVED = (AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL, NOT_TESTABLE)
 # Columns of the table of all contrasts, and what they have of a row of a section.
 CELLS = {"network": "architecture", "compared": "compared", "on": "metric", "effect [95 %]": "effect"}
-CELLS |= {"n": "n", "observed": "observed"}
+CELLS |= {name: name for name in ("n", "diverged", "stuck", "observed")}
 TEXT_COLUMNS = {"claim", "statement", "source", "network", "compared", "on", "observed"}
 
 
-def matched_text(row: Any) -> str:
-    """Write the quantity in which a variant and its control agree, and the ratio of the two."""
-    quantity = row.matched.replace("_", "-")
-    if math.isnan(row.size_ratio):
-        return f"{quantity} are not known of both"
-    return f"{'equal' if reached(row.size_ratio) else 'unequal'} {quantity}, × {row.size_ratio:.2f}"
+def failures_of(plan: Plan, row: Any) -> dict[str, str]:
+    """Write what a claim's contrast says beside its effect: the rates of failure, and the runs that completed."""
+    if row.not_testable or not sum((*pair(row, "diverged"), *pair(row, "stuck"))):
+        return {"rates": "", "completed": ""}
+    metric, rate = plan.metrics[row.metric], plan.metrics[FAILURE_RATES[-1]]
+    rates = effect_text(Estimate(row.failures_effect, row.failures_low, row.failures_high), rate)
+    completed = completed_text(row, metric)
+    return {
+        "rates": "" if metric.binary else f"{rates} points",
+        "completed": "" if completed == "–" else completed.replace(" (", f" {points(metric)} ("),
+    }
 
 
 def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
@@ -41,11 +46,9 @@ def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
                 + "".join(f", {factor} {level}" for factor, level in claim.given.items())
                 + (f", at {matched_text(row)}" if claim.match else ""),
                 "metric": metric.label,
-                "effect": "–"
-                if row.not_testable
-                else effect_text(row.effect, row.low, row.high, metric)
-                + f" {'points' if metric.unit == '%' else metric.unit}",
-                "n": f"{row.n_variant} + {row.n_reference}",
+                "effect": "–" if row.not_testable else f"{effect_text(row, metric)} {points(metric)}",
+                **sides_of(row),
+                **failures_of(plan, row),
                 "observed": row.observed,
                 "why": row.not_testable,
                 "css": row.observed.split()[0],

@@ -10,18 +10,18 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from ablation.analysis.contrasts import NOT_TESTABLE
 from ablation.analysis.maineffects import MANY, has_many, main_effects
 from ablation.networks.layertext import NOTE
-from ablation.records.store import FAILED
+from ablation.records.store import DIVERGED, FAILED, STUCK
 from ablation.report.byclass import class_table
-from ablation.report.claims import claim_sections, claim_tables, matched_text, verdict
+from ablation.report.claims import claim_sections, claim_tables, verdict
+from ablation.report.contrasttables import failure_rates, readable_contrasts
 from ablation.report.figures.table import FIGURES
 from ablation.report.htmltables import fitting_table, html_table, searchable_table
 from ablation.report.inputs import StudyTables
 from ablation.report.provenance import core_seconds, facts, provenance, warnings
 from ablation.report.structures import layer_sections
-from ablation.report.tables import caption, effect_text, number_text, readable, readable_effects
+from ablation.report.tables import caption, number_text, readable, readable_effects
 from ablation.report.varied import own_parts, varied
 from ablation.study.controls import CLOSE
 from ablation.study.plan import Plan
@@ -42,31 +42,9 @@ def unmeasured(plan: Plan, runs: pd.DataFrame) -> list[dict[str, Any]]:
     return [{"metric": plan.metrics[name].label, "runs": len(whys), "why": whys.iloc[0]} for name, whys in found]
 
 
-def readable_contrasts(plan: Plan, contrasts: pd.DataFrame) -> pd.DataFrame:
-    """Write `contrasts.csv` as texts for people; of many variants, those on the first metric, the largest first."""
-    if has_many(plan):
-        contrasts = contrasts[contrasts["metric"] == plan.study.metrics[0]]
-        contrasts = contrasts.sort_values("effect", key=abs, ascending=False, kind="stable")
-    rows = []
-    for row in contrasts.itertuples():
-        metric = plan.metrics[row.metric]
-        rows.append(
-            {
-                "variant": row.variant,
-                "against": row.reference + (f" ({matched_text(row)})" if row.matched else ""),
-                "metric": metric.title,
-                "effect [95 %]": NOT_TESTABLE
-                if row.not_testable
-                else effect_text(row.effect, row.low, row.high, metric),
-                "n": f"{row.n_variant} + {row.n_reference}",
-            }
-        )
-    return pd.DataFrame(rows, columns=["variant", "against", "metric", "effect [95 %]", "n"])
-
-
 def failures(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[str, Any]]:
     """List the runs that diverged or were stuck."""
-    chosen = runs[runs["status"].isin(["diverged", "stuck"])]
+    chosen = runs[runs["status"].isin([DIVERGED, STUCK])]
     own_curves = dict(iter(curves[curves["variant"].isin(chosen["variant"])].groupby(["variant", "seed"])["objective"]))
     accuracy, rows = plan.metrics["train_accuracy"], []
     for run in chosen.itertuples():
@@ -80,7 +58,7 @@ def failures(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[
                 "epochs": len(objective),
                 "stopped": "–" if pd.isna(stopped) else f"after epoch {stopped:.0f}",
                 "loss": "not finite" if math.isnan(loss) else f"{loss:.3f}",
-                "accuracy": f"{number_text(run.train_accuracy, accuracy)} %" if run.status == "stuck" else "–",
+                "accuracy": f"{number_text(run.train_accuracy, accuracy)} %" if run.status == STUCK else "–",
             }
         )
     return rows
@@ -94,6 +72,17 @@ def failures_table(rows: list[dict[str, Any]]) -> Markup | str:
         columns={"stopped": "stopped before its last", "loss": "last objective", "accuracy": "training accuracy"}
     )
     return searchable_table(table, {"variant", "status"}, "runs.parquet")
+
+
+def failure_parts(tables: StudyTables) -> dict[str, Any]:
+    """Write what diverged or was stuck: the runs, and how the rates differ."""
+    rows = failures(tables.plan, tables.runs, tables.curves)
+    rates = failure_rates(tables.plan, tables.contrasts)
+    return {
+        "failures": rows,
+        "failures_table": failures_table(rows),
+        "failure_rates": fitting_table(rates, {"variant", "against"}, "contrasts.csv") if len(rates) else "",
+    }
 
 
 def errors_of_runs(runs: pd.DataFrame) -> list[dict[str, Any]]:
@@ -167,7 +156,7 @@ def write_report(
     template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         resources.files("ablation.report").joinpath("templates/report.html").read_text(encoding="utf-8")
     )
-    claims, rows = claim_sections(plan, tables.claims), failures(plan, tables.runs, tables.curves)
+    claims = claim_sections(plan, tables.claims)
     return template.render(
         name=plan.name,
         study=plan.study,
@@ -179,7 +168,7 @@ def write_report(
         many=has_many(plan),
         **big_tables(tables),
         caption=caption(plan, tables.runs),
-        by_class=class_table(plan, tables.classes),
+        by_class=class_table(plan, tables.classes, tables.runs),
         figures=figure_sections(plan, figures),
         varied=varied(plan),
         parts=own_parts(plan),
@@ -189,8 +178,7 @@ def write_report(
         failed_count=int((tables.runs["status"] == FAILED).sum()),
         untestable=first_reason(tables),
         unmeasured=unmeasured(plan, tables.runs),
-        failures=rows,
-        failures_table=failures_table(rows),
+        **failure_parts(tables),
         contrast_count=len(tables.contrasts),
         close=f"{CLOSE:.0%}".replace("%", " %"),
         warnings=warnings(tables.runs, certificate),

@@ -42,6 +42,8 @@ BOUNDS = {
     "digits": (0, 12),
     "scale": (1e-12, 1e12),
     "smallest_effect": (1e-12, 1e12),
+    "diverged": (-1e12, 1e12),
+    "bounds": (-1e12, 1e12),
     "shape": (1, 4096),
     "classes": (2, 100_000),
     "published": (1, 4096),
@@ -213,10 +215,12 @@ def _senseless(entry: Any) -> Iterator[tuple[Place, str]]:
             yield (), f"found {found}, expected the one that its numbers come from"
         if entry.needs and entry.needs not in NEEDS:
             yield ("needs",), f"found {coded(entry.needs)}, expected {' or '.join(NEEDS)}{nearest(entry.needs, NEEDS)}"
+        if entry.bounds and not entry.bounds[0] < entry.bounds[1]:
+            yield ("bounds",), f"found {coded(entry.bounds)}, expected the least value and a greater one"
     for name, (least, most) in BOUNDS.items():
         stated = getattr(entry, name, None)
         numbers = stated if isinstance(stated, tuple) else [] if stated is None else [stated]
-        if not all(least <= number <= most for number in numbers):
+        if not all(isinstance(number, str) or least <= number <= most for number in numbers):
             yield (name,), f"found {coded(stated)}, expected from {least:,} to {most:,}"
     for name, argument in entry.arguments.items() if isinstance(entry, OwnArchitecture) else ():
         taken = {*Recipe.model_fields, *OURS.factors, *OURS.metrics, *COLUMNS, "runs", "training_multiply_adds"}

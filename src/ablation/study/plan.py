@@ -125,6 +125,12 @@ class Plan:
         """What can be measured, by name."""
         return self.catalogue.metrics
 
+    def can_have(self, metric: str) -> bool:
+        """Say whether the study has what a metric comes from: an entry that it needs, or validation images."""
+        needed = self.metrics[metric].needs
+        unseen = metric.startswith("validation_") and not self.study.data.validation
+        return not unseen and (not needed or bool(getattr(self.study, needed)))
+
     @cached_property
     def asked(self) -> set[str]:
         """The metrics that the study or a claim of it asks for."""

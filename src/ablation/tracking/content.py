@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 
 from ablation.analysis.collection import CURVES, final_metrics
+from ablation.analysis.failures import counts, restricted
 from ablation.jobs.shards import PlannedRun
 from ablation.records.runs import RunRecord
-from ablation.records.store import FAILED
+from ablation.records.store import DIVERGED, FAILED
 from ablation.statistics.estimates import summarise
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
@@ -82,7 +83,7 @@ def record_values(plan: Plan, run: RunRecord, sizes: Mapping[str, int | None]) -
     """
     speed = {"images_per_second": run.content["timings"].get("images_per_second")}
     values = {**final_metrics(plan, run)[0], **sizes, **speed}
-    return {final_name(name): value for name, value in values.items() if value is not None}
+    return {final_name(name): value for name, value in values.items() if value is not None and math.isfinite(value)}
 
 
 def final_name(metric: str) -> str:
@@ -91,18 +92,28 @@ def final_name(metric: str) -> str:
 
 
 def row_values(plan: Plan, row: Mapping[str, Any]) -> dict[str, float]:
-    """Return the final metrics of a run from its row in `runs.parquet`, with what was measured after it was recorded."""
-    return {final_name(name): row[name] for name in plan.metrics if name in row and pd.notna(row[name])}
+    """Return the final metrics of a run from its row in `runs.parquet`, with what was measured after it was recorded.
+
+    Of a run that diverged, what was measured: what it is worth is part of its variant's summary. A time that was never
+    reached has no point.
+    """
+    measured = [
+        name
+        for name, metric in plan.metrics.items()
+        if name in row and (row["status"] != DIVERGED or metric.diverged == "as_measured")
+    ]
+    return {final_name(name): row[name] for name in measured if pd.notna(row[name]) and math.isfinite(row[name])}
 
 
 def variant_values(plan: Plan, runs: pd.DataFrame) -> dict[str, float]:
-    """Summarise the rows of one variant in `runs.parquet`."""
-    summaries = {name: summarise(runs[name]) for name in plan.metrics if name in runs}
+    """Summarise the rows of one variant in `runs.parquet`; a time that was never reached is cut at its last epoch."""
+    summaries = {name: summarise(restricted(plan, runs, name)) for name in plan.metrics if name in runs}
     values = {f"{name}_mean": s.mean for name, s in summaries.items() if s.n}
     values |= {f"{name}_sd": s.sd for name, s in summaries.items() if s.n > 1}
     size = runs["parameters"].iloc[0]
     values |= {} if math.isnan(size) else {"parameters": int(size)}
-    return {**values, "runs": len(runs), "failed_runs": int((runs["status"] == FAILED).sum())}
+    found = counts(runs)._asdict()
+    return {**values, "runs": found.pop("runs"), **{f"{name}_runs": number for name, number in found.items()}}
 
 
 def run_files(record: Mapping[str, Any]) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from ablation.report.figures.panels import MOST_PAIRS, MOST_PANELS, Panel, panels_of, plot_means
-from ablation.report.figures.style import add_legend, make_panels
+from ablation.report.figures.style import add_legend, make_panels, seeds_text
 from ablation.report.inputs import StudyTables
 
 
@@ -38,7 +38,7 @@ def gradient_flow(tables: StudyTables) -> Figure:
     """Draw the RMS gradient of each layer against its depth, at the first and at the last epoch that was diagnosed."""
     plan, rows = tables.plan, tables.diagnostics
     epochs = sorted({min(plan.study.diagnostics), max(plan.study.diagnostics)})
-    title = "Gradient of each layer's weights: mean and range over seeds"
+    title = f"Gradient of each layer's weights: mean and range over seeds ({seeds_text(tables.runs)})"
     figure, panels = _rows_of_panels(tables, len(epochs), title)
     # A gradient that underflowed has no place on a logarithmic axis.
     gradients = rows[(rows["quantity"] == "gradient_rms") & (rows["value"] > 0)]
@@ -59,7 +59,8 @@ def gradient_flow(tables: StudyTables) -> Figure:
 def saturation(tables: StudyTables) -> Figure:
     """Draw the shares of saturated outputs and of dead units by epoch, averaged over the layers of a network."""
     rows = tables.diagnostics
-    figure, panels = _rows_of_panels(tables, 2, "Saturation: mean over layers; mean and range over seeds")
+    title = f"Saturation: mean over layers; mean and range over seeds ({seeds_text(tables.runs)})"
+    figure, panels = _rows_of_panels(tables, 2, title)
     titles = {"saturated": "saturated or inactive outputs", "dead": "dead units: so for every image"}
     shares = rows[rows["quantity"].isin(titles)].groupby(["variant", "seed", "epoch", "quantity"], as_index=False)
     percent = shares["value"].mean().dropna(subset="value")
@@ -112,7 +113,8 @@ def sources(tables: StudyTables) -> Figure:
     found = {name: _cut_blocks(rows[rows["variant"] == name]) for name in tables.plan.study.architectures}
     found = dict([(name, blocks) for name, blocks in found.items() if blocks][:MOST_PANELS])
     height, width = max(len(found), 1), max(map(len, found.values()), default=1)
-    title = f"Weights by source layer, {_epoch_text(epoch)}: mean over seeds"
+    runs = tables.runs[tables.runs["variant"].isin(list(found))]
+    title = f"Weights by source layer, {_epoch_text(epoch)}: mean over seeds" + f" ({seeds_text(runs)})" * bool(found)
     figure, axes = make_panels(height, width, 0.8 + 2.6 * height, title)
     for axis in axes.flat:
         axis.set_axis_off()

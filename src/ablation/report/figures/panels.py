@@ -1,16 +1,17 @@
 """What the panels of a figure compare: variants one by one or, of a study with many, the levels of factors."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from ablation.analysis.failures import NO_RUNS, Counts, counts_by_variant
 from ablation.analysis.maineffects import Comparison, has_many, main_effects, ranked
-from ablation.report.figures.style import variant_colours, variant_label, variants_of
+from ablation.report.figures.style import labelled, variant_colours, variant_label, variants_of
 from ablation.report.inputs import StudyTables
 from ablation.study.plan import Plan
 from ablation.support.formatting import plural
@@ -60,12 +61,26 @@ def panels_of(tables: StudyTables, most: int = MOST_PANELS) -> list[Panel]:
     Of many factors, those are taken whose levels differ most, of each architecture as many; of many levels, every n-th.
     """
     plan = tables.plan
+    counted = counts_by_variant(tables.runs)
     if not has_many(plan):
-        return [_of_variants(plan, name, variants_of(plan, name)) for name in plan.study.architectures]
+        panels = [_of_variants(plan, name, variants_of(plan, name)) for name in plan.study.architectures]
+        return [_with_counts(panel, counted) for panel in panels]
     found = ranked(plan, main_effects(plan, tables.runs, plan.study.metrics[0]))
     if found:
-        return [_of_levels(found[place]) for place in first_of_each([one.architecture for one in found], most)]
-    return [_of_extremes(plan, tables.comparison.set_index("variant")[f"{plan.study.metrics[0]}_mean"])]
+        places = first_of_each([one.architecture for one in found], most)
+        return [_with_counts(_of_levels(found[place]), counted) for place in places]
+    means = tables.comparison.set_index("variant")[f"{plan.study.metrics[0]}_mean"]
+    return [_with_counts(_of_extremes(plan, means), counted)]
+
+
+def _with_counts(panel: Panel, counted: Mapping[str, Counts]) -> Panel:
+    """Add to the label of each group how many of its runs failed, diverged or were stuck."""
+    totals = [
+        Counts(*map(sum, zip(*(counted.get(name, NO_RUNS) for name in group.variants), strict=True)))
+        for group in panel.groups
+    ]
+    groups = [replace(one, label=labelled(one.label, total)) for one, total in zip(panel.groups, totals, strict=True)]
+    return replace(panel, groups=groups)
 
 
 def _of_extremes(plan: Plan, means: pd.Series) -> Panel:

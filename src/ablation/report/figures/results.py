@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ablation.analysis.contrasts import NOT_TESTABLE
+from ablation.analysis.failures import NO_RUNS, counts_by_variant, restricted, whole_curves
 from ablation.analysis.maineffects import has_many
-from ablation.records.store import FAILED
 from ablation.report.figures.panels import MOST_PAIRS, MOST_PANELS, panels_of, plot_means
 from ablation.report.figures.style import (
     add_legend,
+    labelled,
     make_panels,
     seeds_text,
     variant_colours,
@@ -25,14 +25,14 @@ from ablation.report.figures.style import (
 )
 from ablation.report.figures.summaries import largest_differences, level_means
 from ablation.report.inputs import StudyTables
-from ablation.study.plan import Plan
+from ablation.report.tables import EFFECT
 from ablation.support.formatting import count
 
 MARKERS = {"completed": "o", "stuck": "X", "diverged": "v", "failed": "x"}  # by status of a run
 STATUS_TEXTS = {
     "completed": "completed",
     "stuck": "stuck at chance",
-    "diverged": "diverged (no value)",
+    "diverged": "diverged (at what it is worth)",
     "failed": "failed (no evidence)",
 }
 BESIDE = 3  # panels of a series in a line
@@ -40,18 +40,11 @@ MOST_NAMED = 12  # levels of a series
 REASON_WIDTH = 80  # characters of a reason in a figure; the report has all of it
 
 
-def without_failed(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the rows of runs that failed: what they reached until then would bend the means of the others."""
-    failed = set(runs.loc[runs["status"] == FAILED, ["variant", "seed"]].itertuples(index=False, name=None))
-    kept = [run not in failed for run in zip(rows["variant"], rows["seed"], strict=True)]
-    return rows[np.array(kept, dtype=bool)]
-
-
 def curves(tables: StudyTables) -> Figure:
     """Draw learning curves, one row per architecture: training loss and `Plan.watched_accuracy` against epochs."""
     plan, panels = tables.plan, panels_of(tables, MOST_PAIRS)
     accuracy = plan.metrics[plan.watched_accuracy]
-    rows = without_failed(tables.curves, tables.runs)
+    rows = whole_curves(plan, tables.curves, tables.runs)
     rows = rows.assign(accuracy=accuracy.scale * rows[plan.watched_accuracy])
     title = f"Learning curves: mean and range over seeds ({seeds_text(tables.runs)})"
     figure, axes = make_panels(len(panels), 2, 0.6 + 2.1 * len(panels), title)
@@ -68,16 +61,18 @@ def curves(tables: StudyTables) -> Figure:
     return figure
 
 
-def _variant_panels(plan: Plan, rows: Mapping[str, Sequence[str]], title: str) -> tuple[Figure, np.ndarray]:
+def _variant_panels(tables: StudyTables, rows: Mapping[str, Sequence[str]], title: str) -> tuple[Figure, np.ndarray]:
     """Make one panel per architecture with one row per variant, each panel with its own scale.
 
     Effects on different architectures differ by powers of ten.
     """
+    plan, counted = tables.plan, counts_by_variant(tables.runs)
     heights = [len(variants) + 0.6 for variants in rows.values()]
     height = 0.9 + 0.27 * sum(heights) + 0.22 * len(rows)
     figure, axes = make_panels(len(rows), 1, height, title, height_ratios=heights)
     for axis, (architecture, variants) in zip(axes[:, 0], rows.items(), strict=True):
-        axis.set_yticks(range(len(variants)), [variant_label(plan, variant) for variant in variants])
+        labels = [labelled(variant_label(plan, one), counted.get(one, NO_RUNS), "\n") for one in variants]
+        axis.set_yticks(range(len(variants)), labels)
         axis.set_ylim(len(variants) - 0.4, -0.6)
         axis.set_title(architecture, loc="left", fontweight="bold", pad=3)
         axis.grid(axis="y", visible=False)
@@ -106,12 +101,12 @@ def final_runs(tables: StudyTables) -> Figure:
     metric = plan.metrics[name]
     rows = {architecture: variants_of(plan, architecture) for architecture in plan.study.architectures}
     title = f"Every run's {metric.label} ({seeds_text(runs)}; bar: mean; scales differ)"
-    figure, axes = _variant_panels(plan, rows, title)
+    figure, axes = _variant_panels(tables, rows, title)
     for axis, variants in zip(axes, rows.values(), strict=True):
         colours = variant_colours(plan, variants)
         for row, variant in enumerate(variants):
             own_runs = runs[runs["variant"] == variant].sort_values("seed")
-            values = metric.scale * own_runs[name].to_numpy(dtype=float)
+            values = metric.scale * restricted(plan, own_runs, name).to_numpy()
             _plot_runs(axis, row, values, list(own_runs["status"]), colours[variant])
     axes[-1].set_xlabel(metric.title)
     statuses = set(runs["status"])
@@ -141,10 +136,8 @@ def effects(tables: StudyTables) -> Figure:
     }
     rows = {architecture: variants for architecture, variants in rows.items() if variants}
     title = f"Effect on {metric.label} against the baseline ({seeds_text(tables.runs)}; scales differ)"
-    figure, axes = _variant_panels(plan, rows, title)
-    estimates = (
-        metric.scale * tables.comparison.set_index("variant")[[f"{name}_{p}" for p in ("effect", "low", "high")]]
-    )
+    figure, axes = _variant_panels(tables, rows, title)
+    estimates = metric.scale * tables.comparison.set_index("variant")[[f"{name}_{part}" for part in EFFECT]]
     first = tables.contrasts[tables.contrasts["metric"] == name].set_index(["variant", "reference"])["not_testable"]
     margin = metric.scale * plan.smallest_effect
     for axis, (architecture, variants) in zip(axes, rows.items(), strict=True):
@@ -152,11 +145,13 @@ def effects(tables: StudyTables) -> Figure:
         axis.axvspan(-margin, margin, color="0.9", zorder=0)
         axis.axvline(0, color="0.3", lw=0.9, zorder=1)
         for row, variant in enumerate(variants):
-            effect, low, high = estimates.loc[variant]
+            effect, low, high, *ends = estimates.loc[variant]
             if why := first.get((variant, architecture)):
                 place = {"transform": axis.get_yaxis_transform(), "va": "center", "fontsize": "small", "color": "0.4"}
                 text = textwrap.shorten(f"{NOT_TESTABLE}: {why}", REASON_WIDTH, placeholder=" …")
                 axis.text(0.01, row, text, parse_math=False, **place)
+            if math.isnan(effect):  # known within bounds alone
+                axis.plot(ends, [row, row], "|-", color=colours[variant], lw=4, ms=8)
             axis.plot(effect, row, "o", color=colours[variant], ms=4.5)
             if not math.isnan(low):
                 axis.plot([low, high], [row, row], color=colours[variant], lw=1.8)
@@ -184,7 +179,7 @@ def series(tables: StudyTables) -> Figure:
         parameters = comparison.loc[variants, "parameters"].to_numpy(dtype=float)
         means = metric.scale * comparison.loc[variants, f"{name}_mean"].to_numpy(dtype=float)
         for variant, size in zip(variants, parameters, strict=True):
-            values = metric.scale * runs.loc[runs["variant"] == variant, name].astype(float)
+            values = metric.scale * restricted(plan, runs[runs["variant"] == variant], name)
             axis.plot([size] * len(values), values, "o", color="#0173b2", alpha=0.45, ms=4, mew=0)
         axis.plot(parameters, means, "-D", color="#de8f05", ms=5, lw=1.4, label="mean")
         step = max(1, -(-len(variants) // MOST_NAMED))

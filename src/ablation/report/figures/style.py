@@ -1,5 +1,6 @@
 """What figures share: their width and look, the names and colours of variants."""
 
+import textwrap
 from typing import Any
 
 import matplotlib as mpl
@@ -9,10 +10,12 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ablation.analysis.failures import Counts, counts
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
 
 WIDTH = 7.5  # inches: a page between its margins
+TITLE = 90  # characters of a title that fit into it
 
 mpl.rcParams["svg.fonttype"] = "path"  # the page must look alike where the font is missing
 mpl.rcParams["svg.hashsalt"] = "ablation"  # the same data give the same file
@@ -32,7 +35,7 @@ def make_panels(rows: int, columns: int, height: float, title: str, **options: A
     set_style()
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, **options)
-    figure.suptitle(title, x=0.01, ha="left")
+    figure.suptitle(textwrap.fill(title, TITLE), x=0.01, ha="left")
     return figure, panels
 
 
@@ -70,10 +73,24 @@ def variant_colours(plan: Plan, variants: list[str]) -> dict[str, tuple]:
 
 
 def seeds_text(runs: pd.DataFrame) -> str:
-    """Say how many seeds the variants have."""
-    counts = runs.groupby("variant").size()
-    low, high = counts.min(), counts.max()
-    return f"n = {low} seeds" if low == high else f"n = {low} to {high} seeds"
+    """Say how many seeds the variants have, and how many of all runs failed, diverged or were stuck."""
+    sizes = runs.groupby("variant").size()
+    low, high = sizes.min(), sizes.max()
+    seeds = f"n = {low} seeds" if low == high else f"n = {low} to {high} seeds"
+    return f"{seeds}; {failed_text(counts(runs)) or 'no run diverged or was stuck'}"
+
+
+def failed_text(found: Counts) -> str:
+    """Say how many of some runs failed, diverged or were stuck; empty if none."""
+    some = {status: number for status, number in found._asdict().items() if status != "runs" and number}
+    texts = [f"{number} {status}" for status, number in some.items()]
+    return f"{', '.join(texts)} of {found.runs}" if texts else ""
+
+
+def labelled(label: str, found: Counts, gap: str = " ") -> str:
+    """Add to a label how many of its runs failed, diverged or were stuck, if some did."""
+    text = failed_text(found)
+    return f"{label}{gap}({text})" if text else label
 
 
 def add_legend(axis: Axes) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ablation.analysis.failures import restricted
 from ablation.report.figures.panels import Panel, average, first_of_each, panels_of
 from ablation.report.figures.style import make_panels, seeds_text
 from ablation.report.inputs import StudyTables
@@ -51,7 +52,8 @@ def level_means(tables: StudyTables) -> Figure:
     title = f"Mean {metric.label} at each level ({seeds_text(tables.runs)}; dots: seeds, bar: mean)"
     figure, axes = _rows_of_panels([len(panel.groups) for panel in panels], 0.25, title)
     for panel, axis in zip(panels, axes, strict=True):
-        values = average(panel, tables.runs.assign(all=0, value=metric.scale * tables.runs[name]), "all", "value")
+        ends = metric.scale * restricted(plan, tables.runs, name)
+        values = average(panel, tables.runs.assign(all=0, value=ends), "all", "value")
         for row, group in enumerate(panel.groups):
             own = values.loc[values["group"] == row, "value"].dropna()
             offsets = np.linspace(-0.22, 0.22, len(own)) if len(own) > 1 else np.zeros(len(own))
@@ -120,7 +122,13 @@ def _draw_difference(axis: Axes, plan: Plan, place: int, row: Any) -> str:
     variant, reference = plan.variants[row.variant], plan.variants[row.reference]
     others = {name: level for name, level in variant.changed.items() if name != row.factors}
     setting = ", ".join(f"{name} {level_text(level)}".replace("_", " ") for name, level in others.items())
-    text = textwrap.shorten(f"at {setting}" if setting else "at the baseline", SETTING, placeholder=" …")
+    failed = [f"{row.diverged_variant} + {row.diverged_reference} diverged"] * bool(
+        row.diverged_variant + row.diverged_reference
+    )
+    failed += [f"{row.stuck_variant} + {row.stuck_reference} stuck"] * bool(row.stuck_variant + row.stuck_reference)
+    counts = f"n = {row.n_variant} + {row.n_reference}" + "".join(f", {text}" for text in failed)
+    where = textwrap.shorten(f"at {setting}" if setting else "at the baseline", SETTING - len(counts), placeholder=" …")
+    text = f"{where} ({counts})"
     at = {"transform": axis.get_yaxis_transform(), "fontsize": 6.5, "color": "0.35", "va": "bottom"}
     axis.text(0.005, place - 0.17, text, parse_math=False, **at)
     return " − ".join(level_text(one.levels[row.factors]).replace("_", " ") for one in (variant, reference))

@@ -75,7 +75,8 @@ FIGURES: dict[str, Figure] = {
     "curves": Figure(
         draw="ablation.report.figures.results:curves",
         caption="Training loss (the mean cross-entropy over an epoch's steps, without label smoothing and auxiliary losses) "
-        "and {accuracy} by epoch: the mean over seeds, and the range from lowest to highest.",
+        "and {accuracy} by epoch: the mean over seeds, and the range from lowest to highest. A run that diverged goes on at "
+        "what it is worth, that of a guess, and one that was stopped at chance where it was.",
         of_many="Training loss (the mean cross-entropy over an epoch's steps, without label smoothing and auxiliary losses) "
         "and {accuracy} by epoch, at each level of a factor: the mean over the settings of the other factors that all its "
         "levels have, then over seeds, and the range over seeds. Of many factors, those whose levels differ most "
@@ -83,14 +84,15 @@ FIGURES: dict[str, Figure] = {
     ),
     "runs": Figure(
         draw="ablation.report.figures.results:final_runs",
-        caption="Every run's final value; the bar is the mean of the variant.",
+        caption="Every run's final value, or what it is worth if it diverged; the bar is the mean of the variant.",
         of_many="Main effects: the mean at each level of a factor, over the settings of the other factors that all its "
         "levels have. A dot is a seed, the bar the mean of the seeds. The panels of a network have one scale. Runs without "
         "a value are left out; the table above counts them.",
     ),
     "effects": Figure(
         draw="ablation.report.figures.results:effects",
-        caption="Difference of each variant's mean from its baseline's, with the 95 % interval over seeds (Welch).",
+        caption="Difference of each variant's mean from its baseline's, with the 95 % interval over seeds (Welch). Runs "
+        "that diverged count with what they are worth, and those that were stuck with their value.",
         of_many="The contrasts of each factor with the largest effects, by a change of this factor alone. They were chosen "
         "from many for being large, and so are larger than they would be found again; the intervals, over seeds (Welch), do "
         "not cover that choice.",
