@@ -247,7 +247,8 @@ How often (%) a variant that is worse by exactly the margin, {percent(MARGIN, 0)
 
 \\* More than 5 %: there a few images decide, the estimate is skewed, and no symmetric interval has equal errors on both
 sides. The star was set after a look. The same is to be expected of any margin that is wide beside the standard error
-where runs are skewed: the smaller numbers above are of margins too narrow for the seeds, where nothing can be called equivalent.
+where runs are skewed: the smaller numbers above are of margins too narrow for the seeds, where
+nothing can be called equivalent.
 """
 
 
