@@ -29,7 +29,7 @@ def test_the_interval_covers_as_often_as_it_says(seeds, scenario):
     rng, scenario = np.random.default_rng(sum(seeds)), populations.SCENARIOS[scenario]
     truth = populations.true_effect(scenario)
     estimates = [over_seeds_and_images(*populations.draw(rng, scenario, seeds, 359)) for _ in range(1500)]
-    # 93 to 97 % are promised, and 1,500 simulations know it to a point; `benchmarks/statistics` has more
+    # 93 to 97 % are asked for, and 1,500 simulations know it to a point; `benchmarks/statistics` has more
     assert 0.92 <= np.mean([one.low <= truth <= one.high for one in estimates]) <= 0.98
     variance = np.mean([one.standard_error**2 for one in estimates])
     assert variance == pytest.approx(np.var([one.effect for one in estimates]), rel=0.15)

@@ -57,9 +57,10 @@ def equivalence_p(estimate: Estimate, margin: float) -> float:
 def decide(estimate: Estimate, margin: float = 0.0, alpha: float = ALPHA, higher_is_better: bool = True) -> Decision:
     """Decide on a difference, equivalence first.
 
-    Equivalent if the interval at the confidence ``1 - 2 alpha`` lies within ±margin, also where zero is excluded; better or
-    worse if that at ``1 - alpha`` excludes zero; else undecided. Each wrong decision has a probability of at most `alpha`:
-    to call equivalent what differs by the margin or more, and to call different what does not.
+    Equivalent if the interval at the confidence ``1 - 2 alpha`` lies within ±margin, also where zero is excluded; better
+    or worse if that at ``1 - alpha`` excludes zero; else undecided. Either error, to call equivalent what differs by the
+    margin or to call different what does not, has the probability `alpha` where the estimate follows Student's t; where
+    it is skewed, as near 100 %, simulations found up to 8 % of false equivalence at 5 % (`benchmarks/statistics`).
 
     Parameters
     ----------
