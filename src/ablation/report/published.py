@@ -89,8 +89,7 @@ def place_text(comparison: Comparison) -> str:
 
 def difference_text(comparison: Comparison) -> str:
     """Write ours minus theirs with its interval, where both spreads are known."""
-    effect = comparison.effect
-    return effect_text(effect.effect, effect.low, effect.high, _metric(comparison.match)) if effect else "–"
+    return effect_text(comparison.effect, _metric(comparison.match)) if comparison.effect else "–"
 
 
 def why_lines(match: Match) -> list[str]:
