@@ -59,8 +59,7 @@ def score(name: str, seeds: int, folder: Path) -> tuple[float, Start]:
     return took, read_starts(folder / f"results/{name}/start/costs.jsonl")[-1]
 
 
-def row(name: str, priced: float, start: Start) -> str:
-    predicted, taken = start.predicted or 0.0, start.work / start.threads
+def row(name: str, priced: float, predicted: float, taken: float) -> str:
     cells = [name, duration(priced), duration(predicted), duration(taken), f"{100 * (predicted / taken - 1):+.0f} %"]
     return f"| {' | '.join(cells)} |"
 
@@ -76,7 +75,8 @@ def page(rows: list[str], seeds: int) -> str:
 
 Training, evaluation and diagnostics on one core, {"one seed" if seeds == 1 else f"{seeds} seeds"} of each variant.
 Each study was priced by a few steps of each variant (`ablation price`), and then trained as a start trains it, on all cores
-of the machine. Wanted: within {WANTED} %.
+of the machine. Wanted: within {WANTED} %. Trainings of seconds show the machine as it is at the time: where its cores are
+shared, the same training takes half as long again some minutes later.
 
 Measured by `benchmarks/price.py` on {date.today()}, {processor()}, {os.cpu_count()} cores shared with others.
 """
@@ -91,8 +91,11 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="price-") as temporary:
         place = (arguments.folder or Path(temporary)).absolute()
         place.mkdir(parents=True, exist_ok=True)
-        rows = []
+        rows, seconds = [], []
         for study in arguments.studies:
-            rows.append(row(study, *score(study, arguments.seeds, place)))
+            priced, start = score(study, arguments.seeds, place)
+            seconds.append((priced, start.predicted or 0.0, start.work / start.threads))
+            rows.append(row(study, *seconds[-1]))
             print(rows[-1], flush=True)
+        rows.append(row("all", *map(sum, zip(*seconds, strict=True))))
     (HERE / "price.md").write_text(page(rows, arguments.seeds), encoding="utf-8")

@@ -1,6 +1,7 @@
 """What is there of each run of a study, and what the others will cost."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -88,6 +89,14 @@ def test_a_start_is_told_what_it_trains_and_what_that_costs(plan, begun):
     assert inventory.seconds_left(states, {}, guess=True) is None
     assert inventory.seconds_left(states[:2], {}) == 0
     assert "known once the data are prepared" in inventory.outlook(plan, states, None, {})
+
+
+def test_a_network_by_two_names_is_trained_and_paid_once(plan, tmp_path):
+    states = inventory.run_states(plan, MANIFEST, Store(tmp_path / "store"))
+    twice = [*states, *(replace(state, variant="the same") for state in states[:3])]
+    assert inventory.work_left(twice) == inventory.work_left(states) == {"lenet": 3, "lenet-activation.tanh": 3}
+    unknown = inventory.run_states(plan, None, Store(tmp_path / "store"))
+    assert inventory.work_left(unknown) == {"lenet": 3, "lenet-activation.tanh": 3}, "without keys, nobody can tell"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"digest": "x"}', '{"digest": "x", "counts": []}'])

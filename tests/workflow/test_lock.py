@@ -33,9 +33,10 @@ def test_a_start_without_hooks_is_refused_like_any_other(project):
     assert said[-1].startswith("the study miniature is held by process")
 
 
-def test_a_start_without_hooks_notes_how_the_study_was_cut_for_jobs_elsewhere(project):
-    project.run("--no-hooks", RECEIPT)
-    shards = json.loads((project.path / "results/miniature/start/outline.json").read_text())["shards"]
+def test_a_start_without_hooks_notes_how_the_study_was_cut_for_jobs_elsewhere(project, tmp_path):
+    folder = tmp_path / "others"  # the tests of this module share the project, and want it without data
+    project.run("--no-hooks", f"{folder}/miniature/data.json", results=folder)
+    shards = json.loads((folder / "miniature/start/outline.json").read_text())["shards"]
     assert shards["lenet/0"] == {"lenet": [0, 1]}
 
 

@@ -143,11 +143,17 @@ def examine(plan: Plan, results: Path) -> list[RunState]:
 
 
 def work_left(states: Iterable[RunState]) -> dict[str, float]:
-    """Sum up by variant how many runs are still to be trained; of one that was begun, what is left of it."""
+    """Sum up by variant how many runs are still to be trained; of one that was begun, what is left of it.
+
+    Variants may be one network by two names, as a control that is scaled to a level of the study: it is trained once, and
+    counts for the first.
+    """
     left: dict[str, float] = {}
+    counted: set[str] = set()
     for state in states:
-        if state.state in OPEN:
+        if state.state in OPEN and state.key not in counted:
             left[state.variant] = left.get(state.variant, 0.0) + 1 - state.done / state.epochs
+            counted |= {state.key} - {""}
     return left
 
 
