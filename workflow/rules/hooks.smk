@@ -6,6 +6,7 @@ NEEDS: common.smk, lock.smk
 GIVES: results/<study>/start/{outline,study,prices}.json, which all processes of this start read, and origin.json
 """
 
+import contextlib
 import json
 import os
 import shlex
@@ -165,10 +166,13 @@ def note_the_start():
 
 
 def note_prices():
-    """Write what the runs that are left cost, as far as it is known."""
+    """Write what the runs that are left cost, as far as it is known; the watch does without."""
     seconds = {name: price.seconds for name, price in look_ahead()[2].items()}
-    with write_whole(Path(f"{STARTED}/prices.json")) as file:
-        file.write(json.dumps(seconds).encode())
+    path = Path(f"{STARTED}/prices.json")
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)  # those of another start are worse than none
+        with write_whole(path) as file:
+            file.write(json.dumps(seconds).encode())
 
 
 onstart:

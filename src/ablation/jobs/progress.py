@@ -37,7 +37,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """What a job says of one of its runs, which is the so-manieth."""
+    """What a job says of one of its runs; their positions count from 1."""
 
     job: Progress
     variant: str
