@@ -69,8 +69,10 @@ def ours_text(comparison: Comparison) -> str:
     known, metric = comparison.ours, _metric(comparison.match)
     if metric.exact:
         return number_text(known.mean, metric)
-    runs = plural(known.n, "run") if known.n == comparison.runs else f"{known.n} of {plural(comparison.runs, 'run')}"
-    return f"{mean_text(known.mean, known.sd, metric)} ({runs})"
+    counted, several = comparison.counts, plural(comparison.counts.runs, "run")
+    runs = several if known.n == counted.runs else f"{known.n} of {several}"
+    diverged = f", {counted.diverged} diverged" if counted.diverged else ""
+    return f"{mean_text(known.mean, known.sd, metric)} ({runs}{diverged})"
 
 
 def place_text(comparison: Comparison) -> str:
