@@ -1,4 +1,4 @@
-"""The difference of two variants over seeds and test images at once, with a derivation.
+"""Differences of variants, and other weighted sums of their means, over seeds and test images at once.
 
 The score (correctness or loss) of seed k of variant A on image i is ::
 
@@ -29,14 +29,19 @@ the first term, in powers of 1 / df, of the quantile of Cochran (1964, Biometric
 two t distributions. Satterthwaite (1946) squares the shares, which with three seeds is too narrow where the images matter
 a little. In the simulations of `benchmarks/statistics`, which compare ways of the bootstrap as well, the interval of 95 %
 covers the effect in 92.5 to 97.3 % of the cases (Satterthwaite's in 91.6 to 96.8 %), least where few runs are skewed.
+
+Of a weighted sum of more than two means, the weights take the place of 1 and -1: their squares weight S and R, and V is
+the variance of the images' weighted sums.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from ablation.statistics.estimates import Estimate, over_seeds, summarise
+from ablation.statistics import linear
+from ablation.statistics.estimates import Estimate, summarise
 
 
 class _Parts(NamedTuple):
@@ -53,40 +58,54 @@ def over_seeds_and_images(variant: np.ndarray, reference: np.ndarray) -> Estimat
     Parameters
     ----------
     variant, reference : numpy.ndarray
-        The score of each seed on each test image, (seeds, images): whether it was right, or its loss. Both have the same
+        The score of each seed on each test image, as for `contrast`.
+    """
+    return contrast([variant, reference], [1, -1])
+
+
+def contrast(cells: Sequence[np.ndarray], weights: Sequence[float]) -> Estimate:
+    """Estimate a weighted sum of means over seeds and test images, which are crossed.
+
+    Parameters
+    ----------
+    cells : sequence of numpy.ndarray
+        The score of each seed on each test image, (seeds, images): whether it was right, or its loss. All have the same
         images in the same order; their seeds are independent and may differ in number. A run that diverged is a row of
         the constant that it is worth.
+    weights : sequence of float
+        One per cell.
 
     Returns
     -------
     Estimate
-        Without interval if a side has one seed, or if the means of the seeds differ on neither side: a few equal runs do
-        not show that the variance is zero.
+        Without interval if a cell has one seed, or if the means of the seeds differ in none: a few equal runs do not show
+        that the variance is zero.
 
     Raises
     ------
     ValueError
-        If the two do not have the same images, at least two, or a score is not finite.
+        If the cells do not have the same images, at least two, or a score is not finite.
     """
-    a, b = (np.asarray(scores, float) for scores in (variant, reference))
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1:] != b.shape[1:] or min(a.size, b.size) == 0 or a.shape[1] < 2:
-        raise ValueError(
-            f"found scores {a.shape} and {b.shape}, expected (seeds, images), of the same images, two or more"
-        )
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+    cells = [np.asarray(scores, float) for scores in cells]
+    shapes = [scores.shape for scores in cells]
+    if any(len(shape) != 2 or 0 in shape or shape[1] != shapes[0][1] or shape[1] < 2 for shape in shapes):
+        found = " and ".join(map(str, shapes))
+        raise ValueError(f"found scores {found}, expected (seeds, images), of the same images, two or more")
+    if not all(np.isfinite(scores).all() for scores in cells):
         raise ValueError("found scores that are not finite, expected a stated value for a run that diverged")
-    a, b = _parts(a), _parts(b)
-    seeds = over_seeds(a.seeds, b.seeds)
+    parts = [_parts(scores) for scores in cells]
+    seeds = linear.contrast([part.seeds for part in parts], weights)
     if math.isnan(seeds.df):
         return seeds
-    differences = a.images - b.images
-    count = len(differences)
-    spread = summarise(differences).sd ** 2
-    both = a.interaction / len(a.seeds) + b.interaction / len(b.seeds)
-    images = max(0.0, spread - both) / count
+    combined = sum(weight * part.images for weight, part in zip(weights, parts, strict=True))
+    count = len(combined)
+    both = sum(
+        weight**2 * part.interaction / len(part.seeds) for weight, part in zip(weights, parts, strict=True) if weight
+    )
+    images = max(0.0, summarise(combined).sd ** 2 - both) / count
     variance = seeds.standard_error**2 + images
     share = images / variance
-    inverse_df = (1 - share) / seeds.df + (share / _df_of_variance(differences) if share else 0)
+    inverse_df = (1 - share) / seeds.df + (share / _df_of_variance(combined) if share else 0)
     return Estimate(seeds.effect, math.sqrt(variance), 1 / inverse_df, share)
 
 
