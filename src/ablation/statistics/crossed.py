@@ -36,7 +36,7 @@ the variance of the images' weighted sums.
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,12 +44,50 @@ from ablation.statistics import linear
 from ablation.statistics.estimates import Estimate, summarise
 
 
-class _Parts(NamedTuple):
-    """What a matrix of scores (seeds, images) says of its variance."""
+@dataclass(frozen=True)
+class Scores:
+    """What the scores of a variant, seeds by images, say of its variance.
 
-    seeds: np.ndarray  # the mean of each (seeds,)
-    images: np.ndarray  # the mean of each (images,)
-    interaction: float  # mean square of what neither explains; NaN for one seed
+    Attributes
+    ----------
+    seeds : numpy.ndarray
+        The mean of each seed (seeds,).
+    images : numpy.ndarray
+        The mean of each test image (images,).
+    interaction : float
+        Mean square of what neither explains; NaN for one seed.
+    """
+
+    seeds: np.ndarray
+    images: np.ndarray
+    interaction: float
+
+    @classmethod
+    def of(cls, scores: np.ndarray) -> "Scores":
+        """Sum scores up.
+
+        Parameters
+        ----------
+        scores : numpy.ndarray
+            The score of each seed on each test image, (seeds, images): whether it was right, or its loss. A run that
+            diverged is a row of the constant that it is worth.
+
+        Raises
+        ------
+        ValueError
+            If there are no seeds or fewer than two images, or a score is not finite.
+        """
+        scores = np.asarray(scores, float)
+        if scores.ndim != 2 or not len(scores) or scores.shape[1] < 2:
+            raise ValueError(f"found scores {scores.shape}, expected (seeds, images), of two images or more")
+        if not np.isfinite(scores).all():
+            raise ValueError("found scores that are not finite, expected a stated value for a run that diverged")
+        seeds, images = scores.mean(axis=1), scores.mean(axis=0)
+        if len(seeds) < 2:
+            return cls(seeds, images, math.nan)
+        centred = scores - seeds[:, None]
+        left = float(np.vdot(centred, centred) - len(seeds) * ((images - images.mean()) ** 2).sum())
+        return cls(seeds, images, max(0.0, left) / ((len(seeds) - 1) * (len(images) - 1)))
 
 
 def over_seeds_and_images(variant: np.ndarray, reference: np.ndarray) -> Estimate:
@@ -58,20 +96,23 @@ def over_seeds_and_images(variant: np.ndarray, reference: np.ndarray) -> Estimat
     Parameters
     ----------
     variant, reference : numpy.ndarray
-        The score of each seed on each test image, as for `contrast`.
+        As for `Scores.of`; their seeds are independent and may differ in number.
+
+    Raises
+    ------
+    ValueError
+        As for `Scores.of` and `contrast`.
     """
-    return contrast([variant, reference], [1, -1])
+    return contrast([Scores.of(variant), Scores.of(reference)], [1, -1])
 
 
-def contrast(cells: Sequence[np.ndarray], weights: Sequence[float]) -> Estimate:
+def contrast(cells: Sequence[Scores], weights: Sequence[float]) -> Estimate:
     """Estimate a weighted sum of means over seeds and test images, which are crossed.
 
     Parameters
     ----------
-    cells : sequence of numpy.ndarray
-        The score of each seed on each test image, (seeds, images): whether it was right, or its loss. All have the same
-        images in the same order; their seeds are independent and may differ in number. A run that diverged is a row of
-        the constant that it is worth.
+    cells : sequence of Scores
+        All of the same images in the same order; their seeds are independent and may differ in number.
     weights : sequence of float
         One per cell.
 
@@ -84,39 +125,22 @@ def contrast(cells: Sequence[np.ndarray], weights: Sequence[float]) -> Estimate:
     Raises
     ------
     ValueError
-        If the cells do not have the same images, at least two, or a score is not finite.
+        If the cells do not have as many images.
     """
-    cells = [np.asarray(scores, float) for scores in cells]
-    shapes = [scores.shape for scores in cells]
-    if any(len(shape) != 2 or 0 in shape or shape[1] != shapes[0][1] or shape[1] < 2 for shape in shapes):
-        found = " and ".join(map(str, shapes))
-        raise ValueError(f"found scores {found}, expected (seeds, images), of the same images, two or more")
-    if not all(np.isfinite(scores).all() for scores in cells):
-        raise ValueError("found scores that are not finite, expected a stated value for a run that diverged")
-    parts = [_parts(scores) for scores in cells]
-    seeds = linear.contrast([part.seeds for part in parts], weights)
+    counts = {len(cell.images) for cell in cells}
+    if len(counts) > 1:
+        raise ValueError(f"found scores of {sorted(counts)} images, expected the same images")
+    seeds = linear.contrast([cell.seeds for cell in cells], weights)
     if math.isnan(seeds.df):
         return seeds
-    combined = sum(weight * part.images for weight, part in zip(weights, parts, strict=True))
-    count = len(combined)
-    both = sum(
-        weight**2 * part.interaction / len(part.seeds) for weight, part in zip(weights, parts, strict=True) if weight
-    )
-    images = max(0.0, summarise(combined).sd ** 2 - both) / count
+    used = [(weight, cell) for weight, cell in zip(weights, cells, strict=True) if weight]
+    combined = sum(weight * cell.images for weight, cell in used)
+    both = sum(weight**2 * cell.interaction / len(cell.seeds) for weight, cell in used)
+    images = max(0.0, summarise(combined).sd ** 2 - both) / len(combined)
     variance = seeds.standard_error**2 + images
     share = images / variance
     inverse_df = (1 - share) / seeds.df + (share / _df_of_variance(combined) if share else 0)
     return Estimate(seeds.effect, math.sqrt(variance), 1 / inverse_df, share)
-
-
-def _parts(scores: np.ndarray) -> _Parts:
-    seeds, images = scores.mean(axis=1), scores.mean(axis=0)
-    count = (len(seeds) - 1) * (len(images) - 1)
-    if not count:
-        return _Parts(seeds, images, math.nan)
-    centred = scores - seeds[:, None]
-    of_images = len(seeds) * ((images - images.mean()) ** 2).sum()
-    return _Parts(seeds, images, max(0.0, float(np.vdot(centred, centred) - of_images)) / count)
 
 
 def _df_of_variance(values: np.ndarray) -> float:

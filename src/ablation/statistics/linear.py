@@ -114,24 +114,6 @@ def trend(levels: Sequence[float], cells: Sequence[np.ndarray], scale: Scale = "
     return contrast(cells, _slope(levels, scale))
 
 
-def rise(levels: Sequence[float], scale: Scale = "level") -> list[float]:
-    """Return the weights of cells whose sum is the change from the lowest level to the highest along the fitted line.
-
-    Parameters
-    ----------
-    levels : sequence of float
-    scale : {"level", "log", "rank"}
-        As for `trend`.
-
-    Raises
-    ------
-    ValueError
-        As for `trend`.
-    """
-    _checked(levels, len(levels))
-    return list(np.ptp(_places(levels, scale)) * _slope(levels, scale))
-
-
 def _places(levels: Sequence[float], scale: Scale) -> np.ndarray:
     """Return where levels (n,) lie on the axis on which a trend is straight."""
     places = np.asarray(levels, dtype=float)

@@ -1,18 +1,20 @@
 """Claims: what tests each of them, as a weighted sum over variants."""
 
 import itertools
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ablation.statistics.linear import rise
 from ablation.study.contrasts import Contrast, Contrasts
+from ablation.study.levels import level_text
 from ablation.study.resolution import Resolver, Variant
 from ablation.study.schema import Claim, Interaction, Problem
 from ablation.support.wording import listed, nearest, shown
 
 MOST_TESTS = 10_000  # claims times architectures
+SIDES = ("level", "against")
 Kind = Literal["difference", "interaction", "main effect", "trend", "spread"]
 
 
@@ -151,8 +153,8 @@ class Claims:
             contrast = Contrast(variant.id, control.id, (claim.factor, claim.by), claim.match)
         else:
             contrast = Contrast(variant.id, self._find((*key, "against"), *changes[1]).id, (claim.factor,))
-        cells = ((contrast.variant, 1.0), (contrast.reference, -1.0))
-        return ClaimTest("spread" if claim.outcome == "spread" else "difference", changes[0][0], cells, contrast)
+        kind = "spread" if claim.outcome == "spread" else "difference"
+        return ClaimTest(kind, changes[0][0], contrast.cells, contrast)
 
     def _interaction(
         self, key: tuple, other: Interaction, factor: str, sides: list, given: dict[str, Any]
@@ -196,15 +198,16 @@ class Claims:
         levels = [
             self._level((*key, place), architecture, claim.factor, level) for place, level in enumerate(claim.levels)
         ]
+        if len(set(map(level_text, levels))) < len(levels):
+            raise Problem(key, f"found {shown(levels)}, expected every level once")
         numbers = [level for level in levels if type(level) in (int, float)]
         if claim.scale != "rank" and len(numbers) < len(levels):
             raise Problem(key, f"found {shown(levels)}, expected numbers, or the scale 'rank'")
         if claim.scale == "rank":
             numbers = list(range(len(levels)))
-        try:
-            weights = rise(numbers, claim.scale)
-        except ValueError as error:
-            raise Problem(key, str(error)) from None
+        if claim.scale == "log" and min(numbers) <= 0:
+            raise Problem(key, f"found {shown(levels)}, expected positive numbers for a trend in their logarithm")
+        weights = rise([math.log2(one) for one in numbers] if claim.scale == "log" else numbers)
         cells = [
             (self._find(key, architecture, {**given, claim.factor: level}).id, weight)
             for level, weight in zip(levels, weights, strict=True)
@@ -225,4 +228,42 @@ class Claims:
         return wanted
 
 
-SIDES = ("level", "against")
+def rise(places: Sequence[float]) -> list[float]:
+    """Return the weights of means whose sum is the change from the lowest to the highest place along the fitted line.
+
+    They are the slope of least squares times the distance; `ablation.statistics.linear.trend` is the slope itself.
+
+    Parameters
+    ----------
+    places : sequence of float
+        Where the levels lie, at least two that differ.
+    """
+    mean = sum(places) / len(places)
+    centred = [place - mean for place in places]
+    reach = (max(places) - min(places)) / sum(one**2 for one in centred)
+    return [reach * one for one in centred]
+
+
+def compared_text(claim: Claim, test: ClaimTest) -> str:
+    """Say in words what a test compares, such as ``activation: relu − sigmoid, norm none``."""
+    others = "".join(f", {factor} {level_text(level)}" for factor, level in claim.given.items())
+    if claim.levels is not None:
+        levels = list(map(level_text, claim.levels))
+        ends = (levels[0], levels[-1])
+        if claim.scale != "rank":
+            ends = [level_text(bound(claim.levels)) for bound in (min, max)]
+        scale = {"level": "", "log": ", log scale", "rank": ", by rank"}[claim.scale]
+        return f"{claim.factor}: {ends[1]} − {ends[0]} on the line through {', '.join(levels)}{scale}{others}"
+    sides = f"{level_text(claim.level)} {'÷' if test.kind == 'spread' else '−'} {level_text(claim.against)}"
+    text = f"{claim.factor}: {'spread over seeds, ' if test.kind == 'spread' else ''}{sides}"
+    if claim.interaction is not None:
+        at = [_levels_text(side) or "baseline" for side in (claim.interaction.level, claim.interaction.against)]
+        text += f", at {at[0]} − at {at[1]}"
+    if claim.over:
+        means = "; ".join(f"{factor} {', '.join(map(level_text, levels))}" for factor, levels in claim.over.items())
+        text += f", mean over {means}"
+    return text + others + (f", at equal {claim.match.replace('_', '-')}" if claim.match else "")
+
+
+def _levels_text(levels: Mapping[str, Any]) -> str:
+    return " ".join(f"{factor} {level_text(level)}" for factor, level in levels.items())

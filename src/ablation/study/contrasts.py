@@ -22,6 +22,11 @@ class Contrast:
     factors: tuple[str, ...]
     matched: str = ""
 
+    @property
+    def cells(self) -> tuple[tuple[str, float], ...]:
+        """Its two variants with their weights."""
+        return (self.variant, 1.0), (self.reference, -1.0)
+
 
 def contrasts_of_variants(resolver: Resolver, variants: Mapping[str, Variant]) -> list[Contrast]:
     """Return each variant against its baseline and against the variants that lack one of its changes."""

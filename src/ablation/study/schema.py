@@ -228,7 +228,7 @@ class Claim(Strict):
     @model_validator(mode="after")
     def fit_together(self) -> "Claim":
         """Refuse entries that contradict each other."""
-        sides = {"level", "against"} & self.model_fields_set
+        sides = [name for name in ("level", "against") if getattr(self, name) is not None]
         if self.levels is not None and sides:
             raise contradiction("found levels and level or against, expected the levels of a trend or two sides")
         if self.levels is None and len(sides) < 2:
