@@ -1,11 +1,22 @@
 """Every claim of the study notes that an experiment can test is one of a study that comes with the program."""
 
+import re
+
 import pytest
 from workspace import ROOT
 
 from ablation.study.studyfile import read_study
 
-NOTES = ["relu-faster", "relu-better", "sigmoid-vanishes", "lenet-linear", "max-over-avg", "overlap-helps", "overlap-idle", "dropout-regularises", "augment-robust", "decay-regularises", "init-matters", "lrn-helps", "lrn-idle", "depth-helps", "narrow-deep", "small-kernels", "vgg-warm-start", "nin-mlpconv", "gap-fewer", "gap-accurate", "gap-shift", "nin-slower", "inception-mix", "inception-cheap", "inception-factor", "bn-faster", "bn-robust-init", "bn-gradient", "bn-regularises", "bn-batch-size", "degradation", "degradation-with-bn", "residual-cures", "residual-gradient", "bottleneck-cheap", "join-placement", "dense-efficient", "dense-reuse", "growth-rate", "transition-compresses"]
+NOTES = re.findall(
+    r"\S+",
+    """
+relu-faster relu-better sigmoid-vanishes lenet-linear max-over-avg overlap-helps overlap-idle dropout-regularises
+augment-robust decay-regularises init-matters lrn-helps lrn-idle depth-helps narrow-deep small-kernels vgg-warm-start
+nin-mlpconv gap-fewer gap-accurate gap-shift nin-slower inception-mix inception-cheap inception-factor bn-faster
+bn-robust-init bn-gradient bn-regularises bn-batch-size degradation degradation-with-bn residual-cures
+residual-gradient bottleneck-cheap join-placement dense-efficient dense-reuse growth-rate transition-compresses
+""",
+)
 KINDS = {
     "bn-robust-init": "interaction",
     "bn-batch-size": "interaction",
