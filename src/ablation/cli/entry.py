@@ -21,6 +21,7 @@ VERBS = {
     "list": "list the studies, or the variants of one with what is there of each",
     "price": "say what a study costs before it is started",
     "published": "list published numbers, or hold a study against them",
+    "publish": "write the page of a study from its results, and the table of all studies",
     "register": "register the claims of a study before its runs are trained",
     "check": "check a file of parts of one's own",
     "ui": "look at the runs in the MLflow UI",

@@ -1,0 +1,201 @@
+"""The content of a study's page, as plain data: all that is written on it, and what tells whether it is out of date."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ablation.analysis.published.comparison import Comparison
+from ablation.records.store import DIVERGED, FAILED, STUCK
+from ablation.report.inputs import StudyTables
+from ablation.report.provenance import NONE, provenance, warnings
+from ablation.report.published import comparison_rows, ours_text, published_text
+from ablation.report.studypages.outdated import definition, keys_of_results
+from ablation.report.studypages.words import all_tests, counted, test_text
+from ablation.report.tables import caption, failures_text, readable
+from ablation.support.accounting import Start
+
+FORMAT = 1
+MOST_ROWS = 30  # of a table: whoever wants more runs the study
+LEFT_OUT = ("multiply-adds", "training (s)", "completed alone")  # columns that a page has no room for
+SHOWN = ("data", "source of the images", "identical images", "diagnostics", "torch", "Python", "device")
+SHOWN += ("threads of each training", "certificate", "smallest effect of interest")
+
+
+class Results(NamedTuple):
+    """What a page is computed from.
+
+    Attributes
+    ----------
+    tables : StudyTables
+    verdicts : mapping
+        `verdicts.json`.
+    manifest : mapping
+        `data.json`.
+    starts : sequence of Start
+        What the study's starts on this machine have spent.
+    certificate : mapping or None
+    published : sequence of Comparison
+        The study held against published numbers.
+    date : datetime
+        When the tables were made.
+    """
+
+    tables: StudyTables
+    verdicts: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+    starts: Sequence[Start]
+    certificate: Mapping[str, Any] | None
+    published: Sequence[Comparison]
+    date: datetime
+
+
+def page_content(found: Results, command: str, figure: Mapping[str, str] | None) -> dict[str, Any]:
+    """Compute all that a study's page says.
+
+    Parameters
+    ----------
+    found : Results
+    command : str
+        That makes the results again.
+    figure : mapping or None
+        Name of the ``file`` beside the page, and ``caption``.
+
+    Returns
+    -------
+    dict
+        What `json` can write. ``definition``, ``answers``, ``keys`` and the digest of ``data`` tell whether the page is out
+        of date (`ablation.report.studypages.outdated`); ``kept`` says why it may be, or is None.
+    """
+    tables, manifest = found.tables, found.manifest
+    plan, runs = tables.plan, tables.runs
+    claims = claims_content(found.verdicts)
+    return {
+        "format": FORMAT,
+        "study": plan.name,
+        "title": plan.study.title,
+        "question": plan.study.question,
+        "command": command,
+        "made": {"date": f"{found.date:%Y-%m-%d}", "revisions": revisions(runs)},
+        "kept": None,
+        "definition": definition(plan),
+        "answers": dict(plan.answers),
+        "data": {"name": plan.study.data.name, "digest": manifest["digest"], "counts": manifest["counts"]},
+        "keys": keys_of_results(runs),
+        "seeds": list(plan.study.seeds),
+        "counts": {"runs": len(runs), "variants": len(plan.variants), "claims": len(claims)},
+        "verdicts": dict(Counter(test["verdict"] for test in all_tests(claims))),
+        "summary": summary(claims, found),
+        "claims": claims,
+        "family": {name: found.verdicts.get(name) for name in ("correction", "alpha", "family")},
+        "comparison": comparison_content(tables),
+        "published": _table(comparison_rows(found.published)),
+        "figure": figure,
+        "failures": failures_content(runs),
+        "cost": cost_content(runs, found.starts),
+        "warnings": warnings(runs, found.certificate),
+        "circumstances": circumstances(found),
+    }
+
+
+def revisions(runs: pd.DataFrame) -> list[str]:
+    """List the revisions of the code by which the runs were trained, that of most runs first; none where none is known."""
+    return [str(revision) for revision in runs["git"].dropna().value_counts().index]
+
+
+def claims_content(verdicts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """State each claim with its tests: the numbers that decide, in the recorded unit, and the test in words."""
+    numbers = ("effect", "low_adjusted", "high_adjusted")
+    return [
+        {
+            **{name: claim[name] for name in ("claim", "statement", "source", "metric", "direction", "margin")},
+            "exploratory": claim["exploratory"],
+            "tests": [
+                {
+                    "architecture": test["architecture"],
+                    "verdict": test["verdict"],
+                    **{name: test[name] for name in numbers},
+                    "text": test_text(test, claim),
+                }
+                for test in claim["tests"]
+            ],
+        }
+        for claim in verdicts["claims"]
+    ]
+
+
+def summary(claims: Sequence[Mapping[str, Any]], found: Results) -> str:
+    """Say in a phrase what came out, for tables of studies."""
+    tests = all_tests(claims)
+    if tests:
+        exploratory = sum(len(claim["tests"]) for claim in claims if claim["exploratory"])
+        return counted(test["verdict"] for test in tests) + (f" ({exploratory} exploratory)" if exploratory else "")
+    if found.published:
+        metrics = found.tables.plan.metrics
+        return "; ".join(
+            f"{one.match.variant}: {metrics[one.match.published.entry.metric].title} {ours_text(one)}, "
+            f"published {published_text(one.match.published)}"
+            for one in found.published[:2]
+        )
+    return "no claims"
+
+
+def comparison_content(tables: StudyTables) -> dict[str, Any]:
+    """Write the comparison as texts, of a study with many variants the first ones."""
+    table = readable(tables.plan, tables.comparison)
+    table = table[[column for column in table if not column.startswith(LEFT_OUT)]]
+    return {**_table(table.to_dict("records")), "caption": caption(tables.plan, tables.runs)}
+
+
+def _table(rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    return {
+        "columns": list(rows[0]) if rows else [],
+        "rows": [list(row.values()) for row in rows[:MOST_ROWS]],
+        "left_out": max(0, len(rows) - MOST_ROWS),
+    }
+
+
+def failures_content(runs: pd.DataFrame) -> dict[str, Any]:
+    """List the variants of which runs failed, diverged or were stuck, and the errors of those that failed."""
+    rows = []
+    for variant, own in runs.groupby("variant", sort=False):
+        counts = own["status"].value_counts()
+        row = {status: int(counts.get(status, 0)) for status in (FAILED, DIVERGED, STUCK)}
+        if sum(row.values()):
+            rows.append({"variant": variant, "runs": str(len(own)), "failures": failures_text(row)})
+    errors = runs.loc[runs["status"] == FAILED, "error"] if "error" in runs else pd.Series(dtype=str)
+    return {**_table(rows), "errors": list(dict.fromkeys(errors.dropna()))[:5]}
+
+
+def cost_content(runs: pd.DataFrame, starts: Sequence[Start]) -> dict[str, Any]:
+    """State what the runs cost in seconds: of their cores (or GPUs), and of the clock while starts trained them.
+
+    ``worked`` is what these starts themselves trained: another study may have left records that this one wants, too.
+    """
+    seconds, on_cpu = runs[["training_seconds", "evaluate_seconds"]].sum(axis=1), (runs["device"] == "cpu").all()
+    trained = [start for start in starts if start.work]
+    return {
+        "of": "cores" if on_cpu else "GPUs",
+        "seconds": round(float((seconds * (runs["threads"].fillna(1) if on_cpu else 1)).sum()), 1),
+        "worked": round(sum(start.work if on_cpu else start.work / start.threads for start in trained), 1),
+        "wall": round(sum(start.elapsed for start in trained), 1),
+        "cores": max((start.cores for start in trained), default=None),
+    }
+
+
+def circumstances(found: Results) -> list[list[str]]:
+    """State data, seeds, machine and versions: pairs of a name and a value."""
+    rows = dict(provenance(found.tables, found.manifest, found.certificate))
+    counts = found.manifest["counts"]
+    images = (
+        f"{counts['train']:,} for training, {counts['validation']:,} for validation, {counts['test']:,} for the test"
+    )
+    made = {
+        "date": f"{found.date:%Y-%m-%d}",
+        "revision of the code": ", ".join(revisions(found.tables.runs)) or "unknown",
+        "seeds": ", ".join(map(str, found.tables.plan.study.seeds)),
+        "images": images,
+    }
+    return [*map(list, made.items()), *([name, rows[name]] for name in SHOWN if rows.get(name, NONE) != NONE)]

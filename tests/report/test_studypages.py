@@ -1,0 +1,213 @@
+"""Pages of studies: what is written on them, and that those of this repository are those of its code."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from invented import MANIFEST, failing, invented_runs, invented_tables
+from verdicts import a_claim, a_test, verdicts_of
+
+from ablation.jobs.shards import planned_runs
+from ablation.records import keys
+from ablation.report.studypages import markdown
+from ablation.report.studypages.content import MOST_ROWS, Results, page_content
+from ablation.report.studypages.folder import follow_up, read_pages
+from ablation.report.studypages.outdated import differences
+from ablation.report.studypages.words import VERDICTS
+from ablation.study.studyfile import read_study
+
+ROOT = Path(__file__).parents[2]
+STUDIES, PAGES = ROOT / "config/studies", ROOT / "docs/studies"
+PUBLISHED = {content["study"]: content for content in read_pages(PAGES)}
+
+STUDY = """\
+title: Is ReLU | better?
+question: q
+data: {name: digits}
+recipe: {epochs: 4, batch_size: 64, lr: 0.1}
+architectures:
+  lenet: {}
+grid:
+  - {factors: {activation: [relu], norm: [batch]}}
+seeds: 3
+smallest_effect: 0.01
+"""
+CLAIMS = """\
+claims:
+  relu-better:
+    {statement: s, source: t, factor: activation, level: relu, against: sigmoid, metric: test_accuracy, direction: greater}
+"""
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_a_page_is_that_of_the_code_or_says_by_which_version_it_was_made(name):
+    page = PUBLISHED[name]
+    changed = [] if page["kept"] else differences(page, read_study(STUDIES / f"{name}.yaml"))
+    assert changed == [], f"run it again and say ./do ablation publish {name}, or publish it with --keep"
+
+
+def test_pages_their_index_and_the_table_of_the_readme_say_what_the_content_says():
+    texts = follow_up(PAGES, ROOT / "README.md", STUDIES)
+    assert ROOT / "README.md" in texts, "found no marks for the table"
+    old = [str(path) for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    assert old == [], "say ./do ablation publish"
+    assert {path.name for path in PAGES.glob("*.md")} == {path.name for path in texts if path.parent == PAGES}
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory):
+    path = tmp_path_factory.mktemp("studies") / "study.yaml"
+
+    def read(text):
+        path.write_text(text)
+        return read_study(path)
+
+    return read
+
+
+@pytest.fixture(scope="module")
+def tables(read):
+    """The tables of the study, invented once for all tests."""
+    return tables_of(read(STUDY))
+
+
+def with_keys(plan, runs):
+    """The same runs with the keys that they have by the present code."""
+    known = {(run.variant, run.seed): run.key for run in planned_runs(plan, MANIFEST["digest"])}
+    return runs.assign(key=[known[run.variant, run.seed] for run in runs.itertuples()])
+
+
+def tables_of(plan, runs=None):
+    return invented_tables(plan, runs=with_keys(plan, invented_runs(plan) if runs is None else runs))
+
+
+def content_of(tables, *claims):
+    """The content of a page of invented results."""
+    found = Results(tables, verdicts_of(*claims), MANIFEST, [], None, [], datetime(2026, 11, 22))
+    return json.loads(json.dumps(page_content(found, "./do study study", None)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "seeds: 3",
+            "seeds: [7, 8, 9]",
+            "the study file says something else (seeds); 3 variants would be trained otherwise",
+        ),
+        ("lr: 0.1", "lr: 0.2", "3 variants would be trained otherwise: lenet, "),
+        ("norm: [batch]", "norm: [layer]", "1 variant not on the page: lenet-norm.layer"),
+        ("norm: [batch]", "norm: [layer]", "1 variant not of the study any more: lenet-norm.batch"),
+        ("Is ReLU | better?", "Is it?", "the study file says something else (title)"),
+        ("", CLAIMS, "the study file says something else (claims)"),
+        ("", "diagnostics: [0]\n", "3 variants would be trained otherwise"),
+    ],
+)
+def test_what_makes_a_page_out_of_date_is_named(read, tables, old, new, said):
+    page = content_of(tables)
+    assert differences(page, read(STUDY)) == []
+    edited = STUDY.replace(old, new) if old else STUDY + new
+    assert said in "; ".join(differences(page, read(edited)))
+
+
+def test_a_page_is_out_of_date_when_the_code_of_its_runs_is_edited(read, tables, monkeypatch):
+    page = content_of(tables)
+    monkeypatch.setattr(keys, "TRAINING", keys.TRAINING[:-1])  # as if every training reached other code
+    assert differences(page, read(STUDY)) == ["3 variants would be trained otherwise: " + ", ".join(page["keys"])]
+
+
+def test_comments_and_the_order_of_keys_make_no_page_out_of_date(read, tables):
+    page = content_of(tables)
+    lines = STUDY.splitlines()
+    assert differences(page, read("\n".join(["# Asks: much.", lines[1], lines[0], *lines[2:]]))) == []
+
+
+def test_every_kind_of_verdict_is_written_with_what_it_rests_on(tables):
+    diverged = [{**cell, "n": 5, "diverged": 3 * (cell["weight"] < 0)} for cell in a_test()["cells"]]
+    range_of_seeds, no_end = {"low": 8, "high": 15, "limit": None}, {"low": 8, "high": None, "limit": "images"}
+    epochs = {"label": "epochs to 75 %", "unit": "epochs", "scale": 1, "digits": 1}
+    six = {"claimed": 6, "as": "ratio", "value": 3.412, "low": 2.1, "high": 5.0, "holds": "no"}
+    points = {"claimed": 0.006, "as": "difference", "value": 0.04, "low": 0.02, "high": 0.06, "holds": "no"}
+    content = content_of(
+        tables,
+        a_claim(a_test(cells=diverged), a_test("undecided", architecture="vgg", seeds_needed=range_of_seeds)),
+        a_claim(a_test("undecided", seeds_needed=no_end), exploratory="it was not registered as it stands"),
+        a_claim(a_test("refuted", effect=-4.2, low_adjusted=-6.1, high_adjusted=-2.3, magnitude=six), **epochs),
+        a_claim(a_test("equivalent", equivalence_low=-0.003, equivalence_high=0.005, magnitude=points)),
+        a_claim(
+            a_test("not testable", effect=None, low_adjusted=None, high_adjusted=None, why="vgg: 1 of 5 runs failed")
+        ),
+    )
+    text = markdown.page(content).replace(markdown.GLUE, " ")
+    for said in (
+        "5 claims in 6 tests: 1 supported, 1 refuted, 1 equivalent, 2 undecided, 1 not testable.",
+        "1 claim exploratory: fresh seeds alone can confirm.",
+        "**Supported:** lenet, activation: relu − sigmoid: test accuracy +4.00 points [+2.00, +6.00], 5 + 5 runs "
+        "(0 + 3 diverged).\n",
+        "8 to 15 seeds of each would probably decide it.",
+        "*Exploratory: it was not registered as it stands.*",
+        "the test images limit",
+        "−4.2 epochs [−6.1, −2.3], 5 + 5 runs. Claimed: 6 times; found 3.41 [2.1, 5]: the magnitude does not hold.",
+        "equivalence test is [−0.30, +0.50], the region of equivalence ±1.00.",
+        "Claimed: +0.60 points; found +4.00 [+2.00, +6.00]: the magnitude does not hold.",
+        "**Not testable:** lenet, activation: relu − sigmoid: test accuracy. vgg: 1 of 5 runs failed.",
+        "adjusted for the 6 registered tests of the study (Holm, 5 % in all)",
+    ):
+        assert said in text
+    assert [
+        line for line in text.splitlines() if line.startswith(("- ", "  - ", "  **")) and "nan" in line.lower()
+    ] == []
+
+
+def cells_of(text):
+    """The number of cells in each row of each table of a page: one number per table if all is well."""
+    return [
+        {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines() if line.startswith("|")}
+        for block in text.split("\n\n")
+        if block.startswith("|")
+    ]
+
+
+def test_a_study_of_failed_runs_without_claims_has_a_page(read):
+    plan = read(STUDY)
+    runs = failing(invented_runs(plan), ["lenet-norm.batch"], measured=False)
+    runs["error"] = runs["error"].str.replace("<one>", "a | b")
+    content = content_of(tables_of(plan, runs))
+    text = markdown.page(content)
+    assert content["summary"] == "no claims"
+    assert "| lenet-norm.batch | 3 | 3 failed |" in text
+    assert "- ValueError: a \\| b & \\\\two\\_ (own.py, line 7)" in text
+    assert "# Is ReLU \\| better?" in text
+    assert [len(widths) for widths in cells_of(text)] == [1] * len(cells_of(text))
+
+
+def test_a_large_study_shows_its_first_variants(tables):
+    content = content_of(replace(tables, comparison=pd.concat([tables.comparison] * MOST_ROWS)))
+    assert len(content["comparison"]["rows"]) == MOST_ROWS
+    assert f"{2 * MOST_ROWS} more variants are in the results" in markdown.page(content)
+
+
+def test_a_table_of_studies_has_a_row_per_page_with_what_came_out(tables):
+    first = content_of(tables, a_claim(a_test(), a_test("undecided"), exploratory="because"))
+    second = {
+        **content_of(tables),
+        "study": "other",
+        "kept": {"why": ["the study file says something else (seeds)"]},
+    }
+    found = markdown.studies_table([first, second], "docs/studies/").splitlines()
+    core_time = f"22{markdown.GLUE}s"  # of 9 runs of 2.5 s
+    assert found[2:] == [
+        f"| [study](docs/studies/study.md) | q | 9 | {core_time} | 1 supported, 1 undecided (2 exploratory) |",
+        f"| [other](docs/studies/other.md) | q | 9 | {core_time} | no claims, by an older version of the code |",
+    ]
+    assert "**Out of date.** Made by abc of 2026-11-22; the code has changed since" in markdown.page(second)
+
+
+def test_the_words_of_verdicts_are_counted_in_their_order(tables):
+    claims = [a_claim(*map(a_test, reversed(VERDICTS)), a_test("supported"))]
+    counts = ["2 supported", *(f"1 {verdict}" for verdict in VERDICTS[1:])]
+    assert content_of(tables, *claims)["summary"] == ", ".join(counts)
