@@ -11,10 +11,12 @@ import pytest
 from invented import MANIFEST, failing, invented_runs, invented_tables
 from verdicts import a_claim, a_test, verdicts_of
 
+from ablation.analysis.published.comparison import compare_published
+from ablation.analysis.published.ledger import FOLDER, read_ledger
 from ablation.jobs.shards import planned_runs
 from ablation.records import keys
 from ablation.report.studypages import markdown
-from ablation.report.studypages.content import MOST_ROWS, Results, page_content
+from ablation.report.studypages.content import MOST_COLUMNS, MOST_ROWS, Results, narrowed, page_content
 from ablation.report.studypages.folder import follow_up, read_pages
 from ablation.report.studypages.outdated import differences
 from ablation.report.studypages.words import VERDICTS
@@ -35,6 +37,15 @@ grid:
   - {factors: {activation: [relu], norm: [batch]}}
 seeds: 3
 smallest_effect: 0.01
+"""
+BOOK = """\
+title: t
+question: q
+data: {name: fashion_mnist, standardised: false}
+recipe: {epochs: 10, batch_size: 256, lr: 0.9}
+architectures:
+  lenet: {baseline: {initialisation: xavier}}
+seeds: 3
 """
 CLAIMS = """\
 claims:
@@ -85,9 +96,9 @@ def tables_of(plan, runs=None):
     return invented_tables(plan, runs=with_keys(plan, invented_runs(plan) if runs is None else runs))
 
 
-def content_of(tables, *claims):
+def content_of(tables, *claims, published=()):
     """The content of a page of invented results."""
-    found = Results(tables, verdicts_of(*claims), MANIFEST, [], None, [], datetime(2026, 11, 22))
+    found = Results(tables, verdicts_of(*claims), MANIFEST, [], None, published, datetime(2026, 11, 22))
     return json.loads(json.dumps(page_content(found, "./do study study", None)))
 
 
@@ -138,24 +149,27 @@ def test_every_kind_of_verdict_is_written_with_what_it_rests_on(tables):
         a_claim(a_test("undecided", seeds_needed=no_end), exploratory="it was not registered as it stands"),
         a_claim(a_test("refuted", effect=-4.2, low_adjusted=-6.1, high_adjusted=-2.3, magnitude=six), **epochs),
         a_claim(a_test("equivalent", equivalence_low=-0.003, equivalence_high=0.005, magnitude=points)),
+        a_claim(a_test("supported", kind="spread", effect=0.5, low_adjusted=0.25, high_adjusted=0.75)),
         a_claim(
             a_test("not testable", effect=None, low_adjusted=None, high_adjusted=None, why="vgg: 1 of 5 runs failed")
         ),
     )
     text = markdown.page(content).replace(markdown.GLUE, " ")
     for said in (
-        "5 claims in 6 tests: 1 supported, 1 refuted, 1 equivalent, 2 undecided, 1 not testable.",
+        "6 claims in 7 tests: 2 supported, 1 refuted, 1 equivalent, 2 undecided, 1 not testable.",
         "1 claim exploratory: fresh seeds alone can confirm.",
         "**Supported:** lenet, activation: relu − sigmoid: test accuracy +4.00 points [+2.00, +6.00], 5 + 5 runs "
         "(0 + 3 diverged).\n",
         "8 to 15 seeds of each would probably decide it.",
         "*Exploratory: it was not registered as it stands.*",
         "the test images limit",
-        "−4.2 epochs [−6.1, −2.3], 5 + 5 runs. Claimed: 6 times; found 3.41 [2.1, 5]: the magnitude does not hold.",
+        "epochs to 75 % −4.2 epochs [−6.1, −2.3], 5 + 5 runs. "
+        "Claimed: 6 times; found: 3.41 times [2.10, 5.00]; the magnitude does not hold.",
         "equivalence test is [−0.30, +0.50], the region of equivalence ±1.00.",
-        "Claimed: +0.60 points; found +4.00 [+2.00, +6.00]: the magnitude does not hold.",
+        "Claimed: +0.60 points; found: +4.00 points [+2.00, +6.00]; the magnitude does not hold.",
+        "spread of test accuracy 0.50 times [0.25, 0.75]",
         "**Not testable:** lenet, activation: relu − sigmoid: test accuracy. vgg: 1 of 5 runs failed.",
-        "adjusted for the 6 registered tests of the study (Holm, 5 % in all)",
+        "adjusted for the 7 registered tests of the study (Holm, 5 % in all)",
     ):
         assert said in text
     assert [
@@ -183,6 +197,26 @@ def test_a_study_of_failed_runs_without_claims_has_a_page(read):
     assert "- ValueError: a \\| b & \\\\two\\_ (own.py, line 7)" in text
     assert "# Is ReLU \\| better?" in text
     assert [len(widths) for widths in cells_of(text)] == [1] * len(cells_of(text))
+
+
+@pytest.mark.parametrize(("n", "kept"), [("55", []), ("45", ["n"])])
+def test_a_comparison_of_many_metrics_stays_narrow(n, kept):
+    metrics = ["train (%)", "gap (points)", "loss (nats)", "F1 (%)", "top 5 (%)"]
+    columns = ["variant", "n", "test (%)", "effect (points) [95 %]", *metrics, "completed alone: test (%)"]
+    table = pd.DataFrame({name: ["–", "–"] for name in [*columns, "parameters", "multiply-adds", "failures"]})
+    found = list(narrowed(table.assign(n=list(n))))
+    assert found == ["variant", *kept, "test (%)", "effect (points) [95 %]", *metrics[: 5 - len(kept)]]
+    assert len(found) == MOST_COLUMNS
+
+
+def test_a_study_without_claims_is_held_against_published_numbers(read):
+    tables = tables_of(read(BOOK))
+    found = compare_published(tables.plan, tables.runs, tables.curves, read_ledger(FOLDER))
+    content = content_of(tables, published=found)
+    assert re.fullmatch(
+        r"lenet: test accuracy \(%\) [\d.]+ ± [\d.]+ \(3 runs\), published 80.36 .*", content["summary"]
+    )
+    assert "## Published numbers\n\n| variant | entry |" in markdown.page(content)
 
 
 def test_a_large_study_shows_its_first_variants(tables):

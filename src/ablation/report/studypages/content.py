@@ -18,6 +18,7 @@ from ablation.report.tables import caption, failures_text, readable
 from ablation.support.accounting import Start
 
 FORMAT = 1
+MOST_COLUMNS = 8
 MOST_ROWS = 30  # of a table: whoever wants more runs the study
 LEFT_OUT = ("multiply-adds", "training (s)", "completed alone")  # columns that a page has no room for
 SHOWN = ("data", "source of the images", "identical images", "diagnostics", "torch", "Python", "device")
@@ -144,9 +145,17 @@ def summary(claims: Sequence[Mapping[str, Any]], found: Results) -> str:
 
 def comparison_content(tables: StudyTables) -> dict[str, Any]:
     """Write the comparison as texts, of a study with many variants the first ones."""
-    table = readable(tables.plan, tables.comparison)
-    table = table[[column for column in table if not column.startswith(LEFT_OUT)]]
+    table = narrowed(readable(tables.plan, tables.comparison))
     return {**_table(table.to_dict("records")), "caption": caption(tables.plan, tables.runs)}
+
+
+def narrowed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a readable comparison without the columns that a page has no room for: what it says elsewhere goes first."""
+    table = table[[column for column in table if not column.startswith(LEFT_OUT)]]
+    same = ["n"] if table["n"].nunique() == 1 else []  # which the caption states
+    spare = ["failures", *same, "parameters", *reversed(table.columns[3:])]
+    dropped = list(dict.fromkeys(column for column in spare if column in table and not column.startswith("effect")))
+    return table.drop(columns=dropped[: max(0, len(table.columns) - MOST_COLUMNS)])
 
 
 def _table(rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:

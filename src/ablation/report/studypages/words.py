@@ -1,9 +1,8 @@
 """Verdicts as sentences: what was compared, what came out with its interval, of how many runs, what would decide it."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ablation.support.formatting import plural
 
@@ -16,9 +15,9 @@ SUPPORTED, REFUTED, EQUIVALENT, UNDECIDED, NOT_TESTABLE = VERDICTS = (
     "not testable",
 )
 LIMITS = {  # why more seeds would not decide
-    "images": "More seeds would not decide it: the test images limit what can be told.",
-    "spread": "How many seeds would decide it is not known: the runs have no spread to go by.",
-    "effect": "More seeds would hardly decide it: the effect lies too close to the border.",
+    "images": "More seeds would not decide it: the test images limit it.",
+    "spread": "How many seeds would decide it is not known: no two runs differ.",
+    "effect": "More seeds would hardly decide it: the effect may lie too close to the limit.",
 }
 
 
@@ -33,29 +32,42 @@ def all_tests(claims: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [test for claim in claims for test in claim["tests"]]
 
 
-def value_text(value: float | None, claim: Mapping[str, Any], sign: bool = True) -> str:
-    """Write a value of a claim's metric in its unit; a dash where there is none."""
-    if value is None or math.isnan(value):
+class Unit(NamedTuple):
+    """How effects of a test are written: times ``scale``, with ``digits``, and signed unless they are ratios."""
+
+    name: str
+    scale: float
+    digits: int
+    sign: str = "+"
+
+
+RATIO = Unit("times", 1, 2, "")
+
+
+def unit_of(test: Mapping[str, Any], claim: Mapping[str, Any]) -> Unit:
+    """Return how effects of a test are written: differences of percentages are points, those of spread are ratios."""
+    if test["kind"] == "spread":
+        return RATIO
+    return Unit("points" if claim["unit"] == "%" else claim["unit"], claim["scale"], claim["digits"])
+
+
+def value_text(value: float | None, unit: Unit) -> str:
+    """Write a value; a dash where there is none."""
+    if value is None:
         return "–"
-    return f"{claim['scale'] * value:{'+' if sign else ''}.{claim['digits']}f}".replace("-", MINUS)
+    return f"{unit.scale * value:{unit.sign}.{unit.digits}f}".replace("-", MINUS)
 
 
-def interval_text(low: float | None, high: float | None, claim: Mapping[str, Any], sign: bool = True) -> str:
+def interval_text(low: float | None, high: float | None, unit: Unit) -> str:
     """Write an interval in brackets; empty where there is none."""
     if low is None or high is None:
         return ""
-    return f"[{value_text(low, claim, sign)}, {value_text(high, claim, sign)}]"
+    return f"[{value_text(low, unit)}, {value_text(high, unit)}]"
 
 
-def unit_text(claim: Mapping[str, Any]) -> str:
-    """Return the unit of differences of a claim's metric."""
-    return "points" if claim["unit"] == "%" else claim["unit"]
-
-
-def effect_text(test: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
-    """Write what came out: the effect with the interval that decides, adjusted for the family of claims."""
-    interval = interval_text(test["low_adjusted"], test["high_adjusted"], claim)
-    return " ".join(filter(None, [value_text(test["effect"], claim), unit_text(claim), interval]))
+def effect_text(value: float | None, low: float | None, high: float | None, unit: Unit) -> str:
+    """Write an effect with its unit and interval."""
+    return " ".join(filter(None, [value_text(value, unit), unit.name, interval_text(low, high, unit)]))
 
 
 def runs_text(cells: Iterable[Mapping[str, Any]]) -> str:
@@ -75,48 +87,46 @@ def seeds_text(needed: Mapping[str, Any] | None) -> str:
     """Say with how many seeds an undecided claim would probably be decided; empty where nothing is said of it."""
     if not needed:
         return ""
-    if needed["limit"]:
-        return LIMITS.get(needed["limit"], f"More seeds would not decide it: {needed['limit']}.")
+    if needed["limit"] or needed["low"] is None:
+        return LIMITS[needed["limit"] or "effect"]
     seeds = f"{needed['low']} seeds or more" if needed["high"] is None else f"{needed['low']} to {needed['high']} seeds"
     if needed["low"] == needed["high"]:
         seeds = plural(needed["low"], "seed")
     return f"{seeds} of each would probably decide it."
 
 
-def magnitude_text(found: Mapping[str, Any] | None, claim: Mapping[str, Any]) -> str:
+def magnitude_text(found: Mapping[str, Any] | None, unit: Unit) -> str:
     """Say whether a claimed magnitude holds; empty where none is claimed."""
     if not found:
         return ""
-    holds = {"yes": "holds", "no": "does not hold"}.get(found["holds"], found["holds"])
-    if found["as"] == "ratio":
-        claimed = f"{found['claimed']:g} times"
-        value, low, high = ("–" if x is None else f"{x:.3g}" for x in (found["value"], found["low"], found["high"]))
-        measured = f"{value} [{low}, {high}]"
-    else:
-        claimed = f"{value_text(found['claimed'], claim)} {unit_text(claim)}".rstrip()
-        measured = f"{value_text(found['value'], claim)} {interval_text(found['low'], found['high'], claim)}".rstrip()
-    return f"Claimed: {claimed}; found {measured}: the magnitude {holds}."
+    unit = RATIO if found["as"] == "ratio" else unit
+    claimed = f"{found['claimed']:g} times" if unit is RATIO else effect_text(found["claimed"], None, None, unit)
+    holds = "holds" if found["holds"] == "yes" else "does not hold"
+    measured = effect_text(found["value"], found["low"], found["high"], unit)
+    return f"Claimed: {claimed}; found: {measured}; the magnitude {holds}."
 
 
-def equivalence_text(test: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
+def equivalence_text(test: Mapping[str, Any], claim: Mapping[str, Any], unit: Unit) -> str:
     """Say how the region of equivalence and its interval lie, where the verdict rests on them."""
-    ends = interval_text(test["equivalence_low"], test["equivalence_high"], claim)
+    ends = interval_text(test["equivalence_low"], test["equivalence_high"], unit)
     asked = claim["direction"] == EQUIVALENT or test["verdict"] == EQUIVALENT
     if not (asked and ends and claim["margin"]):
         return ""
-    margin = value_text(claim["margin"], claim, sign=False)
+    margin = value_text(claim["margin"], unit._replace(sign=""))
     return f"The interval of the equivalence test is {ends}, the region of equivalence ±{margin}."
 
 
 def test_text(test: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
     """Write a test as a sentence or some, without its verdict."""
-    first = f"{test['architecture']}, {test['compared']}: {claim['label']}"
+    unit, spread = unit_of(test, claim), "spread of " if test["kind"] == "spread" else ""
+    first = f"{test['architecture']}, {test['compared']}: {spread}{claim['label']}"
     if test["verdict"] == NOT_TESTABLE:
         return f"{first}. {test['why'] or 'No reason is stated'}."
+    effect = effect_text(test["effect"], test["low_adjusted"], test["high_adjusted"], unit)
     sentences = [
-        f"{first} {effect_text(test, claim)}, {runs_text(test['cells'])}.",
-        equivalence_text(test, claim),
-        magnitude_text(test["magnitude"], claim),
+        f"{first} {effect}, {runs_text(test['cells'])}.",
+        equivalence_text(test, claim, unit),
+        magnitude_text(test["magnitude"], unit),
         seeds_text(test["seeds_needed"]) if test["verdict"] == UNDECIDED else "",
     ]
     return " ".join(filter(None, sentences))
