@@ -1,7 +1,8 @@
 """Write the page of a study from its results, and the table of all studies.
 
-Every number of a page is computed from the results, and its content lies beside it for programs. Without a study, all pages
-and tables are written again from that content.
+Every number of a page is computed from the results, and its content lies beside it for programs. From the content of all
+pages follow their index, the README's table and the price in the header of each study file; without a study, these and the
+pages are written again.
 """
 
 import argparse
@@ -94,7 +95,7 @@ def prepare(path: Path, results: Path, pages: Path, keep: bool) -> Publication:
         found = read_results(plan, own)
         figure = choose_figure(found.tables.plan, own / "figures")
         shown = figure and {"file": f"{plan.name}{figure[0].suffix}", "caption": figure[1]}
-        named = plan.name if path == STUDIES / f"{plan.name}.yaml" else path
+        named = plan.name if path.resolve().parent == STUDIES.resolve() else path
         made = Publication(page_content(found, f"./do study {named}", shown), figure and figure[0])
     changed = differences(made.content, plan)
     if changed and not keep:

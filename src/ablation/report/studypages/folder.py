@@ -51,12 +51,31 @@ def read_pages(pages: Path) -> list[dict[str, Any]]:
 
 
 def follow_up(pages: Path, readme: Path, studies: Path) -> dict[Path, str]:
-    """Return what follows from the content of all pages: each page, their index, and the README with its table."""
+    """Return what follows from the content of all pages: each page, their index, the README and the headers of studies.
+
+    Parameters
+    ----------
+    pages : Path
+        Their folder.
+    readme : Path
+        Gets the table of studies, where it is and has the marks for it.
+    studies : Path
+        Folder of the study files, whose headers state the price.
+
+    Returns
+    -------
+    dict of Path to str
+        What each file is to say.
+    """
     found = read_pages(pages)
     names = {content["study"] for content in found}
     others = sorted(path.stem for path in studies.glob("*.yaml") if path.stem not in names)
     texts = {pages / f"{content['study']}.md": markdown.page(content) for content in found}
     texts[pages / "README.md"] = markdown.index(found, others)
+    for content in found:
+        path = studies / f"{content['study']}.yaml"
+        if path.is_file():
+            texts[path] = markdown.with_cost(path.read_text(encoding="utf-8"), content)
     if readme.is_file():
         folder = f"{pages.relative_to(readme.parent).as_posix()}/"
         text = markdown.with_table(readme.read_text(encoding="utf-8"), found, others, folder)

@@ -1,6 +1,7 @@
 """A study's page as Markdown, from its content; and the table of all studies, for the README and the index of pages."""
 
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ COLUMNS = ("study", "asks", "runs", "core time", "what came out")
 SIGNS = re.compile(r"[\\`*<|~]|\](?=\()|(?<!\w)_|_(?!\w)")  # that Markdown would not show as they are
 # Where a line must not break: around ±, + and × between numbers, before a unit, within an interval.
 BREAKS = re.compile(r"(?<=\d) (?=[±%]|[+×] \d)|(?<=[±×]) (?=\d)|(?<=\d [+]) (?=\d)|(?<=\d,) (?=[+\N{MINUS SIGN}\d])")
+COSTS = re.compile(r"^# Costs: .*\n(?:# .*\n)*?(?=# Outcome: )", re.MULTILINE)  # in the header of a study file
+WIDTH = 120  # of its lines
 REVISION = 12  # characters of a revision that are shown
 
 
@@ -211,3 +214,9 @@ def with_table(text: str, pages: Sequence[Mapping[str, Any]], others: Sequence[s
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
     parts = [BEGIN, studies_table(pages, folder), *filter(None, [not_run_text(others)]), END]
     return before + "\n\n".join(part.rstrip() for part in parts) + after
+
+
+def with_cost(text: str, content: Mapping[str, Any]) -> str:
+    """Return a study file with what the study cost in its header, before the line that names the page."""
+    said = textwrap.fill(f"Costs: {cost_text(content)}", WIDTH, initial_indent="# ", subsequent_indent="# ")
+    return COSTS.sub(lambda _: f"{said}\n", text, count=1)

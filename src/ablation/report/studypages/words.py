@@ -123,6 +123,9 @@ def test_text(test: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
     if test["verdict"] == NOT_TESTABLE:
         return f"{first}. {test['why'] or 'No reason is stated'}."
     effect = effect_text(test["effect"], test["low_adjusted"], test["high_adjusted"], unit)
+    if test["effect"] is None and test.get("effect_least") is not None:  # for all that missing values could have been
+        ends = (value_text(test[name], unit) for name in ("effect_least", "effect_most"))
+        effect = effect.replace("–", " to ".join(ends), 1)
     sentences = [
         f"{first} {effect}, {runs_text(test['cells'])}.",
         equivalence_text(test, claim, unit),
