@@ -123,14 +123,15 @@ def report(content: Mapping[str, Any], pages: Path) -> str:
 
 def main(arguments: argparse.Namespace) -> None:
     """Publish the studies, and write all that follows from the content of the pages."""
-    pages, readme = arguments.docs / "studies", arguments.docs.parent / "README.md"
+    project = arguments.docs.parent
+    pages, readme = arguments.docs / "studies", project / "README.md"
     paths = [locate_study(name) for name in arguments.studies]
     prepared = [prepare(path, arguments.results, pages, arguments.keep) for path in paths]
     pages.mkdir(parents=True, exist_ok=True)
     for made in prepared:
         write(made, pages)
         print(report(made.content, pages))
-    texts = follow_up(pages, readme, STUDIES)
+    texts = follow_up(pages, readme, project / STUDIES)
     for path, text in texts.items():
         write_text(path, text)
     if readme not in texts:
@@ -145,7 +146,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("studies", nargs="*", help="files of config/studies by name, or paths of others")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
     parser.add_argument(
-        "--docs", type=Path, default=Path("docs"), help="pages go to the folder studies in it; README.md lies beside it"
+        "--docs",
+        type=Path,
+        default=Path("docs"),
+        help="pages go to its folder studies; README.md and config/studies, which follow from them, lie beside it",
     )
     parser.add_argument(
         "--keep", action="store_true", help="a page may be out of date, and says by which version it was made"

@@ -18,6 +18,7 @@ SIGNS = re.compile(r"[\\`*<|~]|\](?=\()|(?<!\w)_|_(?!\w)")  # that Markdown woul
 BREAKS = re.compile(r"(?<=\d) (?=[±%]|[+×] \d)|(?<=[±×]) (?=\d)|(?<=\d [+]) (?=\d)|(?<=\d,) (?=[+\N{MINUS SIGN}\d])")
 COSTS = re.compile(r"^# Costs: .*\n(?:# .*\n)*?(?=# Outcome: )", re.MULTILINE)  # in the header of a study file
 WIDTH = 120  # of its lines
+CORRECTIONS = {"holm": "Holm", "fdr": "false discovery rate"}
 REVISION = 12  # characters of a revision that are shown
 
 
@@ -101,14 +102,15 @@ def claims_section(content: Mapping[str, Any]) -> str:
         else:
             lines.append(f"- {statement} ({source}).{exploratory}")
             lines += [f"  - **{test['verdict'].capitalize()}:** {glued(test['text'])}" for test in tests]
-    note = (
-        "Effects in brackets have the interval that decides, adjusted for the "
-        f"{content['family']['family']} registered tests of the study ({str(content['family']['correction']).capitalize()}, "
-        f"{100 * content['family']['alpha']:g} % in all)."
-        if content["family"]["family"]
-        else ""
-    )
-    return "## Claims\n\n" + "\n".join(lines) + (f"\n\n{note}" if note else "")
+    return "\n\n".join(["## Claims", "\n".join(lines), *filter(None, [family_text(content["family"])])])
+
+
+def family_text(family: Mapping[str, Any]) -> str:
+    """Say for what the intervals are adjusted; empty where no test is registered."""
+    if not family["family"]:
+        return ""
+    tests, level = plural(family["family"], "registered test"), f"{100 * family['alpha']:g} % in all"
+    return f"Brackets hold the interval that decides, adjusted for the {tests} ({CORRECTIONS[family['correction']]}, {level})."
 
 
 def comparison_section(content: Mapping[str, Any]) -> str:
@@ -186,7 +188,7 @@ def studies_table(pages: Iterable[Mapping[str, Any]], folder: str = "") -> str:
                 escaped(content["question"]),
                 f"{content['counts']['runs']:,}",
                 (duration(cost["seconds"]) + (" GPU" if cost["of"] == "GPUs" else "")).replace(" ", GLUE),
-                escaped(content["summary"]) + kept,
+                re.sub(r"(?<=\d) (?=\w)", GLUE, glued(content["summary"])) + kept,
             ]
         )
     return table(COLUMNS, rows, right=["runs", "core time"])
