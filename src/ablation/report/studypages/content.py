@@ -13,7 +13,7 @@ from ablation.report.inputs import StudyTables
 from ablation.report.provenance import NONE, provenance, warnings
 from ablation.report.published import comparison_rows, ours_text, published_text
 from ablation.report.studypages.outdated import definition, keys_of_results
-from ablation.report.studypages.words import all_tests, counted, test_text
+from ablation.report.studypages.words import all_tests, counted, short_revision, test_text
 from ablation.report.tables import caption, failures_text, readable
 from ablation.support.accounting import Start
 
@@ -112,6 +112,7 @@ def claims_content(verdicts: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {
             **{name: claim[name] for name in ("claim", "statement", "source", "metric", "direction", "margin")},
+            "registered": claim["registered"],
             "exploratory": claim["exploratory"],
             "tests": [
                 {
@@ -203,7 +204,7 @@ def circumstances(found: Results) -> list[list[str]]:
     )
     made = {
         "date": f"{found.date:%Y-%m-%d}",
-        "revision of the code": ", ".join(revisions(found.tables.runs)) or "unknown",
+        "revision of the code": ", ".join(map(short_revision, revisions(found.tables.runs))) or "unknown",
         "seeds": ", ".join(map(str, found.tables.plan.study.seeds)),
         "images": images,
     }

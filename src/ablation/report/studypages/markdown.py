@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ablation.report.studypages.words import all_tests, counted
+from ablation.report.studypages.words import all_tests, counted, short_revision
 from ablation.support.formatting import duration, plural
 
 HEAD = "<!-- Written by ./do ablation publish from the results of the study; a change here is lost. -->"
@@ -19,7 +19,6 @@ BREAKS = re.compile(r"(?<=\d) (?=[±%]|[+×] \d)|(?<=[±×]) (?=\d)|(?<=\d [+]) 
 COSTS = re.compile(r"^# Costs: .*\n(?:# .*\n)*?(?=# Outcome: )", re.MULTILINE)  # in the header of a study file
 WIDTH = 120  # of its lines
 CORRECTIONS = {"holm": "Holm", "fdr": "false discovery rate"}
-REVISION = 12  # characters of a revision that are shown
 
 
 def escaped(text: Any) -> str:
@@ -69,7 +68,7 @@ def kept_text(content: Mapping[str, Any]) -> str:
     """Say of a page that was kept by which version it was made, and what has changed since; empty of another one."""
     if not content["kept"]:
         return ""
-    revisions = ", ".join(one[:REVISION] for one in content["made"]["revisions"]) or "an unknown revision"
+    revisions = ", ".join(map(short_revision, content["made"]["revisions"])) or "an unknown revision"
     why = "; ".join(map(escaped, content["kept"]["why"]))
     return f"Made by {revisions} of {content['made']['date']}; the code has changed since ({why})."
 
@@ -109,8 +108,9 @@ def family_text(family: Mapping[str, Any]) -> str:
     """Say for what the intervals are adjusted; empty where no test is registered."""
     if not family["family"]:
         return ""
-    tests, level = plural(family["family"], "registered test"), f"{100 * family['alpha']:g} % in all"
-    return f"Brackets hold the interval that decides, adjusted for the {tests} ({CORRECTIONS[family['correction']]}, {level})."
+    how = f"{CORRECTIONS[family['correction']]}, {100 * family['alpha']:g} % in all"
+    tests = plural(family["family"], "registered test")
+    return f"Brackets hold the interval that decides, adjusted for the {tests} ({how})."
 
 
 def comparison_section(content: Mapping[str, Any]) -> str:

@@ -133,3 +133,8 @@ def test_text(test: Mapping[str, Any], claim: Mapping[str, Any]) -> str:
         seeds_text(test["seeds_needed"]) if test["verdict"] == UNDECIDED else "",
     ]
     return " ".join(filter(None, sentences))
+
+
+def short_revision(revision: str) -> str:
+    """Write the first characters of a revision, and whether the source was changed since (``+``)."""
+    return revision[:12] + "+" * (len(revision) > 12 and revision.endswith("+"))
