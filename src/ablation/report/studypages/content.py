@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from ablation.analysis.failures import counts_by_variant
 from ablation.analysis.published.comparison import Comparison
-from ablation.records.store import DIVERGED, FAILED, STUCK
+from ablation.records.store import FAILED
 from ablation.report.inputs import StudyTables
 from ablation.report.provenance import NONE, provenance, warnings
 from ablation.report.published import comparison_rows, ours_text, published_text
@@ -18,8 +19,9 @@ from ablation.report.tables import caption, failures_text, readable
 from ablation.support.accounting import Start
 
 FORMAT = 1
-MOST_COLUMNS = 8
+MOST_COLUMNS = 7
 MOST_ROWS = 30  # of a table: whoever wants more runs the study
+MOST_PUBLISHED = 2  # variants in a summary
 LEFT_OUT = ("multiply-adds", "training (s)", "completed alone")  # columns that a page has no room for
 SHOWN = ("data", "source of the images", "identical images", "diagnostics", "torch", "Python", "device")
 SHOWN += ("threads of each training", "certificate", "smallest effect of interest")
@@ -134,14 +136,20 @@ def summary(claims: Sequence[Mapping[str, Any]], found: Results) -> str:
     if tests:
         exploratory = sum(len(claim["tests"]) for claim in claims if claim["exploratory"])
         return counted(test["verdict"] for test in tests) + (f" ({exploratory} exploratory)" if exploratory else "")
-    if found.published:
-        metrics = found.tables.plan.metrics
-        return "; ".join(
-            f"{one.match.variant}: {metrics[one.match.published.entry.metric].title} {ours_text(one)}, "
-            f"published {published_text(one.match.published)}"
-            for one in found.published[:2]
-        )
-    return "no claims"
+    return published_summary(found) or "no claims"
+
+
+def published_summary(found: Results) -> str:
+    """Hold the first variants against the first number that is published of each; empty where there is none."""
+    name, firsts = found.tables.plan.study.metrics[0], {}
+    for one in found.published:
+        if one.match.published.entry.metric == name:
+            firsts.setdefault(one.match.variant, one)
+    said = [
+        f"{variant} {ours_text(one)}, published {published_text(one.match.published)}"
+        for variant, one in list(firsts.items())[:MOST_PUBLISHED]
+    ]
+    return f"{found.tables.plan.metrics[name].title}: {'; '.join(said)}" if said else ""
 
 
 def comparison_content(tables: StudyTables) -> dict[str, Any]:
@@ -169,12 +177,11 @@ def _table(rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
 
 def failures_content(runs: pd.DataFrame) -> dict[str, Any]:
     """List the variants of which runs failed, diverged or were stuck, and the errors of those that failed."""
-    rows = []
-    for variant, own in runs.groupby("variant", sort=False):
-        counts = own["status"].value_counts()
-        row = {status: int(counts.get(status, 0)) for status in (FAILED, DIVERGED, STUCK)}
-        if sum(row.values()):
-            rows.append({"variant": variant, "runs": str(len(own)), "failures": failures_text(row)})
+    rows = [
+        {"variant": variant, "runs": str(found.runs), "failures": text}
+        for variant, found in counts_by_variant(runs).items()
+        if (text := failures_text(found._asdict())) != "none"
+    ]
     errors = runs.loc[runs["status"] == FAILED, "error"] if "error" in runs else pd.Series(dtype=str)
     return {**_table(rows), "errors": list(dict.fromkeys(errors.dropna()))[:5]}
 

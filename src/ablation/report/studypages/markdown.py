@@ -134,8 +134,16 @@ def published_section(content: Mapping[str, Any]) -> str:
     found = content["published"]
     if not found["rows"]:
         return ""
-    again = f"`./do ablation published {content['study']}` says why they may differ."
-    return f"## Published numbers\n\n{_cells(found)}\n{again}{_left_out(found, 'comparisons')}"
+    said, place = (
+        f"`./do ablation published {content['study']}` says why they may differ.",
+        found["columns"].index("metric"),
+    )
+    metrics = {row[place] for row in found["rows"]}
+    if len(metrics) == 1:  # which then needs no column
+        said = f"All of them are of {metrics.pop()}. {said}"
+        columns, *rows = ([*row[:place], *row[place + 1 :]] for row in (found["columns"], *found["rows"]))
+        found = {**found, "columns": columns, "rows": rows}
+    return f"## Published numbers\n\n{_cells(found)}\n{said}{_left_out(found, 'comparisons')}"
 
 
 def failures_section(content: Mapping[str, Any]) -> str:
