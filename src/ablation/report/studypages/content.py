@@ -147,6 +147,7 @@ def published_summary(found: Results) -> str:
             firsts.setdefault(one.match.variant, one)
     said = [
         f"{variant} {ours_text(one)}, published {published_text(one.match.published)}"
+        + (" by another protocol" if one.match.differences else "")
         for variant, one in list(firsts.items())[:MOST_PUBLISHED]
     ]
     return f"{found.tables.plan.metrics[name].title}: {'; '.join(said)}" if said else ""

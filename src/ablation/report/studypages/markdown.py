@@ -140,7 +140,7 @@ def published_section(content: Mapping[str, Any]) -> str:
     )
     metrics = {row[place] for row in found["rows"]}
     if len(metrics) == 1:  # which then needs no column
-        said = f"All of them are of {metrics.pop()}. {said}"
+        said = f"All are of {metrics.pop()}. {said}"
         columns, *rows = ([*row[:place], *row[place + 1 :]] for row in (found["columns"], *found["rows"]))
         found = {**found, "columns": columns, "rows": rows}
     return f"## Published numbers\n\n{_cells(found)}\n{said}{_left_out(found, 'comparisons')}"
