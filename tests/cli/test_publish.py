@@ -9,6 +9,7 @@ import pytest
 from invented import MANIFEST, invented_runs, invented_tables
 from verdicts import a_claim, a_test, verdicts_of
 
+from ablation.analysis.outcomes import outcomes_text
 from ablation.cli.entry import run
 from ablation.jobs.shards import planned_runs
 from ablation.networks.layertable import to_record
@@ -38,10 +39,9 @@ def results(tmp_path_factory):
     layers = [{"variant": id, **to_record(layer)} for id, table in tables.layers.items() for layer in table]
     pd.DataFrame(layers).to_csv(folder / "plan/layers.csv", index=False)
     tables.contrasts.to_csv(folder / "contrasts.csv", index=False)
-    tables.claims.to_csv(folder / "claims.csv", index=False)
     tables.comparison.to_csv(folder / "tables/comparison.csv", index=False)
     (folder / "data.json").write_text(json.dumps(MANIFEST))
-    (folder / "verdicts.json").write_text(json.dumps(verdicts_of(a_claim(a_test()))))
+    (folder / "verdicts.json").write_text(outcomes_text(verdicts_of(a_claim(a_test()))))
     (folder / "figures/effects.svg").write_text(SVG)
     return folder
 

@@ -53,7 +53,6 @@ def read_results(plan: Plan, folder: Path) -> Results:
     certificate = folder / CERTIFICATE
     return Results(
         tables=tables,
-        verdicts=json.loads((folder / "verdicts.json").read_text(encoding="utf-8")),
         manifest=json.loads((folder / "data.json").read_text(encoding="utf-8")),
         starts=read_starts(folder / "start/costs.jsonl"),
         certificate=read_certificate(certificate) if certificate.is_file() else None,

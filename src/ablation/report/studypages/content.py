@@ -1,6 +1,5 @@
 """The content of a study's page, as plain data: all that is written on it, and what tells whether it is out of date."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,9 +12,10 @@ from ablation.records.store import FAILED
 from ablation.report.inputs import StudyTables
 from ablation.report.provenance import NONE, provenance, warnings
 from ablation.report.published import comparison_rows, ours_text, published_text
+from ablation.report.studypages.claims import claims_content, counts, phrase
 from ablation.report.studypages.outdated import definition, keys_of_results
-from ablation.report.studypages.words import all_tests, counted, short_revision, test_text
 from ablation.report.tables import caption, failures_text, readable
+from ablation.report.verdicts import correction_words
 from ablation.support.accounting import Start
 
 FORMAT = 1
@@ -33,8 +33,6 @@ class Results(NamedTuple):
     Attributes
     ----------
     tables : StudyTables
-    verdicts : mapping
-        `verdicts.json`.
     manifest : mapping
         `data.json`.
     starts : sequence of Start
@@ -47,7 +45,6 @@ class Results(NamedTuple):
     """
 
     tables: StudyTables
-    verdicts: Mapping[str, Any]
     manifest: Mapping[str, Any]
     starts: Sequence[Start]
     certificate: Mapping[str, Any] | None
@@ -73,8 +70,7 @@ def page_content(found: Results, command: str, figure: Mapping[str, str] | None)
         of date (`ablation.report.studypages.outdated`); ``kept`` says why it may be, or is None.
     """
     tables, manifest = found.tables, found.manifest
-    plan, runs = tables.plan, tables.runs
-    claims = claims_content(found.verdicts)
+    plan, runs, outcomes = tables.plan, tables.runs, tables.verdicts
     return {
         "format": FORMAT,
         "study": plan.name,
@@ -88,11 +84,11 @@ def page_content(found: Results, command: str, figure: Mapping[str, str] | None)
         "data": {"name": plan.study.data.name, "digest": manifest["digest"], "counts": manifest["counts"]},
         "keys": keys_of_results(runs),
         "seeds": list(plan.study.seeds),
-        "counts": {"runs": len(runs), "variants": len(plan.variants), "claims": len(claims)},
-        "verdicts": dict(Counter(test["verdict"] for test in all_tests(claims))),
-        "summary": summary(claims, found),
-        "claims": claims,
-        "family": {name: found.verdicts.get(name) for name in ("correction", "alpha", "family")},
+        "counts": {"runs": len(runs), "variants": len(plan.variants), "claims": len(outcomes.claims)},
+        "verdicts": counts(outcomes),
+        "summary": phrase(outcomes) or published_summary(found) or "no claims",
+        "claims": claims_content(outcomes),
+        "correction": correction_words(outcomes),
         "comparison": comparison_content(tables),
         "published": _table(comparison_rows(found.published)),
         "figure": figure,
@@ -106,37 +102,6 @@ def page_content(found: Results, command: str, figure: Mapping[str, str] | None)
 def revisions(runs: pd.DataFrame) -> list[str]:
     """List the revisions of the code by which the runs were trained, that of most runs first; none where none is known."""
     return [str(revision) for revision in runs["git"].dropna().value_counts().index]
-
-
-def claims_content(verdicts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """State each claim with its tests: the numbers that decide, in the recorded unit, and the test in words."""
-    numbers = ("effect", "low_adjusted", "high_adjusted")
-    return [
-        {
-            **{name: claim[name] for name in ("claim", "statement", "source", "metric", "direction", "margin")},
-            "registered": claim["registered"],
-            "exploratory": claim["exploratory"],
-            "tests": [
-                {
-                    "architecture": test["architecture"],
-                    "verdict": test["verdict"],
-                    **{name: test[name] for name in numbers},
-                    "text": test_text(test, claim),
-                }
-                for test in claim["tests"]
-            ],
-        }
-        for claim in verdicts["claims"]
-    ]
-
-
-def summary(claims: Sequence[Mapping[str, Any]], found: Results) -> str:
-    """Say in a phrase what came out, for tables of studies."""
-    tests = all_tests(claims)
-    if tests:
-        exploratory = sum(len(claim["tests"]) for claim in claims if claim["exploratory"])
-        return counted(test["verdict"] for test in tests) + (f" ({exploratory} exploratory)" if exploratory else "")
-    return published_summary(found) or "no claims"
 
 
 def published_summary(found: Results) -> str:
@@ -217,3 +182,8 @@ def circumstances(found: Results) -> list[list[str]]:
         "images": images,
     }
     return [*map(list, made.items()), *([name, rows[name]] for name in SHOWN if rows.get(name, NONE) != NONE)]
+
+
+def short_revision(revision: str) -> str:
+    """Write the first characters of a revision, and whether the source was changed since (``+``)."""
+    return revision[:12] + "+" * (len(revision) > 12 and revision.endswith("+"))

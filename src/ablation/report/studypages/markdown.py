@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ablation.report.studypages.words import all_tests, counted, short_revision
+from ablation.report.studypages.content import short_revision
 from ablation.support.formatting import duration, plural
 
 HEAD = "<!-- Written by ./do ablation publish from the results of the study; a change here is lost. -->"
@@ -18,7 +18,6 @@ SIGNS = re.compile(r"[\\`*<|~]|\](?=\()|(?<!\w)_|_(?!\w)")  # that Markdown woul
 BREAKS = re.compile(r"(?<=\d) (?=[±%]|[+×] \d)|(?<=[±×]) (?=\d)|(?<=\d [+]) (?=\d)|(?<=\d,) (?=[+\N{MINUS SIGN}\d])")
 COSTS = re.compile(r"^# Costs: .*\n(?:# .*\n)*?(?=# Outcome: )", re.MULTILINE)  # in the header of a study file
 WIDTH = 120  # of its lines
-CORRECTIONS = {"holm": "Holm", "fdr": "false discovery rate"}
 
 
 def escaped(text: Any) -> str:
@@ -75,12 +74,12 @@ def kept_text(content: Mapping[str, Any]) -> str:
 
 def outcome(content: Mapping[str, Any]) -> str:
     """Say in a sentence what the claims came to."""
-    tests = all_tests(content["claims"])
-    if not tests:
+    counted = content["verdicts"]
+    if not counted:
         return f"{escaped(content['summary'])}."
-    counts = [plural(len(content["claims"]), "claim"), plural(len(tests), "test")]
+    counts = [plural(len(content["claims"]), "claim"), plural(sum(counted.values()), "test")]
     exploratory = sum(bool(claim["exploratory"]) for claim in content["claims"])
-    said = f"{counts[0]} in {counts[1]}: {counted(test['verdict'] for test in tests)}."
+    said = f"{counts[0]} in {counts[1]}: {', '.join(f'{number} {verdict}' for verdict, number in counted.items())}."
     if exploratory:
         said += f" {plural(exploratory, 'claim')} exploratory: fresh seeds alone can confirm."
     return said
@@ -101,16 +100,8 @@ def claims_section(content: Mapping[str, Any]) -> str:
         else:
             lines.append(f"- {statement} ({source}).{exploratory}")
             lines += [f"  - **{test['verdict'].capitalize()}:** {glued(test['text'])}" for test in tests]
-    return "\n\n".join(["## Claims", "\n".join(lines), *filter(None, [family_text(content["family"])])])
-
-
-def family_text(family: Mapping[str, Any]) -> str:
-    """Say for what the intervals are adjusted; empty where no test is registered."""
-    if not family["family"]:
-        return ""
-    how = f"{CORRECTIONS[family['correction']]}, {100 * family['alpha']:g} % in all"
-    tests = plural(family["family"], "registered test")
-    return f"Brackets hold the interval that decides, adjusted for the {tests} ({how})."
+    note = f"Brackets hold the interval that decides, {escaped(content['correction'])}."
+    return "\n\n".join(["## Claims", "\n".join(lines), note])
 
 
 def comparison_section(content: Mapping[str, Any]) -> str:
