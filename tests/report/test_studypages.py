@@ -165,7 +165,7 @@ def test_every_kind_of_verdict_is_written_with_what_it_rests_on(tables):
     text = markdown.page(content).replace(markdown.GLUE, " ")
     for said in (
         "8 claims in 9 tests: 3 supported, 1 refuted, 1 equivalent, 3 undecided, 1 not testable.",
-        "1 claim exploratory: fresh seeds alone can confirm.",
+        "One of the claims is exploratory: only fresh seeds can confirm.",
         "**Supported:** lenet, activation: relu − sigmoid: test accuracy +4.00 [+2.00, +6.00] points, 5 + 5 runs "
         "(0 + 3 diverged).\n",
         "5 + 5 runs; 8 to 15 seeds would probably decide.",
@@ -177,7 +177,7 @@ def test_every_kind_of_verdict_is_written_with_what_it_rests_on(tables):
         "spread of test accuracy × 0.50 [0.25, 0.75], 5 + 5",
         "points, 5 × 5 runs.",
         "**Not testable:** lenet, activation: relu − sigmoid: test accuracy; vgg: 1 of 5 runs failed.",
-        "Brackets hold the interval that decides, corrected for 9 tests (Holm, 5 %).",
+        "Brackets hold the interval that decides; corrected for 9 tests (Holm, 5 %).",
     ):
         assert said in text
 
@@ -240,7 +240,7 @@ def test_a_table_of_studies_has_a_row_per_page_with_what_came_out(tables):
     found = markdown.studies_table([first, second], "docs/studies/").replace(markdown.GLUE, " ").splitlines()
     core_time = "22 s"  # of 9 runs of 2.5 s
     assert found[2:] == [
-        f"| [study](docs/studies/study.md) | q | 9 | {core_time} | 1 supported, 1 undecided (2 exploratory) |",
+        f"| [study](docs/studies/study.md) | q | 9 | {core_time} | 1 supported, 1 undecided (all exploratory) |",
         f"| [other](docs/studies/other.md) | q | 9 | {core_time} | no claims, by an older version of the code |",
     ]
     assert "**Out of date.** Made by abc of 2026-11-22; the code has changed since" in markdown.page(second)

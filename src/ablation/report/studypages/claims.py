@@ -47,8 +47,10 @@ def counts(found: Outcomes) -> dict[str, int]:
 
 def phrase(found: Outcomes) -> str:
     """Say in a phrase what the claims came to, for tables of studies; empty without claims."""
-    exploratory = sum(len(claim.tests) for claim in found.claims if claim.exploratory)
-    return counts_words(found) + (f" ({exploratory} exploratory)" if exploratory else "")
+    tests = [claim.exploratory for claim in found.claims for _ in claim.tests]
+    exploratory = sum(map(bool, tests))
+    many = "all" if exploratory == len(tests) else exploratory
+    return counts_words(found) + (f" ({many} exploratory)" if exploratory else "")
 
 
 def sentence(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:

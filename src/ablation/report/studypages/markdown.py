@@ -78,10 +78,12 @@ def outcome(content: Mapping[str, Any]) -> str:
     if not counted:
         return f"{escaped(content['summary'])}."
     counts = [plural(len(content["claims"]), "claim"), plural(sum(counted.values()), "test")]
-    exploratory = sum(bool(claim["exploratory"]) for claim in content["claims"])
     said = f"{counts[0]} in {counts[1]}: {', '.join(f'{number} {verdict}' for verdict, number in counted.items())}."
+    exploratory = sum(bool(claim["exploratory"]) for claim in content["claims"])
     if exploratory:
-        said += f" {plural(exploratory, 'claim')} exploratory: fresh seeds alone can confirm."
+        of_all = {1: "One of the claims is", len(content["claims"]): "All claims are"}
+        which = of_all.get(exploratory, f"{exploratory} of the claims are")
+        said += f" {which} exploratory: only fresh seeds can confirm."
     return said
 
 
@@ -100,7 +102,7 @@ def claims_section(content: Mapping[str, Any]) -> str:
         else:
             lines.append(f"- {statement} ({source}).{exploratory}")
             lines += [f"  - **{test['verdict'].capitalize()}:** {glued(test['text'])}" for test in tests]
-    note = f"Brackets hold the interval that decides, {escaped(content['correction'])}."
+    note = f"Brackets hold the interval that decides; {escaped(content['correction'])}."
     return "\n\n".join(["## Claims", "\n".join(lines), note])
 
 
