@@ -212,6 +212,9 @@ def test_a_comparison_of_many_metrics_stays_narrow(n, kept):
     found = list(narrowed(table.assign(n=list(n))))
     assert found == ["variant", *kept, "test (%)", "effect (points) [95 %]", *metrics[: 4 - len(kept)]]
     assert len(found) == MOST_COLUMNS
+    assert list(narrowed(table[["variant", "n", "parameters"]])) == ["variant", "n", "parameters"]
+    both = table[["variant", "n", "parameters"]].assign(**{"parameters (k)": "1.0"})
+    assert list(narrowed(both)) == ["variant", "n", "parameters (k)"]
 
 
 @pytest.mark.parametrize(("epochs", "ending"), [(10, r"\)"), (3, r"\) by another protocol")])

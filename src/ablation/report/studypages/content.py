@@ -126,7 +126,8 @@ def comparison_content(tables: StudyTables) -> dict[str, Any]:
 
 def narrowed(table: pd.DataFrame) -> pd.DataFrame:
     """Return a readable comparison without the columns that a page has no room for: what it says elsewhere goes first."""
-    table = table[[column for column in table if not column.startswith(LEFT_OUT)]]
+    twice = ["parameters"] * any(column.startswith("parameters (") for column in table)  # a metric of the study, too
+    table = table[[column for column in table if not column.startswith(LEFT_OUT) and column not in twice]]
     same = ["n"] if table["n"].nunique() == 1 else []  # which the caption states
     spare = ["failures", *same, "parameters", *reversed(table.columns[3:])]
     dropped = list(dict.fromkeys(column for column in spare if column in table and not column.startswith("effect")))
