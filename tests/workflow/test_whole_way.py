@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -47,6 +49,19 @@ def test_the_study_ends_in_everything_it_promises(finished):
 def test_relu_beats_sigmoid(finished):
     claims = pd.read_csv(finished.path / "results/miniature/claims.csv")
     assert claims["verdict"].tolist() == ["supported"]
+
+
+def test_a_finished_study_is_published_as_that_of_the_code(finished, tmp_path):
+    docs = tmp_path / "docs"
+    command = [sys.executable, "-m", "ablation", "publish", "miniature", "--docs", str(docs)]
+    environment = {**finished.environment, "PYTHONPATH": str(finished.path / "src")}
+    subprocess.run(command, cwd=finished.path, env=environment, check=True, capture_output=True)
+    page = json.loads((docs / "studies/miniature.json").read_text())
+    assert page["verdicts"] == {"supported": 1}
+    assert page["summary"] == "1 supported", "registered by the start, before its runs"
+    assert page["kept"] is None
+    assert page["figure"]["file"] == "miniature.svg"
+    assert "**Supported:** lenet, activation: relu − sigmoid: " in (docs / "studies/miniature.md").read_text()
 
 
 def test_lint_and_graph(finished):

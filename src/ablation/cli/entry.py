@@ -23,6 +23,7 @@ VERBS = {
     "verdict": "print what was found of the claims of a study",
     "power": "say what the claims of a study can decide with its seeds, before it is run",
     "published": "list published numbers, or hold a study against them",
+    "publish": "write the page of a study from its results, and the table of all studies",
     "register": "register the claims of a study before its runs are trained",
     "check": "check a file of parts of one's own",
     "ui": "look at the runs in the MLflow UI",
