@@ -210,6 +210,11 @@ def worth_text(metric: Metric) -> str:
     return f"a diverged run {WORTH_TEXTS[metric.diverged]}"
 
 
+def varied_over(metric: Metric) -> str:
+    """Say what the intervals of a metric cover: seeds and, where it is known image by image, test images."""
+    return "seeds and test images" if metric.per_image else "seeds"
+
+
 def caption(plan: Plan, runs: pd.DataFrame) -> str:
     """Write the caption of the comparison: what it shows, and of how many runs."""
     first = plan.metrics[plan.study.metrics[0]]
@@ -222,8 +227,9 @@ def caption(plan: Plan, runs: pd.DataFrame) -> str:
     untested = f" Runs failed by an error of their own ({of_variants}): effects that need them are not testable."
     text = (
         f"{len(runs):,} runs of {runs['variant'].nunique():,} variants, {each} seeds each. Mean ± standard deviation over "
-        f"seeds; effect on {first.label} against the baseline of the same architecture, with a 95 % interval over seeds "
-        f"(Welch). n counts the runs that have a value: {worth_text(first)}; a stuck run counts with the value that it has."
+        f"seeds; effect on {first.label} against the baseline of the same architecture, with a 95 % interval over "
+        f"{varied_over(first)}. n counts the runs that have a value: {worth_text(first)}; a stuck run counts with the value "
+        "that it has."
     )
     if "never" in [plan.metrics[name].diverged for name in plan.study.metrics]:
         text += " A time that a run did not reach is cut at its last epoch: the mean is at least (≥) what stands there."
