@@ -22,6 +22,7 @@ from ablation.support.files import read_json
 from ablation.support.formatting import plural
 
 FILE = "registered.jsonl"  # in the folder of a study's results
+DIGITS = 9  # of weights: what rounding makes of a sum is no other claim
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def content_of(plan: Plan, claim: str) -> dict[str, Any]:
 
 def _test(plan: Plan, test: ClaimTest) -> dict[str, Any]:
     seed = plan.study.seeds[0]
-    return {"kind": test.kind, "cells": [[_without_seed(plan.spec(one, seed)), weight] for one, weight in test.cells]}
+    cells = [[_without_seed(plan.spec(one, seed)), round(weight, DIGITS)] for one, weight in test.cells]
+    return {"kind": test.kind, "cells": cells}
 
 
 def _without_seed(spec: Mapping[str, Any]) -> dict[str, Any]:
