@@ -8,7 +8,7 @@ from ablation.support.formatting import plural
 
 LIMITS = {
     "images": "the test images limit it, however many the seeds",
-    "effect": "the effect may be too near to tell with any number of seeds",
+    "effect": "the effect is too near to tell with any number of seeds",
     "spread": "no two runs differ, so that nothing says how many seeds would decide",
 }
 
@@ -47,7 +47,7 @@ def seeds_words(test: ClaimTestOutcome) -> str:
     if needed.low is None:
         return LIMITS[needed.limit]
     if needed.high is None:
-        return f"{needed.low} seeds or more would probably decide; {LIMITS[needed.limit]}"
+        return f"{needed.low} seeds may decide, or {LIMITS[needed.limit]}"
     if needed.low == needed.high:
         return f"{needed.low} seeds would probably decide"
     return f"{needed.low} to {needed.high} seeds would probably decide"
@@ -66,8 +66,8 @@ def magnitude_words(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
         claimed = f"{number(size.claimed, claim)} {unit(claim)}"
         found = "" if size.value is None else f"{number(size.value, claim)} {unit(claim)}"
         bounds = "" if size.low is None else f" [{number(size.low, claim)}, {number(size.high, claim)}]"
-    held = {True: "holds it", False: "does not hold it", None: "is not known"}[size.holds]
-    return f"claimed are {claimed}; found {found or 'nothing'}{bounds}: the interval {held}"
+    held = {True: ", which holds it", False: ", which excludes it", None: ""}[size.holds]
+    return f"claimed {claimed}, found {found or 'nothing'}{bounds}{held}"
 
 
 def remark(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
