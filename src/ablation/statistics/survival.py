@@ -183,9 +183,9 @@ def restricted_means(
 
     The area below the curve of Kaplan and Meier (Royston and Parmar 2013): without earlier censoring, a mean of cut times,
     with the t interval of a mean. Runs of which none got there do not show that none ever would: with as many runs, others
-    can be a share of up to 1 - (α/2)^(1/n), anywhere from 0 to the horizon. Runs that all got there in the same step are known
-    to that step: their standard deviation is taken to be half of it, the most that it can be within. The limits
-    of both sides are joined by their distances from the means (Zou and Donner, Statistics in Medicine 27, 2008), those of
+    can be a share of up to 1 - (α/2)^(1/n), anywhere from 0 to the horizon. Runs that all got there in the same step are
+    known to that step: their standard deviation is taken to be half of it, the most that it can be within. The limits of
+    both sides are joined by their distances from the means (Zou and Donner, Statistics in Medicine 27, 2008), those of
     the ratio in logarithms.
 
     Parameters
