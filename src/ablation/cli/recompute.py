@@ -1,0 +1,169 @@
+"""Make every table and every verdict of an archive again, and say whether they are equal. Nothing is trained.
+
+The archive, which `ablation bundle` wrote, is unpacked, every file is compared with its digest, and the code that makes the
+tables of a study makes them from the records in it. It needs this package and nothing else: no store, no data. Numbers
+count as equal within a relative difference of 1e-9, for other versions of libraries round otherwise; folders in names of
+files do not count. The command ends with 1 if something differs.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ablation.analysis.recomputed import RELATIVE, difference
+from ablation.jobs.bundling import ABOUT, FORMAT, VERBS, code_of_tables, other_keys, version
+from ablation.records.archive import ArchiveError, unpack
+from ablation.records.environment import git_revision
+from ablation.records.store import DamagedRecordError
+from ablation.study.plan import Plan
+from ablation.study.studyfile import StudyFileError, read_frozen
+from ablation.support.formatting import plural
+from ablation.support.wording import UserError
+
+EPILOG = """examples:
+  ./do ablation recompute digits.zip                  says which tables are equal
+  ./do ablation recompute digits.zip --into digits    and leaves the archive unpacked, with what was made again
+"""
+AGAIN = "recomputed"  # folder of what is made again
+# What the options of the verbs name, in the folder of a study's results: what they need, and what they make.
+INPUTS = {"variants": "plan/variants.csv", "manifest": "data.json"}
+OUTPUTS = {
+    "runs": "runs.parquet",
+    "curves": "curves.parquet",
+    "diagnostics": "diagnostics.parquet",
+    "classes": "classes.parquet",
+    "examples": "examples.npy",
+    "contrasts": "contrasts.csv",
+    "claims": "claims.csv",
+    "csv": "tables/comparison.csv",
+    "markdown": "tables/comparison.md",
+    "latex": "tables/comparison.tex",
+    "summary": "tables/summary.txt",
+    "mixture": "tables/mixture.txt",
+}
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Unpack, make again, compare; exits with 1 if something differs."""
+    with contextlib.ExitStack() as kept:
+        folder = arguments.into or Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="ablation-")))
+        if folder.is_dir() and any(folder.iterdir()):
+            raise UserError(f"{folder}: found a folder with files, expected an empty one or none")
+        if not recompute(arguments.bundle, folder.resolve()):
+            sys.exit(1)
+
+
+def recompute(bundle: Path, folder: Path) -> bool:
+    """Make the tables and verdicts of an archive again in a folder, say what became of each, and whether all are equal.
+
+    Raises
+    ------
+    ArchiveError
+        If the archive is damaged, or its plan or records cannot be read by this version of the program.
+    """
+    unpack(bundle, folder)
+    about = read_about(bundle, folder)
+    place, again = folder / "results" / about["study"], folder / AGAIN / about["study"]
+    plan = settle(bundle, about, folder, place, again)
+    print(f"{bundle}: {about['study']}, {plural(about['runs'], 'run')}; every file is what its digest says")
+    print(said_of_code(about, plan, place), flush=True)
+    try:
+        make_again(place, again, folder / "results/store")
+    except DamagedRecordError as error:
+        raise ArchiveError(f"{bundle}: its records cannot be used: {error}") from None
+    names = dict.fromkeys([*OUTPUTS.values(), *(f"tables/{path.name}" for path in sorted(place.glob("tables/*")))])
+    found = {
+        name: difference(place / name, again / name)
+        for name in names
+        if (place / name).is_file() or (again / name).is_file()
+    }
+    for name, what in found.items():
+        print(f"differs  {name}: {what}" if what else f"equal    {name}")
+    equal = sum(not what for what in found.values())
+    print(f"{equal} of {plural(len(found), 'file')} equal, numbers within a relative difference of {RELATIVE:g}")
+    return equal == len(found)
+
+
+def read_about(bundle: Path, folder: Path) -> dict[str, Any]:
+    """Read what a bundle says of itself; raises ArchiveError."""
+    try:
+        about = json.loads((folder / ABOUT).read_bytes())
+        number, known = about["format"], all(name in about for name in ("study", "parts", "runs", "version", "code"))
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ArchiveError(
+            f"{bundle}: found no {ABOUT} in it, expected an archive that ablation bundle wrote"
+        ) from None
+    if number != FORMAT or not known:
+        raise ArchiveError(
+            f"{bundle}: found format {number}, expected {FORMAT}: another version of this program wrote it, "
+            f"{about.get('version')}; use that one"
+        )
+    return about
+
+
+def settle(bundle: Path, about: dict[str, Any], folder: Path, place: Path, again: Path) -> Plan:
+    """Write the frozen plan for the verbs, with the author's own parts where they lie now, and return it."""
+    name = f"plan/{about['study']}.json"
+    (again / "plan").mkdir(parents=True, exist_ok=True)
+    try:
+        frozen = json.loads((place / name).read_bytes())
+        (again / name).write_text(json.dumps({**frozen, "parts": [str(folder / part) for part in about["parts"]]}))
+        return read_frozen(again / name)
+    except (OSError, ValueError, StudyFileError) as error:
+        raise ArchiveError(
+            f"{bundle}: its plan cannot be read by this version of the program ({error}); ablation {about['version']}, "
+            f"revision {about['revision'] or 'unknown'}, wrote it"
+        ) from None
+
+
+def said_of_code(about: dict[str, Any], plan: Plan, place: Path) -> str:
+    """Say whether the code is the one that the bundle was made with: of the tables, and of the training."""
+    today = code_of_tables(plan)
+    changed = [verb for verb in today if about["code"].get(verb) != today[verb]]
+    made = f"made by ablation {about['version']}, revision {about['revision'] or 'unknown'}"
+    here = f"ablation {version()}, revision {git_revision() or 'unknown'}"
+    code = f"another version of the code that makes the tables ({', '.join(changed)})" if changed else "the same code"
+    others = other_keys(plan, place)
+    training = f"; it would train {others} of the runs in another way" if others else ", also that trains the runs"
+    return f"{made}; here is {here}: {code}{training}"
+
+
+def make_again(place: Path, again: Path, store: Path) -> None:
+    """Run the verbs that make the tables of a study.
+
+    Parameters
+    ----------
+    place : Path
+        The results of the study, as they were unpacked.
+    again : Path
+        The folder for the new ones, with the plan.
+    store : Path
+        The records.
+    """
+    (again / "tables").mkdir(exist_ok=True)
+    files = {"study": [again / f"plan/{place.name}.json"], "store": [store]}
+    files |= {name: sorted(place.glob(f"{name}/*/*.json")) for name in ("shards", "measured")}
+    files |= {name: [place / path] for name, path in INPUTS.items()}
+    files |= {name: [again / path] for name, path in OUTPUTS.items()}
+    words = [word for name, paths in files.items() for word in (f"--{name}", *map(str, paths))]
+    for verb in VERBS:
+        module = import_module(f"ablation.cli.{verb}")
+        parser = argparse.ArgumentParser(prog=f"ablation {verb}", allow_abbrev=False)
+        module.add_arguments(parser)
+        with contextlib.redirect_stdout(io.StringIO()):
+            module.main(parser.parse_known_args(words)[0])  # each takes what it has an option for
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.epilog = EPILOG
+    parser.add_argument("bundle", type=Path, help="archive that ablation bundle wrote")
+    parser.add_argument(
+        "--into", type=Path, metavar="FOLDER", help="empty or new folder to unpack it into, which stays"
+    )
