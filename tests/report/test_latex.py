@@ -19,8 +19,8 @@ STUDIES = sorted((Path(__file__).parents[2] / "config/studies").glob("*.yaml"))
 SPECIAL = "\\{}$&#_%~^"
 NASTY = pd.DataFrame(
     {
-        "variant": ["a_b-c.1e-05", r"\input{x} $5 & 6% #7 ~^<|>", '"é" ø µ α Λ 中 ∞ ² ﬁ ş ą \x07'],
-        'f(x) = "²√3" [95 %]': ["−1.00 [−2.00, +3.00]", "–", "≥ 3 ± 0"],
+        "variant": ["a_b-c.1e-05", "[1 cm]", "* b", r"\input{x} $5 & 6% #7 ~^<|>", '"é" ø µ α Λ 中 ∞ ² ﬁ ş ą \x07'],
+        'f(x) = "²√3" [95 %]': ["−1.00 [−2.00, +3.00]", "–", "≥ 3 ± 0", "", "1"],
     }
 )
 
@@ -79,7 +79,8 @@ def test_every_row_and_heading_has_a_cell_for_every_column():
     assert len(rows) == 1 + len(NASTY)
     assert all(len(re.findall(r"(?<!\\)&", row)) == len(NASTY.columns) - 1 for row in rows)
     assert r"{@{}lr@{}}" in text
-    assert r"[95 \%]" in text, "what stands in brackets stays together"
+    assert r" \\ {}[95 \%]" in text, "what stands in brackets stays together, and is no argument of the line's end"
+    assert not re.search(r"\\\\\s*[\[*]", text)
     assert r"\caption{50 \% of\_all}" in text
 
 

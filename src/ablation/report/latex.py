@@ -86,7 +86,7 @@ def to_latex(table: pd.DataFrame, caption: str, label: str, left: Collection[str
     """
     sides = ["l" if name in left else "r" for name in table]
     heading = " & ".join(_heading(name, side) for name, side in zip(table, sides, strict=True))
-    rows = [" & ".join(map(escape, row)) for row in table.itertuples(index=False)]
+    rows = [" & ".join(map(_cell, row)) for row in table.itertuples(index=False)]
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -108,6 +108,11 @@ def to_latex(table: pd.DataFrame, caption: str, label: str, left: Collection[str
     return "\n".join(lines) + "\n"
 
 
+def _cell(text: str) -> str:
+    r"""Write a text that may follow the end of a row: in brackets or with an asterisk, it would be an argument of ``\\``."""
+    return f"{{}}{escape(text)}" if text.startswith(("[", "*")) else escape(text)
+
+
 def _heading(text: str, side: str) -> str:
     """Write a heading on as many lines as its words take, at the foot of its cell."""
     lines = [""]
@@ -115,6 +120,6 @@ def _heading(text: str, side: str) -> str:
         joined = f"{lines[-1]} {word}".strip()
         lines = [*lines[:-1], joined] if len(joined) <= HEADING or not lines[-1] else [*lines, word]
     if len(lines) == 1:
-        return escape(text)
-    stacked = r" \\ ".join(map(escape, lines))
+        return _cell(text)
+    stacked = r" \\ ".join(map(_cell, lines))
     return rf"\begin{{tabular}}[b]{{@{{}}{side}@{{}}}}{stacked}\end{{tabular}}"
