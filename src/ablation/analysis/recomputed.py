@@ -36,7 +36,8 @@ def _tables(one: Path, other: Path) -> str:
     before, now = _read(one), _read(other)
     if list(before) != list(now):
         lost, new = [name for name in before if name not in now], [name for name in now if name not in before]
-        return f"columns: {_named('without', lost)}{_named('with', new)}".rstrip(", ") or "columns in another order"
+        other = f"{_named('without', lost)}{_named('with', new)}".rstrip(", ")
+        return f"columns: {other}" if other else "columns in another order"
     if len(before) != len(now):
         return f"{len(before):,} rows, {len(now):,} made again"
     unequal = {name: _unequal(before[name], now[name]) for name in before}
@@ -52,8 +53,7 @@ def _tables(one: Path, other: Path) -> str:
 def _read(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
-    # The default parser is a bit or two off.
-    return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""])
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
 def _unequal(one: pd.Series, other: pd.Series) -> np.ndarray:

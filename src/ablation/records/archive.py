@@ -1,9 +1,11 @@
 """One archive of many files (zip) with the digest of each, written the same from the same files, and unpacked with care."""
 
+import errno
 import hashlib
 import re
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -22,6 +24,17 @@ LEVEL = 6  # of compression
 CHUNK = 1 << 20  # bytes
 MOST_MANIFEST = 100_000_000  # bytes
 MOST_NAMED = 20  # files that an error names
+# What reading raises of a member that is damaged, and of an archive that is none.
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
+NO_ARCHIVE = (
+    *DAMAGED,
+    zipfile.LargeZipFile,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+)
 
 
 class ArchiveError(UserError):
@@ -98,7 +111,9 @@ def unpack(path: Path, folder: Path) -> list[str]:
             found = {name: _extract(archive, member, folder / name) for name, member in members.items()}
     except FileNotFoundError:
         raise ArchiveError(f"{path}: found no such file, expected an archive that ablation bundle wrote") from None
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (*NO_ARCHIVE, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # of a member that begins before the file does
+            raise
         raise ArchiveError(
             f"{path}: found no whole archive ({error}), expected one that ablation bundle wrote"
         ) from None
@@ -164,7 +179,7 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) ->
     try:
         with archive.open(member) as source, open(target, "xb") as file:
             return _copy(source, file)
-    except (zipfile.BadZipFile, zlib.error, EOFError):
+    except DAMAGED:
         return ""
 
 
