@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 
 RELATIVE = 1e-9  # by how much of the larger one two numbers may differ: libraries of other versions round otherwise
-PLACES = ("log", "metric_errors")  # columns that name files, of which the folders differ between machines
+# In texts, the folders of Python files and of logs: where they lay is no result, and differs between machines.
+FOLDERS = re.compile(r"[^\s\"'(]*/(?=[\w.+-]+\.(?:py|log)\b)")
 
 
 def difference(one: Path, other: Path) -> str:
     """Say where a file differs from the same one made again; empty if it does not.
 
-    Numbers of tables, of arrays and of JSON are equal within `RELATIVE`, with missing equal to missing; text is equal
-    character by character.
+    Numbers of tables, of arrays and of JSON are equal within `RELATIVE`, with missing equal to missing; texts are
+    equal by every character but those of `FOLDERS`.
 
     Parameters
     ----------
@@ -60,11 +61,9 @@ def _unequal(one: pd.Series, other: pd.Series) -> np.ndarray:
     """Say of each row whether two columns differ there."""
     if all(pd.api.types.is_numeric_dtype(each) for each in (one, other)):
         return ~_close(one.to_numpy(float, na_value=np.nan), other.to_numpy(float, na_value=np.nan))
-    if one.name in PLACES:
-        one, other = (each.map(_without_folders, na_action="ignore") for each in (one, other))
     absent, present = one.isna() ^ other.isna(), one.notna() & other.notna()
     return absent.to_numpy() | np.array(
-        [there and a != b for there, a, b in zip(present, one, other, strict=True)], dtype=bool
+        [there and _plain(a) != _plain(b) for there, a, b in zip(present, one, other, strict=True)], dtype=bool
     )
 
 
@@ -72,8 +71,9 @@ def _close(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.isclose(one, other, rtol=RELATIVE, atol=0, equal_nan=True) | (one == other)
 
 
-def _without_folders(text: str) -> str:
-    return re.sub(r"[^\s\"']*/", "", text)
+def _plain(value: Any) -> Any:
+    """Return a value without the folders that stand in it if it is a text."""
+    return FOLDERS.sub("", value) if isinstance(value, str) else value
 
 
 def _arrays(one: Path, other: Path) -> str:
@@ -115,13 +115,13 @@ def _same(before: dict[str, Any], now: dict[str, Any], place: str) -> bool:
     one, other = before[place], now[place]
     if all(isinstance(each, int | float) and not isinstance(each, bool) for each in (one, other)):
         return math.isclose(one, other, rel_tol=RELATIVE) or (math.isnan(one) and math.isnan(other))
-    return one == other and type(one) is type(other)
+    return _plain(one) == _plain(other) and type(one) is type(other)
 
 
 def _texts(one: Path, other: Path) -> str:
     before, now = (path.read_text(encoding="utf-8").splitlines() for path in (one, other))
     for number, (line, again) in enumerate(zip(before, now, strict=False), 1):
-        if line != again:
+        if _plain(line) != _plain(again):
             return f"line {number}: {_shown(line)}, made again {_shown(again)}"
     return "" if len(before) == len(now) else f"{len(before)} lines, {len(now)} made again"
 

@@ -18,9 +18,10 @@ from typing import Any
 
 from ablation.analysis.recomputed import RELATIVE, difference
 from ablation.jobs.bundling import ABOUT, FORMAT, VERBS, code_of_tables, other_keys, version
+from ablation.jobs.lookup import trained_runs
 from ablation.records.archive import ArchiveError, unpack
 from ablation.records.environment import git_revision
-from ablation.records.store import DamagedRecordError
+from ablation.records.store import DamagedRecordError, Store
 from ablation.study.plan import Plan
 from ablation.study.studyfile import StudyFileError, read_frozen
 from ablation.support.formatting import plural
@@ -73,10 +74,8 @@ def recompute(bundle: Path, folder: Path) -> bool:
     plan = settle(bundle, about, folder, place, again)
     print(f"{bundle}: {about['study']}, {plural(about['runs'], 'run')}; every file is what its digest says")
     print(said_of_code(about, plan, place), flush=True)
-    try:
-        make_again(place, again, folder / "results/store")
-    except DamagedRecordError as error:
-        raise ArchiveError(f"{bundle}: its records cannot be used: {error}") from None
+    check_records(bundle, place)
+    make_again(place, again, place.parent / "store")
     names = dict.fromkeys([*OUTPUTS.values(), *(f"tables/{path.name}" for path in sorted(place.glob("tables/*")))])
     found = {
         name: difference(place / name, again / name)
@@ -120,6 +119,17 @@ def settle(bundle: Path, about: dict[str, Any], folder: Path, place: Path, again
             f"{bundle}: its plan cannot be read by this version of the program ({error}); ablation {about['version']}, "
             f"revision {about['revision'] or 'unknown'}, wrote it"
         ) from None
+
+
+def check_records(bundle: Path, place: Path) -> None:
+    """Refuse an archive without a record that a run of its study needs, or with a damaged one; raises ArchiveError."""
+    store = Store(place.parent / "store")
+    for (variant, seed), key in trained_runs(place).items():
+        try:
+            store.read(key)
+        except (KeyError, DamagedRecordError) as error:
+            why = f"record {key} is missing" if isinstance(error, KeyError) else error
+            raise ArchiveError(f"{bundle}: {variant}, seed {seed}, cannot be used: {why}") from None
 
 
 def said_of_code(about: dict[str, Any], plan: Plan, place: Path) -> str:

@@ -151,10 +151,11 @@ def own_file(place: Path) -> Path:
 
 def own_files(plan: Plan, study: Path) -> dict[Path, str]:
     """Return by path the names in the bundle of the study's file, its parts, and the modules that these reach."""
-    specs = [plan.spec(variant, plan.study.seeds[0]) for variant in plan.variants] if plan.catalogue.parts else []
-    code = {reference for spec in specs for reference in references(spec)}
-    if specs:
-        code |= {plan.source.reader, *(metric.compute or metric.measure for metric in plan.metrics.values())} - {None}
+    if not plan.catalogue.parts:
+        return {study: f"{OWN}/{study.name}"}
+    specs = [plan.spec(variant, plan.study.seeds[0]) for variant in plan.variants]
+    code = {plan.source.reader, *(reference for spec in specs for reference in references(spec))}
+    code |= {metric.compute or metric.measure for metric in plan.metrics.values()} - {""}
     modules = {name for name, _ in sources().reached(code)}
     parts = {Path(os.path.abspath(path)) for path in plan.catalogue.parts}
     parts |= {Path(name) for name in modules if os.path.isabs(name)}
