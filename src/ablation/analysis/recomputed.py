@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ablation.support.wording import cut
+
 RELATIVE = 1e-9  # by how much of the larger one two numbers may differ: libraries of other versions round otherwise
+CONTEXT, MOST_SHOWN = 20, 100  # characters of a line before what differs, and of a text in all
 # In texts, the folders of Python files and of logs: where they lay is no result, and differs between machines.
 FOLDERS = re.compile(r"[^\s\"'(]*/(?=[\w.+-]+\.(?:py|log)\b)")
 
@@ -122,8 +125,16 @@ def _texts(one: Path, other: Path) -> str:
     before, now = (path.read_text(encoding="utf-8").splitlines() for path in (one, other))
     for number, (line, again) in enumerate(zip(before, now, strict=False), 1):
         if _plain(line) != _plain(again):
-            return f"line {number}: {_shown(line)}, made again {_shown(again)}"
+            begin = max(0, _common(line, again) - CONTEXT)
+            return f"line {number}: {_shown(line[begin:])}, made again {_shown(again[begin:])}"
     return "" if len(before) == len(now) else f"{len(before)} lines, {len(now)} made again"
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    return next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
 
 
 def _named(what: str, names: list[str]) -> str:
@@ -135,4 +146,4 @@ def _shown(value: Any) -> str:
     if isinstance(value, float | np.floating):
         return repr(float(value))
     text = str(value) if isinstance(value, int | np.integer | type(None)) else repr(str(value))
-    return text if len(text) <= 120 else f"{text[:119]}…"
+    return cut(text, MOST_SHOWN)
