@@ -33,7 +33,7 @@ EPILOG = """examples:
 """
 AGAIN = "recomputed"  # folder of what is made again
 # What the options of the verbs name, in the folder of a study's results: what they need, and what they make.
-INPUTS = {"variants": "plan/variants.csv", "manifest": "data.json"}
+INPUTS = {"variants": "plan/variants.csv", "manifest": "data.json", "registered": ""}
 OUTPUTS = {
     "runs": "runs.parquet",
     "curves": "curves.parquet",
@@ -42,6 +42,7 @@ OUTPUTS = {
     "examples": "examples.npy",
     "contrasts": "contrasts.csv",
     "claims": "claims.csv",
+    "verdicts": "verdicts.json",
     "csv": "tables/comparison.csv",
     "markdown": "tables/comparison.md",
     "latex": "tables/comparison.tex",

@@ -40,9 +40,9 @@ VERBS = ("collect", "compare", "tables")
 NEEDED = (
     *("data.json", "plan/variants.csv", "plan/layers.csv", "report.html"),
     *("runs.parquet", "curves.parquet", "diagnostics.parquet", "classes.parquet", "examples.npy"),
-    *("contrasts.csv", "claims.csv"),
+    *("contrasts.csv", "claims.csv", "verdicts.json"),
 )
-OPTIONAL = (REGISTERED, "verdicts.json", CERTIFICATE, "plan/unmeasured.json", "plan/controls.json", "start/costs.jsonl")
+OPTIONAL = (REGISTERED, CERTIFICATE, "plan/unmeasured.json", "plan/controls.json", "start/costs.jsonl")
 WORKFLOW = ("Snakefile", "environment.yml", "pyproject.toml", "uv.lock", "LICENSE")  # of the checkout, with its rules
 
 
