@@ -168,7 +168,7 @@ def test_an_archive_is_checked_when_it_is_written_and_has_the_same_bytes_again(a
     said = capsys.readouterr().out
     assert (tmp_path / "again.zip").read_bytes() == bundled.read_bytes()
     assert "again.zip: 12 runs without weights" in said
-    assert "13 of 13 files equal" in said
+    assert "15 of 15 files equal" in said
 
 
 def test_it_has_what_tables_are_made_of_and_neither_weights_nor_what_others_need(bundled):
@@ -183,7 +183,7 @@ def test_it_has_what_tables_are_made_of_and_neither_weights_nor_what_others_need
 
 def test_weights_come_along_if_they_are_asked_for(author, tmp_path, capsys):
     bundle(author, "--weights", "--output", tmp_path / "heavy.zip")
-    assert "13 of 13 files equal" in capsys.readouterr().out
+    assert "15 of 15 files equal" in capsys.readouterr().out
     names = zipfile.ZipFile(tmp_path / "heavy.zip").namelist()
     assert sum(name.endswith(WEIGHTS) for name in names) == 11, "a run that failed has none"
 
@@ -219,7 +219,7 @@ def test_its_tables_are_made_again_where_nothing_of_its_author_is(author, bundle
     said = capsys.readouterr().out
     assert "every file is what its digest says" in said
     assert re.search(r"here is ablation .*: the same code, also that trains the runs", said)
-    assert "13 of 13 files equal, numbers within a relative difference of 1e-09" in said
+    assert "15 of 15 files equal, numbers within a relative difference of 1e-09" in said
     assert (tmp_path / "else/unpacked/recomputed/made/contrasts.csv").is_file()
     with pytest.raises(SystemExit, match="unpacked: found a folder with files, expected an empty one or none"):
         run("recompute", archive, "--into", "unpacked")
@@ -236,7 +236,7 @@ def test_a_number_that_was_changed_is_found(bundled, tmp_path, capsys):
     remade(changed(bundled, tmp_path / "better.zip", improve), code=1)
     said = capsys.readouterr().out
     assert re.search(r"differs  contrasts\.csv: row 1 \(.*\), effect: 0\.75, made again -?0\.\d+; 1 of", said)
-    assert "12 of 13 files equal" in said
+    assert "14 of 15 files equal" in said
 
 
 def test_a_table_that_nothing_makes_is_found(bundled, tmp_path, capsys):

@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from invented import invented_runs
+from invented import invented_outcomes, invented_runs
 
+from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.contrasts import contrast_table
-from ablation.report import tables
+from ablation.report import claimtable, tables
 from ablation.report.latex import SIGNS, escape, to_latex
 from ablation.study.studyfile import read_study
 
 STUDIES = sorted((Path(__file__).parents[2] / "config/studies").glob("*.yaml"))
+SMALL = {path.stem: path for path in STUDIES}
 SPECIAL = "\\{}$&#_%~^"
 NASTY = pd.DataFrame(
     {
@@ -37,13 +39,15 @@ def compiled(folder, *texts):
 
 
 def latex_of(path):
-    """The comparison of a study that nobody ran."""
+    """The comparison of a study that nobody ran, and its verdicts."""
     plan = read_study(path)
     plan = plan.settled(dict.fromkeys(plan.questions, 8))
     rng, runs = np.random.default_rng(0), invented_runs(plan)
-    runs = runs.assign(**{name: rng.uniform(size=len(runs)) for name in plan.study.metrics if name not in runs})
-    comparison = tables.comparison(plan, runs, contrast_table(plan, runs))
-    return tables.to_latex(tables.readable(plan, comparison), tables.caption(plan, runs), f"tab:{plan.name}")
+    metrics = {*plan.study.metrics, *(claim.metric for claim in plan.study.claims.values())} - {*runs}
+    runs = runs.assign(**{name: rng.uniform(size=len(runs)) for name in sorted(metrics)})
+    comparison = tables.comparison(plan, runs, contrast_table(plan, RunsByVariant(runs)))
+    text = tables.to_latex(tables.readable(plan, comparison), tables.caption(plan, runs), f"tab:{plan.name}")
+    return text, claimtable.to_latex(invented_outcomes(plan, runs))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +89,7 @@ def test_every_row_and_heading_has_a_cell_for_every_column():
 
 
 def test_a_paper_has_room_for_effects_and_failures_and_not_for_costs():
-    text = latex_of(STUDIES[[path.stem for path in STUDIES].index("growth_rate")])
+    text, _ = latex_of(SMALL["growth_rate"])
     assert r"densenet-growth\_rate.1 " in text
     assert "1 diverged, 2 stuck" in text
     assert "training (s)" not in text
@@ -96,7 +100,8 @@ def test_a_paper_has_room_for_effects_and_failures_and_not_for_costs():
 @pytest.mark.ways
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex with booktabs")
 def test_all_tables_compile(tmp_path):
-    texts = [to_latex(NASTY, 'Odd "names": é, α, 中, \\', "tab:nasty", ["variant"]), *map(latex_of, STUDIES)]
+    texts = [to_latex(NASTY, 'Odd "names": é, α, 中, \\', "tab:nasty", ["variant"], {"variant": 0.2})]
+    texts += [text for path in STUDIES for text in latex_of(path)]
     said = compiled(tmp_path, *(f"{text}\\clearpage" for text in texts))
     assert re.search(rf"\({len(texts)} pages", said)
     assert "Missing character" not in said

@@ -46,6 +46,8 @@ OUTPUTS = {
     "csv": "tables/comparison.csv",
     "markdown": "tables/comparison.md",
     "latex": "tables/comparison.tex",
+    "claims-markdown": "tables/claims.md",
+    "claims-latex": "tables/claims.tex",
     "summary": "tables/summary.txt",
     "mixture": "tables/mixture.txt",
 }

@@ -5,7 +5,8 @@ A table wider than the line is scaled down to it where the package graphicx is t
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -70,7 +71,13 @@ def _escaped(character: str) -> str:
     return rf"\texttt{{U+{ord(character):04X}}}"
 
 
-def to_latex(table: pd.DataFrame, caption: str, label: str, left: Collection[str]) -> str:
+def to_latex(
+    table: pd.DataFrame,
+    caption: str,
+    label: str,
+    left: Collection[str],
+    wrapped: Mapping[str, float] = MappingProxyType({}),
+) -> str:
     """Write a table of texts.
 
     Parameters
@@ -83,10 +90,15 @@ def to_latex(table: pd.DataFrame, caption: str, label: str, left: Collection[str
         For references.
     left : collection of str
         The columns that are aligned to the left; the others are to the right.
+    wrapped : mapping of str to float, optional
+        Columns whose texts are broken into lines, with the share of the line that they have.
     """
-    sides = ["l" if name in left else "r" for name in table]
+    sides = ["l" if name in {*left, *wrapped} else "r" for name in table]
     heading = " & ".join(_heading(name, side) for name, side in zip(table, sides, strict=True))
-    rows = [" & ".join(map(_cell, row)) for row in table.itertuples(index=False)]
+    rows = [
+        " & ".join(_cell(cell, wrapped.get(name)) for name, cell in zip(table, row, strict=True))
+        for row in table.itertuples(index=False)
+    ]
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -108,8 +120,10 @@ def to_latex(table: pd.DataFrame, caption: str, label: str, left: Collection[str
     return "\n".join(lines) + "\n"
 
 
-def _cell(text: str) -> str:
+def _cell(text: str, width: float | None = None) -> str:
     r"""Write a text that may follow the end of a row: in brackets or with an asterisk, it would be an argument of ``\\``."""
+    if width:
+        return rf"\parbox[t]{{{width:g}\linewidth}}{{\raggedright {escape(text)}\strut}}"
     return f"{{}}{escape(text)}" if text.startswith(("[", "*")) else escape(text)
 
 
