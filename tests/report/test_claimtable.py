@@ -50,7 +50,7 @@ def test_there_is_a_row_for_every_test_of_every_claim_in_every_form(found):
     ],
 )
 def test_the_p_value_is_that_which_decides(found, claim, changes, p):
-    assert claim_table(with_test(found, claim, **changes))["p, adjusted"].iloc[0] == p
+    assert claim_table(with_test(found, claim, **changes))["p (adjusted)"].iloc[0] == p
 
 
 def test_what_is_exploratory_or_has_no_effect_says_so(found):

@@ -17,6 +17,8 @@ from ablation.report.latex import SIGNS, escape, to_latex
 from ablation.study.studyfile import read_study
 
 STUDIES = sorted((Path(__file__).parents[2] / "config/studies").glob("*.yaml"))
+PACKAGE = Path(__file__).parents[2] / "src/ablation"
+WRITING = ("analysis", "catalogue", "report", "statistics", "study")  # rooms whose texts may come to stand in a table
 SMALL = {path.stem: path for path in STUDIES}
 SPECIAL = "\\{}$&#_%~^"
 NASTY = pd.DataFrame(
@@ -74,6 +76,13 @@ def test_every_character_has_a_form_that_latex_reads():
         # Without what we wrote ourselves, nothing is left that LaTeX would read as more than a letter.
         plain = re.sub(r"\\[a-zA-Z]+(\{[^{}]*\})?|\\[{}$&%#_,]|\$[^$]*\$|~", "", text)
         assert not set(plain) & set(SPECIAL), (character, text)
+
+
+def test_every_sign_that_we_write_ourselves_has_a_form_of_its_own():
+    texts = [path.read_text(encoding="utf-8") for room in WRITING for path in (PACKAGE / room).rglob("*.py")]
+    signs = {sign for text in texts for sign in text if not sign.isascii()}
+    assert {"÷", "−", "±"} < signs
+    assert [sign for sign in sorted(signs) if "U+" in escape(sign)] == []
 
 
 def test_every_row_and_heading_has_a_cell_for_every_column():

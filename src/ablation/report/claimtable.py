@@ -6,8 +6,13 @@ from ablation.analysis.outcomes import EQUIVALENT, ClaimOutcome, ClaimTestOutcom
 from ablation.report import latex
 from ablation.report.verdicts import correction_words, counts_words, effect_words
 
-EFFECT, P = "effect [interval]", "p, adjusted"
-WRAPPED = {"claim": 0.14, "contrast": 0.3, "metric": 0.14}  # share of the line that a column of texts has
+EFFECT, P = "effect [interval]", "p (adjusted)"
+WRAPPED = {
+    "claim": 0.14,
+    "contrast": 0.23,
+    "metric": 0.12,
+    EFFECT: 0.19,
+}  # share of the line that a column of texts has
 SMALLEST_P = 0.001  # below which a p-value is only said to be
 
 
@@ -29,7 +34,7 @@ def claim_table(found: Outcomes) -> pd.DataFrame:
         for claim in found.claims
         for test in claim.tests
     ]
-    return pd.DataFrame(rows, columns=[*WRAPPED, EFFECT, P, "verdict"], dtype=object)
+    return pd.DataFrame(rows, columns=[*WRAPPED, P, "verdict"], dtype=object)
 
 
 def deciding_p(claim: ClaimOutcome, test: ClaimTestOutcome) -> float | None:
@@ -63,5 +68,4 @@ def to_markdown(found: Outcomes) -> str:
 
 def to_latex(found: Outcomes) -> str:
     """Write the verdicts as LaTeX (package booktabs)."""
-    left = [EFFECT, "verdict"]
-    return latex.to_latex(claim_table(found), claim_caption(found), f"tab:{found.study}-claims", left, WRAPPED)
+    return latex.to_latex(claim_table(found), claim_caption(found), f"tab:{found.study}-claims", ["verdict"], WRAPPED)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
-HEADING = 14  # characters of a line of a heading, which is broken between words
+HEADING = 11  # characters of a line of a heading, which is broken between words
 SIGNS = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -23,6 +23,7 @@ SIGNS = {
     "\N{EN DASH}": "--",
     "\N{EM DASH}": "---",
     "×": r"$\times$",
+    "÷": r"$\div$",
     "·": r"$\cdot$",
     "≥": r"$\geq$",
     "≤": r"$\leq$",
@@ -123,7 +124,8 @@ def to_latex(
 def _cell(text: str, width: float | None = None) -> str:
     r"""Write a text that may follow the end of a row: in brackets or with an asterisk, it would be an argument of ``\\``."""
     if width:
-        return rf"\parbox[t]{{{width:g}\linewidth}}{{\raggedright {escape(text)}\strut}}"
+        whole = re.sub(r"\[[^]]*\]", lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
+        return rf"\parbox[t]{{{width:g}\linewidth}}{{\raggedright {escape(whole)}\strut}}"
     return f"{{}}{escape(text)}" if text.startswith(("[", "*")) else escape(text)
 
 
