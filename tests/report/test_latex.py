@@ -102,7 +102,7 @@ def test_a_paper_has_room_for_effects_and_failures_and_not_for_costs():
     assert r"densenet-growth\_rate.1 " in text
     assert "1 diverged, 2 stuck" in text
     assert "training (s)" not in text
-    assert "parameters (k) &" in text
+    assert r"parameters \\ (k)" in text
     assert "parameters &" not in text
 
 

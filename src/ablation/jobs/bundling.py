@@ -217,7 +217,10 @@ def version() -> str:
     project = CHECKOUT / "pyproject.toml"
     if project.is_file():
         return tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
-    return importlib.metadata.version("ablation")
+    try:
+        return importlib.metadata.version("ablation")
+    except importlib.metadata.PackageNotFoundError:  # neither
+        return "of an unknown version"
 
 
 def code_of_tables(plan: Plan) -> dict[str, str]:
