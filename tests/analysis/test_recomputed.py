@@ -90,6 +90,11 @@ def test_the_first_entry_of_plain_data_that_differs_is_named(compare):
     assert compare(".json", one, {**one, "alpha": ROUNDED}) == ""
     other = {**one, "claims": [{"p": 0.5, "verdict": "refuted", "tests": []}]}
     assert compare(".json", one, other) == "claims[0].p: None, made again 0.5; 2 of 6 entries differ"
+    named = [
+        {"claim": "a", "tests": [{"architecture": "vgg", "p": p}, {"architecture": "lenet", "p": 1}]} for p in (1, 2)
+    ]
+    found = compare(".json", {"claims": named[:1]}, {"claims": named[1:]})
+    assert found == "claims[a].tests[vgg].p: 1, made again 2; 1 of 5 entries differ"
     assert compare(".json", one, {**one, "n": True}).startswith("n: 1, made again True")
     assert compare(".json", one, {**one, "claims": []}).startswith("claims[0].p: None, made again nothing; 4 of")
 

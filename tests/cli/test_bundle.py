@@ -21,6 +21,7 @@ from ablation.records.environment import KIND
 from ablation.records.store import RECORD, WEIGHTS, Store
 from ablation.study.studyfile import read_study
 from ablation.support import references
+from ablation.support.locks import hold
 
 PARTS = """\
 import helper
@@ -219,6 +220,7 @@ def test_its_tables_are_made_again_where_nothing_of_its_author_is(author, bundle
     said = capsys.readouterr().out
     assert "every file is what its digest says" in said
     assert re.search(r"here is ablation .*: the same code, also that trains the runs", said)
+    assert "verdicts, made again: 1 " in said
     assert "15 of 15 files equal, numbers within a relative difference of 1e-09" in said
     assert (tmp_path / "else/unpacked/recomputed/made/contrasts.csv").is_file()
     with pytest.raises(SystemExit, match="unpacked: found a folder with files, expected an empty one or none"):
@@ -313,6 +315,14 @@ def test_a_study_that_is_not_finished_or_was_changed_is_not_given_away(copied, n
     path = copied / name
     path.write_text(change(path.read_text())) if change else path.unlink()
     with pytest.raises(SystemExit, match=said):
+        bundle(copied)
+
+
+def test_a_study_on_which_a_start_works_is_not_given_away(copied):
+    with (
+        hold(copied / "results/made/start/lock", what="the study made"),
+        pytest.raises(SystemExit, match="a start works on"),
+    ):
         bundle(copied)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from ablation.support.wording import cut
 
 RELATIVE = 1e-9  # by how much of the larger one two numbers may differ: libraries of other versions round otherwise
+NAMES = ("claim", "architecture", "variant")  # entries by which plain data in a list are called, instead of by number
 CONTEXT, MOST_SHOWN = 20, 100  # characters of a line before what differs, and of a text in all
 # In texts, the folders of Python files and of logs: where they lay is no result, and differs between machines.
 FOLDERS = re.compile(r"[^\s\"'(]*/(?=[\w.+-]+\.(?:py|log)\b)")
@@ -101,13 +102,14 @@ def _contents(one: Path, other: Path) -> str:
 
 
 def _leaves(content: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """List the values of plain data by their places, such as ``claims[0].tests[1].effect``."""
+    """List the values of plain data by their places, such as ``claims[relu-better].tests[lenet].effect``."""
     if content and isinstance(content, dict):
         for name, inner in content.items():
             yield from _leaves(inner, f"{place}.{name}" if place else name)
     elif content and isinstance(content, list):
         for number, inner in enumerate(content):
-            yield from _leaves(inner, f"{place}[{number}]")
+            names = [inner[name] for name in NAMES if name in inner] if isinstance(inner, dict) else []
+            yield from _leaves(inner, f"{place}[{names[0] if names else number}]")
     else:
         yield place, content
 

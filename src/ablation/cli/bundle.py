@@ -76,7 +76,7 @@ def main(arguments: argparse.Namespace) -> None:
     write_archive(path, {**contents.files, README: readme(contents).encode(), METADATA: metadata(contents)})
     without = "with" if arguments.weights else "without"
     print(f"{path}: {plural(contents.about['runs'], 'run')} {without} weights, {file_size(path.stat().st_size)}")
-    with tempfile.TemporaryDirectory(prefix="ablation-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ablation-recompute-") as folder:
         equal = recompute(path, Path(folder))
     if not equal:
         sys.exit(

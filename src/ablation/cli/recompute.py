@@ -16,12 +16,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ablation.analysis.outcomes import read_outcomes
 from ablation.analysis.recomputed import RELATIVE, difference
 from ablation.jobs.bundling import ABOUT, FORMAT, VERBS, code_of_tables, other_keys, version
 from ablation.jobs.lookup import trained_runs
 from ablation.records.archive import ArchiveError, unpack
 from ablation.records.environment import git_revision
 from ablation.records.store import DamagedRecordError, Store
+from ablation.report.verdicts import counts_words
 from ablation.study.plan import Plan
 from ablation.study.studyfile import StudyFileError, read_frozen
 from ablation.support.formatting import plural
@@ -56,7 +58,7 @@ OUTPUTS = {
 def main(arguments: argparse.Namespace) -> None:
     """Unpack, make again, compare; exits with 1 if something differs."""
     with contextlib.ExitStack() as kept:
-        folder = arguments.into or Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="ablation-")))
+        folder = arguments.into or Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="ablation-recompute-")))
         if folder.is_dir() and any(folder.iterdir()):
             raise UserError(f"{folder}: found a folder with files, expected an empty one or none")
         if not recompute(arguments.bundle, folder.resolve()):
@@ -87,6 +89,8 @@ def recompute(bundle: Path, folder: Path) -> bool:
     }
     for name, what in found.items():
         print(f"differs  {name}: {what}" if what else f"equal    {name}")
+    if verdicts := counts_words(read_outcomes(again / OUTPUTS["verdicts"])):
+        print(f"verdicts, made again: {verdicts}")
     equal = sum(not what for what in found.values())
     print(f"{equal} of {plural(len(found), 'file')} equal, numbers within a relative difference of {RELATIVE:g}")
     return equal == len(found)
