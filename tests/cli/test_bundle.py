@@ -148,9 +148,9 @@ def bundle(author, *options):
 def remade(archive, *options, code=0):
     """Make the tables of an archive again, which ends with a code."""
     if not code:
-        return run("recompute", archive, *options)
+        return run("recompute", archive, "--trust", *options)
     with pytest.raises(SystemExit) as ended:
-        run("recompute", archive, *options)
+        run("recompute", archive, "--trust", *options)
     assert ended.value.code == code or isinstance(ended.value.code, str)
     return ended.value.code
 
@@ -268,22 +268,57 @@ def test_another_version_of_the_code_is_said(bundled, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda files: files.pop(ABOUT), f"found no {ABOUT} in it"),
+        (lambda files: files.pop(ABOUT), f"found no {ABOUT} in it that ablation bundle wrote"),
         (
             lambda files: files.update({ABOUT: b'{"format": 99, "version": "7"}'}),
-            "found format 99, expected 1: another",
+            "found format 99, expected 1: use ablation 7",
         ),
         (lambda files: files.update({"results/made/plan/made.json": b"{}"}), "its plan cannot be read by this version"),
         (
             lambda files: files.pop(
                 next(name for name in files if name.endswith(RECORD) and b'"seed": 0,' in files[name])
             ),
-            "seed 0, cannot be used: record",
+            "cannot be used: record",
         ),
     ],
 )
 def test_what_cannot_be_made_again_is_said(bundled, tmp_path, change, said):
     assert said in remade(changed(bundled, tmp_path / "odd.zip", change), code=1)
+
+
+def with_about(**changes):
+    """A change of what an archive says of itself."""
+    return lambda files: files.update({ABOUT: json.dumps({**json.loads(files[ABOUT]), **changes}).encode()})
+
+
+def with_key(files):
+    """Let a shard name a folder instead of a record."""
+    name = "results/made/shards/lenet/0.json"
+    shard = json.loads(files[name])
+    shard["runs"][0]["key"] = "../../../elsewhere"
+    files[name] = json.dumps(shard).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (with_about(study="../../elsewhere"), f"found no {ABOUT} in it"),
+        (with_about(parts=["../own.py"]), f"found no {ABOUT} in it"),
+        (with_about(parts=["/etc/own.py"]), f"found no {ABOUT} in it"),
+        (with_about(more=1), f"found no {ABOUT} in it"),
+        (with_key, "a run of lenet cannot be used: found the key '../../../elsewhere', expected 32 hexadecimal digits"),
+    ],
+)
+def test_an_archive_cannot_reach_beyond_its_folder(bundled, tmp_path, change, said):
+    (tmp_path / "own.py").write_text("")
+    archive = changed(bundled, tmp_path / "bad.zip", change)
+    assert said in remade(archive, "--into", tmp_path / "into", code=1)
+
+
+def test_code_in_an_archive_runs_only_where_it_is_trusted(bundled, tmp_path):
+    with pytest.raises(SystemExit, match=r"author's own \(study/parts/own\.py:share\), which would run here"):
+        run("recompute", bundled, "--into", tmp_path / "into")
+    assert "helper" not in sys.modules
 
 
 @pytest.fixture

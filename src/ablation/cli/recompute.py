@@ -9,23 +9,18 @@ files do not count. The command ends with 1 if something differs.
 import argparse
 import contextlib
 import io
-import json
+import os
 import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from ablation.analysis.outcomes import read_outcomes
 from ablation.analysis.recomputed import RELATIVE, difference
-from ablation.jobs.bundling import ABOUT, FORMAT, VERBS, code_of_tables, other_keys, version
-from ablation.jobs.lookup import trained_runs
+from ablation.jobs.bundling import VERBS
+from ablation.jobs.unbundling import check_records, own_code, read_about, said_of_code, settled_plan
 from ablation.records.archive import ArchiveError, unpack
-from ablation.records.environment import git_revision
-from ablation.records.store import DamagedRecordError, Store
 from ablation.report.verdicts import counts_words
-from ablation.study.plan import Plan
-from ablation.study.studyfile import StudyFileError, read_frozen
 from ablation.support.formatting import plural
 from ablation.support.wording import UserError
 
@@ -61,25 +56,39 @@ def main(arguments: argparse.Namespace) -> None:
         folder = arguments.into or Path(kept.enter_context(tempfile.TemporaryDirectory(prefix="ablation-recompute-")))
         if folder.is_dir() and any(folder.iterdir()):
             raise UserError(f"{folder}: found a folder with files, expected an empty one or none")
-        if not recompute(arguments.bundle, folder.resolve()):
+        if not recompute(arguments.bundle, folder.resolve(), arguments.trust):
             sys.exit(1)
 
 
-def recompute(bundle: Path, folder: Path) -> bool:
+def recompute(bundle: Path, folder: Path, trusted: bool) -> bool:
     """Make the tables and verdicts of an archive again in a folder, say what became of each, and whether all are equal.
+
+    Parameters
+    ----------
+    bundle, folder : Path
+    trusted : bool
+        Whether code in the archive, of its author's own metrics, may run.
 
     Raises
     ------
     ArchiveError
-        If the archive is damaged, or its plan or records cannot be read by this version of the program.
+        If the archive is damaged, its plan or records cannot be read by this version of the program, or it has code that
+        would have to run and is not trusted.
     """
     unpack(bundle, folder)
     about = read_about(bundle, folder)
-    place, again = folder / "results" / about["study"], folder / AGAIN / about["study"]
-    plan = settle(bundle, about, folder, place, again)
-    print(f"{bundle}: {about['study']}, {plural(about['runs'], 'run')}; every file is what its digest says")
+    place, again = folder / "results" / about.study, folder / AGAIN / about.study
+    (again / "plan").mkdir(parents=True)
+    plan = settled_plan(bundle, about, folder, again / f"plan/{about.study}.json")
+    print(f"{bundle}: {about.study}, {plural(about.runs, 'run')}; every file is what its digest says")
     print(said_of_code(about, plan, place), flush=True)
     check_records(bundle, place)
+    if (code := own_code(plan)) and not trusted:
+        names = ", ".join(os.path.relpath(one, folder) for one in code)
+        raise ArchiveError(
+            f"{bundle}: its metrics are code of its author's own ({names}), which would run here: read it (--into FOLDER "
+            "unpacks it), and allow it by --trust"
+        )
     make_again(place, again, place.parent / "store")
     names = dict.fromkeys([*OUTPUTS.values(), *(f"tables/{path.name}" for path in sorted(place.glob("tables/*")))])
     found = {
@@ -94,61 +103,6 @@ def recompute(bundle: Path, folder: Path) -> bool:
     equal = sum(not what for what in found.values())
     print(f"{equal} of {plural(len(found), 'file')} equal, numbers within a relative difference of {RELATIVE:g}")
     return equal == len(found)
-
-
-def read_about(bundle: Path, folder: Path) -> dict[str, Any]:
-    """Read what a bundle says of itself; raises ArchiveError."""
-    try:
-        about = json.loads((folder / ABOUT).read_bytes())
-        number, known = about["format"], all(name in about for name in ("study", "parts", "runs", "version", "code"))
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ArchiveError(
-            f"{bundle}: found no {ABOUT} in it, expected an archive that ablation bundle wrote"
-        ) from None
-    if number != FORMAT or not known:
-        raise ArchiveError(
-            f"{bundle}: found format {number}, expected {FORMAT}: another version of this program wrote it, "
-            f"{about.get('version')}; use that one"
-        )
-    return about
-
-
-def settle(bundle: Path, about: dict[str, Any], folder: Path, place: Path, again: Path) -> Plan:
-    """Write the frozen plan for the verbs, with the author's own parts where they lie now, and return it."""
-    name = f"plan/{about['study']}.json"
-    (again / "plan").mkdir(parents=True, exist_ok=True)
-    try:
-        frozen = json.loads((place / name).read_bytes())
-        (again / name).write_text(json.dumps({**frozen, "parts": [str(folder / part) for part in about["parts"]]}))
-        return read_frozen(again / name)
-    except (OSError, ValueError, StudyFileError) as error:
-        raise ArchiveError(
-            f"{bundle}: its plan cannot be read by this version of the program ({error}); ablation {about['version']}, "
-            f"revision {about['revision'] or 'unknown'}, wrote it"
-        ) from None
-
-
-def check_records(bundle: Path, place: Path) -> None:
-    """Refuse an archive without a record that a run of its study needs, or with a damaged one; raises ArchiveError."""
-    store = Store(place.parent / "store")
-    for (variant, seed), key in trained_runs(place).items():
-        try:
-            store.read(key)
-        except (KeyError, DamagedRecordError) as error:
-            why = f"record {key} is missing" if isinstance(error, KeyError) else error
-            raise ArchiveError(f"{bundle}: {variant}, seed {seed}, cannot be used: {why}") from None
-
-
-def said_of_code(about: dict[str, Any], plan: Plan, place: Path) -> str:
-    """Say whether the code is the one that the bundle was made with: of the tables, and of the training."""
-    today = code_of_tables(plan)
-    changed = [verb for verb in today if about["code"].get(verb) != today[verb]]
-    made = f"made by ablation {about['version']}, revision {about['revision'] or 'unknown'}"
-    here = f"ablation {version()}, revision {git_revision() or 'unknown'}"
-    code = f"another version of the code that makes the tables ({', '.join(changed)})" if changed else "the same code"
-    others = other_keys(plan, place)
-    training = f"; it would train {others} of the runs in another way" if others else ", also that trains the runs"
-    return f"{made}; here is {here}: {code}{training}"
 
 
 def make_again(place: Path, again: Path, store: Path) -> None:
@@ -184,3 +138,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--into", type=Path, metavar="FOLDER", help="empty or new folder to unpack it into, which stays"
     )
+    parser.add_argument("--trust", action="store_true", help="let code in the archive run: metrics of its author's own")

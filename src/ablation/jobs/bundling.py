@@ -10,10 +10,12 @@ import os
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
 
 import ablation
 from ablation.jobs.lookup import read_json, trained_runs
@@ -26,7 +28,7 @@ from ablation.records.keys import references, sources
 from ablation.records.runs import began
 from ablation.records.store import RECORD, Store, sealed, without_weights
 from ablation.study.plan import Plan
-from ablation.study.studyfile import StudyFileError, read_frozen, read_study
+from ablation.study.studyfile import MOST_NAME, STUDY_NAME, StudyFileError, read_frozen, read_study
 from ablation.support.locks import is_held
 from ablation.support.seals import damaged_files
 from ablation.support.wording import UserError
@@ -50,6 +52,40 @@ class BundleError(UserError):
     """A study that cannot be given away as it is; the message says why and what to do."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a bundle says of itself in `ABOUT`.
+
+    Attributes
+    ----------
+    format : int
+    study : str
+        Its name.
+    file, parts
+        The names in the bundle of the study's file, and of the files of parts in the order in which they join.
+    runs : int
+        How many it has.
+    weights : bool
+        Whether their weights are there.
+    version, revision : str
+        Of the project that wrote it; the revision may not be known.
+    code : dict of str to str
+        Digests of the code that makes the tables, by verb.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=False)
+
+    format: int
+    study: Annotated[str, Field(pattern=f"^{STUDY_NAME}$", max_length=MOST_NAME)]
+    file: str
+    parts: tuple[str, ...]
+    runs: int
+    weights: bool
+    version: str
+    revision: str | None
+    code: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Contents:
     """What a bundle holds.
@@ -59,8 +95,7 @@ class Contents:
     plan : Plan
     files : dict of str to bytes or Path
         By their names in the bundle.
-    about : dict
-        What `ABOUT` states.
+    about : About
     environments : list of dict
         Machines and versions of the runs, each with the number of its ``runs``.
     span : tuple of str
@@ -69,7 +104,7 @@ class Contents:
 
     plan: Plan
     files: dict[str, bytes | Path]
-    about: dict[str, Any]
+    about: About
     environments: list[dict[str, Any]] = field(default_factory=list)
     span: tuple[str, str] = ("", "")
 
@@ -104,18 +139,18 @@ def contents_of(place: Path, weights: bool = False) -> Contents:
         files |= record_files(place.parent / "store", key, record, weights)
     environments = environments_of(records.values())
     files[ENVIRONMENTS] = json.dumps(environments, indent=1).encode()
-    about = {
-        "format": FORMAT,
-        "study": plan.name,
-        "file": own[study_file],
-        "parts": [own[Path(os.path.abspath(stated))] for stated in plan.catalogue.parts],
-        "runs": len(runs),
-        "weights": weights,
-        "version": version(),
-        "revision": git_revision(),
-        "code": code_of_tables(plan),
-    }
-    files[ABOUT] = json.dumps(about, indent=1).encode()
+    about = About(
+        format=FORMAT,
+        study=plan.name,
+        file=own[study_file],
+        parts=tuple(own[Path(os.path.abspath(stated))] for stated in plan.catalogue.parts),
+        runs=len(runs),
+        weights=weights,
+        version=version(),
+        revision=git_revision(),
+        code=code_of_tables(plan),
+    )
+    files[ABOUT] = json.dumps(asdict(about), indent=1).encode()
     return Contents(plan, files, about, environments, span(records.values(), place / "start/costs.jsonl"))
 
 
