@@ -89,6 +89,7 @@ def finish(results, plan, file):
     runs = planned_runs(plan, MANIFEST_OF_DATA["digest"])
     shards = {variant: [run for run in runs if run.variant == variant] for variant in plan.variants}
     texts = {
+        "tables/older.csv": "of a version that wrote another table",
         f"plan/{plan.name}.json": plan.frozen(),
         "plan/variants.csv": "\n".join(
             ["variant,parameters,multiply_adds", *(f"{name},10," for name in plan.variants)]
@@ -179,7 +180,11 @@ def test_it_has_what_tables_are_made_of_and_neither_weights_nor_what_others_need
     assert {"study/made.yaml", "study/parts/own.py", "study/parts/helper.py"} <= names
     assert {"Snakefile", "uv.lock", "environment.yml", "workflow/rules/train.smk", ABOUT, METADATA} <= names
     assert sum(name.endswith(f"/{RECORD}") for name in names) == 12
-    assert not [name for name in names if "unused" in name or "dropped" in name or name.endswith((WEIGHTS, ".npy.zip"))]
+    assert not [
+        name
+        for name in names
+        if "unused" in name or "dropped" in name or "older" in name or name.endswith((WEIGHTS, ".npy.zip"))
+    ]
 
 
 def test_weights_come_along_if_they_are_asked_for(author, tmp_path, capsys):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ablation.analysis.outcomes import read_outcomes
 from ablation.analysis.recomputed import RELATIVE, difference
-from ablation.jobs.bundling import VERBS
+from ablation.jobs.bundling import MADE, VERBS
 from ablation.jobs.unbundling import check_records, own_code, read_about, said_of_code, settled_plan
 from ablation.records.archive import ArchiveError, unpack
 from ablation.report.verdicts import counts_words
@@ -29,25 +29,8 @@ EPILOG = """examples:
   ./do ablation recompute digits.zip --into digits    and leaves the archive unpacked, with what was made again
 """
 AGAIN = "recomputed"  # folder of what is made again
-# What the options of the verbs name, in the folder of a study's results: what they need, and what they make.
+# What the verbs need, by their options, in the folder of a study's results.
 INPUTS = {"variants": "plan/variants.csv", "manifest": "data.json", "registered": ""}
-OUTPUTS = {
-    "runs": "runs.parquet",
-    "curves": "curves.parquet",
-    "diagnostics": "diagnostics.parquet",
-    "classes": "classes.parquet",
-    "examples": "examples.npy",
-    "contrasts": "contrasts.csv",
-    "claims": "claims.csv",
-    "verdicts": "verdicts.json",
-    "csv": "tables/comparison.csv",
-    "markdown": "tables/comparison.md",
-    "latex": "tables/comparison.tex",
-    "claims-markdown": "tables/claims.md",
-    "claims-latex": "tables/claims.tex",
-    "summary": "tables/summary.txt",
-    "mixture": "tables/mixture.txt",
-}
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -90,7 +73,7 @@ def recompute(bundle: Path, folder: Path, trusted: bool) -> bool:
             "unpacks it), and allow it by --trust"
         )
     make_again(place, again, place.parent / "store")
-    names = dict.fromkeys([*OUTPUTS.values(), *(f"tables/{path.name}" for path in sorted(place.glob("tables/*")))])
+    names = dict.fromkeys([*MADE.values(), *(f"tables/{path.name}" for path in sorted(place.glob("tables/*")))])
     found = {
         name: difference(place / name, again / name)
         for name in names
@@ -98,7 +81,7 @@ def recompute(bundle: Path, folder: Path, trusted: bool) -> bool:
     }
     for name, what in found.items():
         print(f"differs  {name}: {what}" if what else f"equal    {name}")
-    if verdicts := counts_words(read_outcomes(again / OUTPUTS["verdicts"])):
+    if verdicts := counts_words(read_outcomes(again / MADE["verdicts"])):
         print(f"verdicts, made again: {verdicts}")
     equal = sum(not what for what in found.values())
     print(f"{equal} of {plural(len(found), 'file')} equal, numbers within a relative difference of {RELATIVE:g}")
@@ -121,7 +104,7 @@ def make_again(place: Path, again: Path, store: Path) -> None:
     files = {"study": [again / f"plan/{place.name}.json"], "store": [store]}
     files |= {name: sorted(place.glob(f"{name}/*/*.json")) for name in ("shards", "measured")}
     files |= {name: [place / path] for name, path in INPUTS.items()}
-    files |= {name: [again / path] for name, path in OUTPUTS.items()}
+    files |= {name: [again / path] for name, path in MADE.items()}
     words = [word for name, paths in files.items() for word in (f"--{name}", *map(str, paths))]
     for verb in VERBS:
         module = import_module(f"ablation.cli.{verb}")

@@ -36,14 +36,27 @@ from ablation.support.wording import UserError
 FORMAT = 1  # of what is written; raise it when a reader of today would misread it
 ABOUT, ENVIRONMENTS, OWN = "bundle.json", "environments.json", "study"
 CHECKOUT = Path(ablation.__file__).parents[2]
-# Verbs that make the tables, in this order, and whose code a bundle states.
+# Verbs that make the tables, in this order, and whose code a bundle states; and the files that they make, by their options.
 VERBS = ("collect", "compare", "tables")
+MADE = {
+    "runs": "runs.parquet",
+    "curves": "curves.parquet",
+    "diagnostics": "diagnostics.parquet",
+    "classes": "classes.parquet",
+    "examples": "examples.npy",
+    "contrasts": "contrasts.csv",
+    "claims": "claims.csv",
+    "verdicts": "verdicts.json",
+    "csv": "tables/comparison.csv",
+    "markdown": "tables/comparison.md",
+    "latex": "tables/comparison.tex",
+    "claims-markdown": "tables/claims.md",
+    "claims-latex": "tables/claims.tex",
+    "summary": "tables/summary.txt",
+    "mixture": "tables/mixture.txt",
+}
 # What a finished study has, and what it may have; in the folder of its results.
-NEEDED = (
-    *("data.json", "plan/variants.csv", "plan/layers.csv", "report.html"),
-    *("runs.parquet", "curves.parquet", "diagnostics.parquet", "classes.parquet", "examples.npy"),
-    *("contrasts.csv", "claims.csv", "verdicts.json"),
-)
+NEEDED = ("data.json", "plan/variants.csv", "plan/layers.csv", *MADE.values(), "report.html")
 OPTIONAL = (REGISTERED, CERTIFICATE, "plan/unmeasured.json", "plan/controls.json", "start/costs.jsonl")
 WORKFLOW = ("Snakefile", "environment.yml", "pyproject.toml", "uv.lock", "LICENSE")  # of the checkout, with its rules
 
@@ -203,8 +216,7 @@ def files_of_results(place: Path, plan: Plan) -> list[str]:
     cut = read_json(place / "start/outline.json")["shards"]
     shards = [f"{folder}/{shard}.json" for shard in cut for folder in ("shards", "measured")]
     plans = [f"plan/{plan.name}.json", f"plan/{plan.name}.stated.json"]
-    tables = [f"tables/{path.name}" for path in sorted((place / "tables").iterdir())]
-    return [name for name in (*NEEDED, *OPTIONAL, *plans, *shards, *tables) if (place / name).is_file()]
+    return [name for name in (*NEEDED, *OPTIONAL, *plans, *shards) if (place / name).is_file()]
 
 
 def workflow_files() -> list[Path]:
