@@ -225,8 +225,9 @@ def caption(plan: Plan, runs: pd.DataFrame) -> str:
     untested = f" Runs failed by an error of their own ({of_variants}): effects that need them are not testable."
     text = (
         f"{len(runs):,} runs of {runs['variant'].nunique():,} variants, {each} seeds each. Mean ± standard deviation over "
-        f"seeds; effect on {first.label} against the baseline of the same architecture, with a 95 % interval over seeds "
-        f"(Welch). n counts the runs that have a value: {worth_text(first)}; a stuck run counts with the value that it has."
+        f"seeds; effect on {first.label} against the baseline of the same architecture, with a 95 % interval over seeds"
+        f"{' and test images' if first.per_image else ''}. n counts the runs that have a value: {worth_text(first)}; a "
+        "stuck run counts with the value that it has."
     )
     if "never" in [plan.metrics[name].diverged for name in plan.study.metrics]:
         text += " A time that a run did not reach is cut at its last epoch: the mean is at least (≥) what stands there."
