@@ -27,6 +27,8 @@ VERBS = {
     "register": "register the claims of a study before its runs are trained",
     "check": "check a file of parts of one's own",
     "ui": "look at the runs in the MLflow UI",
+    "bundle": "write one archive of a study, to give away",
+    "recompute": "make the tables and verdicts of such an archive again, and compare them",
     "certify": "train a sample of a study's runs again, and say whether they come out the same",
     "scrub": "find what a disk has lost of the results, by the digest of every file",
     "prune": "free what no study wants of the stored records",
