@@ -7,18 +7,23 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ablation.analysis.collection import CURVES, final_metrics
 from ablation.analysis.failures import counts, restricted
+from ablation.catalogue.metrics import Metric
 from ablation.jobs.shards import PlannedRun
 from ablation.records.runs import RunRecord
 from ablation.records.store import DIVERGED, FAILED
 from ablation.statistics.estimates import summarise
+from ablation.statistics.external import mean_interval
+from ablation.statistics.rates import rate
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
 from ablation.support.failures import in_one_line
 
+PRESENT = {"superseded": "false"}  # the tag of a variant that the study has as it stands
 LAST_OF_ROW = "seconds"  # every row has it, so that its steps tell which rows were sent
 
 
@@ -36,7 +41,7 @@ def variant_tags(plan: Plan, variant: str) -> dict[str, Any]:
     """Return the tags of a variant's run: the levels that differ from its baseline."""
     chosen = plan.variants[variant]
     levels = {f"factor.{factor}": level_text(level) for factor, level in chosen.changed.items()}
-    return {"level": "variant", "variant": variant, "architecture": chosen.architecture, **levels}
+    return {"level": "variant", "variant": variant, "architecture": chosen.architecture, **PRESENT, **levels}
 
 
 def run_tags(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
@@ -105,15 +110,45 @@ def row_values(plan: Plan, row: Mapping[str, Any]) -> dict[str, float]:
     return {final_name(name): row[name] for name in measured if pd.notna(row[name]) and math.isfinite(row[name])}
 
 
-def variant_values(plan: Plan, runs: pd.DataFrame) -> dict[str, float]:
-    """Summarise the rows of one variant in `runs.parquet`; a time that was never reached is cut at its last epoch."""
-    summaries = {name: summarise(restricted(plan, runs, name)) for name in plan.metrics if name in runs}
-    values = {f"{name}_mean": s.mean for name, s in summaries.items() if s.n}
-    values |= {f"{name}_sd": s.sd for name, s in summaries.items() if s.n > 1}
-    size = runs["parameters"].iloc[0]
-    values |= {} if math.isnan(size) else {"parameters": int(size)}
-    found = counts(runs)._asdict()
-    return {**values, "runs": found.pop("runs"), **{f"{name}_runs": number for name, number in found.items()}}
+def variant_values(plan: Plan, runs: pd.DataFrame, effects: Mapping[str, Any]) -> dict[str, float]:
+    """Summarise the runs of one variant; NaN for what has no value.
+
+    Parameters
+    ----------
+    plan : Plan
+    runs : pandas.DataFrame
+        Its rows of `runs.parquet`; a time that was never reached is cut at its last epoch.
+    effects : mapping
+        Its row of `comparison.csv`, which has the effect against its baseline on each metric of the study.
+
+    Returns
+    -------
+    dict
+        Mean and standard deviation of each metric; of those of the study n, the bounds of the mean (95 %, over seeds) and
+        the effect with its bounds, too; the size; and how many runs there are, and failed, diverged or were stuck.
+    """
+    values: dict[str, float] = {}
+    for name in filter(runs.__contains__, plan.metrics):
+        seeds = restricted(plan, runs, name).to_numpy()
+        found = summarise(seeds)
+        values |= {f"{name}_mean": found.mean, f"{name}_sd": found.sd}
+        if name in plan.study.metrics:
+            low, high = _bounds(plan.metrics[name], seeds)
+            values |= {f"{name}_mean.low": low, f"{name}_mean.high": high, f"{name}_n": found.n}
+            parts = {"": "effect", ".low": "low", ".high": "high"}
+            values |= {f"effect.{name}{end}": float(effects[f"{name}_{part}"]) for end, part in parts.items()}
+    counted = counts(runs)._asdict()
+    values |= {"parameters": float(runs["parameters"].iloc[0]), "runs": counted.pop("runs")}
+    return {**values, **{f"{name}_runs": number for name, number in counted.items()}}
+
+
+def _bounds(metric: Metric, values: np.ndarray) -> tuple[float, float]:
+    """Return the interval of a mean over seeds, exact for a rate; NaN for what is counted."""
+    if metric.exact:
+        return math.nan, math.nan
+    values = values[np.isfinite(values)]
+    found = rate(int(values.sum()), len(values)) if metric.binary else mean_interval(values)
+    return found.low, found.high
 
 
 def run_files(record: Mapping[str, Any]) -> dict[str, bytes]:
