@@ -5,8 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 
+from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.collection import CLASS_COLUMNS, DIAGNOSTIC_COLUMNS
-from ablation.analysis.contrasts import claim_table, contrast_table
+from ablation.analysis.contrasts import contrast_table
+from ablation.analysis.outcomes import Outcomes
+from ablation.analysis.verdicts import Standing, outcomes
 from ablation.networks.sizes import inspect_all
 from ablation.report import tables
 from ablation.report.inputs import StudyTables
@@ -125,10 +128,15 @@ def invented_classes(runs: pd.DataFrame, count: int = 3) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(CLASS_COLUMNS)).astype(CLASS_COLUMNS)
 
 
+def invented_outcomes(plan: Plan, runs: pd.DataFrame, examples: np.ndarray | None = None) -> Outcomes:
+    """The verdicts of claims that were registered in time."""
+    return outcomes(plan, RunsByVariant(runs, examples), dict.fromkeys(plan.study.claims, Standing(1.8e9, "")))
+
+
 def invented_tables(plan: Plan, **given) -> StudyTables:
     """All tables of a study; those that are given instead of invented ones."""
     runs = given.get("runs", invented_runs(plan))
-    contrasts = contrast_table(plan, runs)
+    contrasts = contrast_table(plan, RunsByVariant(runs))
     specs = {id: variant.architecture_spec() for id, variant in plan.variants.items()}
     made = {
         "runs": runs,
@@ -136,7 +144,7 @@ def invented_tables(plan: Plan, **given) -> StudyTables:
         "diagnostics": invented_diagnostics(plan),
         "classes": invented_classes(runs),
         "contrasts": contrasts,
-        "claims": claim_table(plan, runs),
+        "verdicts": invented_outcomes(plan, runs),
         "comparison": tables.comparison(plan, runs, contrasts),
         "layers": {id: table for id, (table, _) in inspect_all(specs, (1, 8, 8), 10).items()},
     }

@@ -1,11 +1,11 @@
 """Synthetic studies for the tests of the mirror, and the comparison of an experiment with the records."""
 
 import argparse
-import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,12 +13,15 @@ import numpy as np
 import pandas as pd
 import predicted
 import pytest
+from invented import invented_outcomes
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
 from specs import GOOD
 
+from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.collection import final_metrics, run_row
 from ablation.analysis.contrasts import contrast_table
+from ablation.analysis.outcomes import Outcomes, outcomes_text
 from ablation.cli.mirror import read_results
 from ablation.jobs.shards import planned_runs
 from ablation.records.runs import read_run
@@ -175,14 +178,19 @@ class Synthetic:
         rows = [run_row(self.plan, p.variant, p.key, read_run(self.store, p.key), SIZES, 10) for p in self.runs]
         return pd.DataFrame(rows)
 
-    def verdicts(self) -> dict:
-        """Content of `verdicts.json`, as far as the mirror reads it."""
-        claims = []
-        for name, contrast in ((name, one) for name, one in self.plan.claims if name in self.words):
-            cells = [{"variant": one} for one in (contrast.variant, contrast.reference)]
-            test = {"architecture": "lenet", "cells": cells, "verdict": self.words[name]}
-            claims.append({"claim": name, "exploratory": self.exploratory[name], "tests": [test]})
-        return {"claims": claims}
+    def outcomes(self, table: pd.DataFrame, examples: np.ndarray) -> Outcomes:
+        """What becomes of the claims, with verdicts that are given."""
+        found = invented_outcomes(self.plan, table, examples)
+        claims = [
+            replace(
+                claim,
+                exploratory=self.exploratory[claim.claim],
+                tests=tuple(replace(test, verdict=self.words[claim.claim]) for test in claim.tests),
+            )
+            for claim in found.claims
+            if claim.claim in self.words
+        ]
+        return replace(found, claims=tuple(claims))
 
     def write_results(self, table: pd.DataFrame | None = None) -> argparse.Namespace:
         """Write what there is of a study that is done, and return the arguments of the command that mirrors it."""
@@ -190,10 +198,18 @@ class Synthetic:
         runs, verdicts = self.results / "runs.parquet", self.results / "verdicts.json"
         comparison = self.results / "tables" / "comparison.csv"
         table.to_parquet(runs)
-        verdicts.write_text(json.dumps(self.verdicts()))
-        compared = tables.comparison(self.plan, table, contrast_table(self.plan, table))
-        compared.to_csv(comparison, index=False)
-        files = {"runs": runs, "comparison": comparison, "verdicts": verdicts}
+        shape = int((table["status"] != "failed").sum()), 20
+        examples = np.random.default_rng(0).random(shape) < 0.7
+        np.save(self.results / "examples.npy", examples)
+        verdicts.write_text(outcomes_text(self.outcomes(table, examples)))
+        contrasts = contrast_table(self.plan, RunsByVariant(table, examples))
+        tables.comparison(self.plan, table, contrasts).to_csv(comparison, index=False)
+        files = {
+            "runs": runs,
+            "examples": self.results / "examples.npy",
+            "comparison": comparison,
+            "verdicts": verdicts,
+        }
         return argparse.Namespace(**files, artifacts=self.artifacts, layers=self.layers)
 
     def complete(self, mirror: Mirror, table: pd.DataFrame | None = None) -> str:
@@ -249,7 +265,7 @@ def assert_is_the_study(study: Synthetic, client: MlflowClient, folder: Path) ->
         assert run.data.params == {f: level_text(v) for f, v in study.plan.variants[variant].levels.items()}
     expected = {"tables/comparison.md": "comparison.md", "report.html": "report.html"}
     expected |= {"tables/comparison.csv": (study.results / "tables" / "comparison.csv").read_text()}
-    expected |= {"verdicts.json": json.dumps(study.verdicts())}
+    expected |= {"verdicts.json": (study.results / "verdicts.json").read_text()}
     assert files(client, levels["study"][0], folder) == expected
 
 

@@ -78,8 +78,8 @@ def test_a_contrast_with_a_failed_run_on_either_side_is_not_testable_and_says_wh
     assert row[["effect", "low", "high", "df"]].isna().all()
     assert sorted([row["n_variant"], row["n_reference"]]) == [2, 3]
     assert contrast(found, WIDE)["not_testable"] == (WHY.format(failed) if failed == "lenet" else "")
-    (claim,) = found.claims.to_dict("records")
-    assert (claim["observed"], claim["not_testable"]) == (NOT_TESTABLE, WHY.format(failed))
+    (test,) = found.verdicts.claims[0].tests
+    assert (test.verdict, test.why) == (NOT_TESTABLE, WHY.format(failed))
     found.contrasts.to_csv(tmp_path / "contrasts.csv", index=False)
     pd.testing.assert_frame_equal(read_table(tmp_path / "contrasts.csv"), found.contrasts, check_dtype=False)
 
@@ -150,7 +150,7 @@ def test_a_metric_whose_code_failed_is_named_and_no_run_is_said_to_have_failed(p
     runs.loc[broken, "test_accuracy"] = float("nan")
     runs.loc[broken, "metric_errors"] = json.dumps({"test_accuracy": BROKEN})
     found = invented_tables(plan, runs=runs)
-    found = found if claims else replace(found, claims=found.claims.iloc[:0])
+    found = found if claims else replace(found, verdicts=replace(found.verdicts, claims=()))
     effects = draw("effects", found)
     effects.draw_without_rendering()
     (mark,) = [t.get_text() for axis in effects.axes for t in axis.texts]

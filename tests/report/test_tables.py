@@ -46,11 +46,11 @@ def test_failures_are_counted_and_diverged_runs_are_worth_something(study):
 
 
 def test_claims_read_both_sides(study):
-    runs, row = study.runs, study.claims.iloc[0]
+    runs, row = study.runs, study.verdicts.claims[0].tests[0]
     sigmoid = runs.loc[runs["variant"] == "lenet-activation.sigmoid", "test_accuracy"]
     relu = runs.loc[runs["variant"] == "lenet", "test_accuracy"]
-    assert row["effect"] == pytest.approx(relu.mean() - sigmoid.mean())
-    assert row["observed"] == "open", "one of three sigmoid runs diverged"
+    assert row.effect == pytest.approx(relu.mean() - sigmoid.mean())
+    assert row.verdict == "undecided", "one of three sigmoid runs diverged"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_the_report_says_what_was_found_and_has_every_figure_in_its_section(stud
         caption = escape(FIGURES[name].caption.format(accuracy="validation accuracy"))
         assert f'<svg id="{name}"></svg><figcaption>{caption}</figcaption>' in page
     assert plan.study.question in page
-    assert "1 claim, tested by 1 contrast: 0 as claimed, 0 opposite, 1 open" in page
+    assert "1 claim, 1 test: 1 undecided; corrected for 1 test (Holm, 5 %)." in page
     assert "1 diverged, 2 stuck" in page
     assert f"{15 * 2.5 / 60:.1f} min in all" in page
     assert "layer by layer: 21,386 parameters, 66,600 multiply-adds" in page

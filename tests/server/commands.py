@@ -60,7 +60,11 @@ class Commands:
 
     def finish(self):
         given = vars(self.study.write_results())
-        files = [word for name in ("runs", "comparison", "verdicts", "layers") for word in (f"--{name}", given[name])]
+        files = [
+            word
+            for name in ("runs", "examples", "comparison", "verdicts", "layers")
+            for word in (f"--{name}", given[name])
+        ]
         files += ["--artifacts", *given["artifacts"]]
         command = self._command(*files, "--receipt", self.receipt)
         output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}

@@ -3,9 +3,10 @@
 import csv
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
-from mirrored import active_runs, curves
+from mirrored import Synthetic, active_runs, curves
 from mlflow.tracking import MlflowClient
 from scipy import stats
 
@@ -36,10 +37,14 @@ def compared(study):
 def differing(study):
     """Rows of runs, each with an accuracy of its own."""
     table = study.table()
-    return table.assign(test_accuracy=[0.1 + 0.7 / (3 + place) for place in range(len(table))], status="completed")
+    values = [0.1 + 0.7 / (3 + place) for place in range(len(table))]
+    return table.assign(test_accuracy=values, train_loss=[1 - value**2 for value in values], status="completed")
 
 
 def test_numbers_are_those_of_the_tables_to_the_last_digit(study, uri):
+    study = Synthetic(
+        study.results, study.plan.name, edits={"claims:": "metrics: [test_accuracy, train_loss]\nclaims:"}
+    )
     study.finish_all()
     table = differing(study)
     study.complete(study.mirror(uri), table)
@@ -54,9 +59,20 @@ def test_numbers_are_those_of_the_tables_to_the_last_digit(study, uri):
         expected = {metric: float(row[column]) for metric, column in columns.items() if row[column]}
         assert {metric: shown.get(metric) for metric in expected} == expected
         assert ("effect.test_accuracy" in shown) == (name != "lenet"), "the baseline has none"
-        values = table.loc[table["variant"] == name, "test_accuracy"]
-        bounds = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
-        assert (shown["test_accuracy_mean.low"], shown["test_accuracy_mean.high"]) == pytest.approx(bounds)
+        assert_bounds_the_mean(shown, table[table["variant"] == name])
+
+
+def assert_bounds_the_mean(shown, rows):
+    """Over seeds alone for a loss that is known as a mean, and over test images, too, for an accuracy."""
+    low, high = {}, {}
+    for metric in ("test_accuracy", "train_loss"):
+        values = rows[metric]
+        low[metric], high[metric] = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+    assert shown["train_loss_mean.low"] == pytest.approx(low["train_loss"])
+    assert shown["train_loss_mean.high"] == pytest.approx(high["train_loss"])
+    centre = (shown["test_accuracy_mean.low"] + shown["test_accuracy_mean.high"]) / 2
+    assert centre == pytest.approx(shown["test_accuracy_mean"])
+    assert shown["test_accuracy_mean.low"] != pytest.approx(low["test_accuracy"])
 
 
 def test_numbers_that_change_are_sent_again_and_those_that_are_gone_are_none(study, uri):
@@ -173,17 +189,18 @@ def test_a_registration_that_was_cut_off_is_sent_once_it_is_whole(study, uri):
 
 
 def a_test(architecture, verdict, *variants):
-    return {"architecture": architecture, "verdict": verdict, "cells": [{"variant": one} for one in variants]}
+    cells = [SimpleNamespace(variant=one) for one in variants]
+    return SimpleNamespace(architecture=architecture, verdict=verdict, cells=cells)
 
 
 def test_architectures_that_differ_are_named():
     lenet, vgg = a_test("lenet", SUPPORTED, "lenet", "lenet-x"), a_test("vgg", "refuted", "vgg", "vgg-x")
     assert verdict_text([lenet, a_test("vgg", SUPPORTED)]) == SUPPORTED
     assert verdict_text([lenet, vgg]) == "lenet: supported, vgg: refuted"
-    verdicts = {"claims": [{"claim": "x", "tests": [lenet, vgg]}]}
-    assert verdicts_of_variants(verdicts) == {
+    outcomes = SimpleNamespace(claims=[SimpleNamespace(claim="x", tests=[lenet, vgg])])
+    assert verdicts_of_variants(outcomes) == {
         **{variant: {"verdict.x": SUPPORTED} for variant in ("lenet", "lenet-x")},
         **{variant: {"verdict.x": "refuted"} for variant in ("vgg", "vgg-x")},
     }
-    counted = {name: number for name, number in verdict_counts(verdicts).items() if number}
+    counted = {name: number for name, number in verdict_counts(outcomes).items() if number}
     assert counted == {"verdicts.supported": 1, "verdicts.refuted": 1}

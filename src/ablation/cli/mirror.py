@@ -132,16 +132,19 @@ def finish(arguments: argparse.Namespace, address: Address) -> None:
 
 def read_results(arguments: argparse.Namespace) -> "Results":
     """Read what there is of a study that is done."""
+    import numpy as np
     import pandas as pd
 
     from ablation.analysis.contrasts import read_table
+    from ablation.analysis.outcomes import read_outcomes
     from ablation.tracking.conclusion import Results
 
     return Results(
         runs=pd.read_parquet(arguments.runs),
         comparison=read_table(arguments.comparison),
-        verdicts=json.loads(arguments.verdicts.read_text()),
+        outcomes=read_outcomes(arguments.verdicts),
         artifacts=[*arguments.artifacts, arguments.comparison, arguments.verdicts],
+        examples=np.load(arguments.examples, mmap_mode="r"),
         layers=arguments.layers,
     )
 
@@ -181,6 +184,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--follow", action="store_true", help="mirror what grows until the parent process ends")
     parser.add_argument("--log", type=Path, help="file for what is said while it follows, instead of the terminal")
     parser.add_argument("--runs", type=Path, help="table of runs (Parquet)")
+    parser.add_argument("--examples", type=Path, help="which test images each run has right (NumPy)")
     parser.add_argument("--comparison", type=Path, help="comparison of the variants (CSV)")
     parser.add_argument("--verdicts", type=Path, help="verdicts of the claims (JSON)")
     parser.add_argument("--artifacts", type=Path, nargs="*", default=[], help="other tables, figures, report")

@@ -4,91 +4,91 @@ from typing import Any
 
 import pandas as pd
 
-from ablation.analysis.contrasts import AS_CLAIMED, NO_INTERVAL, NOT_TESTABLE, OPEN, OPPOSITE, Estimate
 from ablation.analysis.maineffects import MANY
+from ablation.analysis.outcomes import NOT_TESTABLE, VERDICTS, ClaimOutcome, ClaimTestOutcome, Outcomes
 from ablation.catalogue.metrics import FAILURE_RATES
-from ablation.report.contrasttables import completed_text, matched_text, pair, points, sides_of
+from ablation.report.contrasttables import points
 from ablation.report.htmltables import searchable_table
-from ablation.report.tables import effect_text
+from ablation.report.tables import interval_text
+from ablation.report.verdicts import correction_words, counts_words, effect_words, remark
 from ablation.study.plan import Plan
 from ablation.support.formatting import plural
 
-OBSERVED = (AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL, NOT_TESTABLE)
-# Columns of the table of all contrasts, and what they have of a row of a section.
-CELLS = {"network": "architecture", "compared": "compared", "on": "metric", "effect [95 %]": "effect"}
-CELLS |= {name: name for name in ("n", "diverged", "stuck", "observed")}
-TEXT_COLUMNS = {"claim", "statement", "source", "network", "compared", "on", "observed"}
+# Columns of the table of all tests, and what they have of a row of a section.
+CELLS = {"network": "architecture", "compared": "compared", "on": "metric", "effect": "effect"}
+CELLS |= {name: name for name in ("n", "diverged", "stuck", "verdict")}
+TEXT_COLUMNS = {"claim", "statement", "source", "network", "compared", "on", "verdict"}
 
 
-def failures_of(plan: Plan, row: Any) -> dict[str, str]:
-    """Write what a claim's contrast says beside its effect: the rates of failure, and the runs that completed."""
-    if row.not_testable or not sum((*pair(row, "diverged"), *pair(row, "stuck"))):
-        return {"rates": "", "completed": ""}
-    metric, rate = plan.metrics[row.metric], plan.metrics[FAILURE_RATES[-1]]
-    rates = effect_text(Estimate(row.failures_effect, row.failures_low, row.failures_high), rate)
-    completed = completed_text(row, metric)
+def nan(value: float | None) -> float:
+    """Return a number of `verdicts.json`; NaN where it is null."""
+    return float("nan") if value is None else value
+
+
+def _row(plan: Plan, claim: ClaimOutcome, test: ClaimTestOutcome) -> dict[str, Any]:
+    metric, rate = plan.metrics[claim.metric], plan.metrics[FAILURE_RATES[-1]]
+    failed = sum(cell.diverged + cell.stuck for cell in test.cells)
+    rates = completed = ""
+    if failed and not test.why and not metric.binary:
+        if test.failures_effect is not None:
+            rates = (
+                f"{interval_text(test.failures_effect, nan(test.failures_low), nan(test.failures_high), rate)} points"
+            )
+        if test.completed_effect is not None:
+            among = (test.completed_effect, nan(test.completed_low), nan(test.completed_high))
+            completed = f"{interval_text(*among, metric)} {points(metric)}"
     return {
-        "rates": "" if metric.binary else f"{rates} points",
-        "completed": "" if completed == "–" else completed.replace(" (", f" {points(metric)} ("),
+        "architecture": test.architecture,
+        "compared": test.compared,
+        "metric": metric.label,
+        "effect": effect_words(claim, test),
+        **{name: " + ".join(str(getattr(cell, name)) for cell in test.cells) for name in ("n", "diverged", "stuck")},
+        **{"rates": rates, "completed": completed},
+        "verdict": test.verdict,
+        "why": remark(claim, test),
+        "css": test.verdict.split()[0],
     }
 
 
-def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
-    """Group the rows of `claims.csv` by claim, as texts."""
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in plan.study.claims}
-    for row in claims.itertuples():
-        claim = plan.study.claims[row.claim]
-        metric = plan.metrics[claim.metric]
-        found[row.claim].append(
-            {
-                "architecture": row.architecture,
-                "compared": f"{claim.factor}: {claim.level} − {claim.against}"
-                + "".join(f", {factor} {level}" for factor, level in claim.given.items())
-                + (f", at {matched_text(row)}" if claim.match else ""),
-                "metric": metric.label,
-                "effect": "–" if row.not_testable else f"{effect_text(row, metric)} {points(metric)}",
-                **sides_of(row),
-                **failures_of(plan, row),
-                "observed": row.observed,
-                "why": row.not_testable,
-                "css": row.observed.split()[0],
-            }
-        )
-    claims_of = plan.study.claims
+def claim_sections(plan: Plan, found: Outcomes) -> list[dict[str, Any]]:
+    """Group the tests by claim, as texts."""
     return [
-        {"name": name, "statement": claims_of[name].statement, "source": claims_of[name].source, "rows": rows}
-        for name, rows in found.items()
+        {
+            "name": claim.claim,
+            "statement": claim.statement,
+            "source": claim.source,
+            "exploratory": claim.exploratory,
+            "rows": [_row(plan, claim, test) for test in claim.tests],
+        }
+        for claim in found.claims
     ]
 
 
 def claim_tables(sections: list[dict[str, Any]]) -> dict[str, Any]:
-    """Write many claims as two tables to search, their counts and all their contrasts; nothing of few."""
+    """Write many claims as two tables to search, their counts and all their tests; nothing of few."""
     if sum(len(section["rows"]) for section in sections) <= MANY:
         return {}
-    counts, contrasts = [], []
+    counts, tests = [], []
     for section in sections:
-        seen = [row["observed"] for row in section["rows"]]
+        seen = [row["verdict"] for row in section["rows"]]
         claim = {"claim": section["name"], "statement": section["statement"], "source": section["source"]}
-        counts.append({**claim, "contrasts": len(seen), **{kind: seen.count(kind) for kind in OBSERVED}})
-        contrasts += [
+        counts.append({**claim, "tests": len(seen), **{kind: seen.count(kind) for kind in VERDICTS}})
+        tests += [
             {"claim": section["name"], **{title: row[name] for title, name in CELLS.items()}} for row in section["rows"]
         ]
     return {
         "counts": searchable_table(pd.DataFrame(counts), TEXT_COLUMNS, "claims.csv"),
-        "contrasts": searchable_table(pd.DataFrame(contrasts), TEXT_COLUMNS, "claims.csv"),
-        "count": plural(len(contrasts), "contrast"),
+        "contrasts": searchable_table(pd.DataFrame(tests), TEXT_COLUMNS, "claims.csv"),
+        "count": plural(len(tests), "test"),
     }
 
 
-def verdict(plan: Plan, claims: pd.DataFrame, contrasts: pd.DataFrame) -> str:
+def verdict(plan: Plan, found: Outcomes, contrasts: pd.DataFrame) -> str:
     """Sum the claims up in one sentence, or the contrasts of a study without claims."""
-    if len(claims):
-        seen = claims["observed"].value_counts()
-        parts = [
-            f"{seen.get(kind, 0)} {kind}" for kind in OBSERVED if kind in (AS_CLAIMED, OPPOSITE, OPEN) or kind in seen
-        ]
-        counts = [plural(len(plan.study.claims), "claim"), plural(len(claims), "contrast")]
-        return f"{counts[0]}, tested by {counts[1]}: {', '.join(parts)}."
+    if found.claims:
+        tests = sum(len(claim.tests) for claim in found.claims)
+        counted = f"{plural(len(found.claims), 'claim')}, {plural(tests, 'test')}"
+        return f"{counted}: {counts_words(found)}; {correction_words(found)}."
     first = plan.study.metrics[0]
     rows = contrasts[(contrasts["metric"] == first) & contrasts["low"].notna()]
     clear = rows[(rows["low"] > 0) | (rows["high"] < 0)]

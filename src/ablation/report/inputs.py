@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ablation.analysis.outcomes import Outcomes
 from ablation.networks.layertable import LayerRow
 from ablation.study.plan import Plan
 
@@ -19,8 +20,10 @@ class StudyTables:
     runs, curves, diagnostics, classes : pandas.DataFrame
         `runs.parquet`, `curves.parquet`, `diagnostics.parquet` and `classes.parquet` (see
         `ablation.analysis.collection.Collected`).
-    contrasts, claims : pandas.DataFrame
-        `contrasts.csv` and `claims.csv` (see `ablation.analysis.contrasts`).
+    contrasts : pandas.DataFrame
+        `contrasts.csv` (see `ablation.analysis.contrasts`).
+    verdicts : Outcomes
+        `verdicts.json`: the claims, their tests and the verdicts.
     comparison : pandas.DataFrame
         `tables/comparison.csv` (see `ablation.report.tables.comparison`).
     layers : dict of str to sequence of LayerRow
@@ -33,6 +36,6 @@ class StudyTables:
     diagnostics: pd.DataFrame
     classes: pd.DataFrame
     contrasts: pd.DataFrame
-    claims: pd.DataFrame
+    verdicts: Outcomes
     comparison: pd.DataFrame
     layers: Mapping[str, Sequence[LayerRow]]

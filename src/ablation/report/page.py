@@ -32,7 +32,8 @@ TRACEBACK_LINES = 24  # of the end of a traceback: the page is no log
 
 def first_reason(tables: StudyTables) -> str:
     """Return why the first claim or contrast that is not testable is none; empty if all are."""
-    return next(filter(None, [*tables.claims["not_testable"], *tables.contrasts["not_testable"]]), "")
+    of_claims = [test.why for claim in tables.verdicts.claims for test in claim.tests]
+    return next(filter(None, [*of_claims, *tables.contrasts["not_testable"]]), "")
 
 
 def unmeasured(plan: Plan, runs: pd.DataFrame) -> list[dict[str, Any]]:
@@ -156,13 +157,13 @@ def write_report(
     template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         resources.files("ablation.report").joinpath("templates/report.html").read_text(encoding="utf-8")
     )
-    claims = claim_sections(plan, tables.claims)
+    claims = claim_sections(plan, tables.verdicts)
     return template.render(
         name=plan.name,
         study=plan.study,
         run_count=len(tables.runs),
         facts=facts(tables, manifest),
-        verdict=verdict(plan, tables.claims, tables.contrasts),
+        verdict=verdict(plan, tables.verdicts, tables.contrasts),
         claims=claims,
         claim_tables=claim_tables(claims),
         many=has_many(plan),

@@ -7,8 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ablation.analysis.byvariant import RunsByVariant
+from ablation.analysis.outcomes import Outcomes
 from ablation.records.store import FAILED
 from ablation.tracking import claims
 from ablation.tracking.content import PRESENT, milliseconds, row_values, variant_values
@@ -24,18 +27,21 @@ class Results:
     ----------
     runs, comparison : pandas.DataFrame
         `runs.parquet` and `tables/comparison.csv`.
-    verdicts : mapping
+    outcomes : Outcomes
         `verdicts.json`.
     artifacts : sequence of Path
         Tables, figures, report and verdicts: artifacts of the study's run.
+    examples : numpy.ndarray, optional
+        `examples.npy`; without it intervals of means are over seeds alone.
     layers : Path, optional
         Folder with one page ``<variant>.md`` per variant, which becomes the artifact ``layers.md`` of the variant's run.
     """
 
     runs: pd.DataFrame
     comparison: pd.DataFrame
-    verdicts: Mapping[str, Any]
+    outcomes: Outcomes
     artifacts: Sequence[Path]
+    examples: np.ndarray | None = None
     layers: Path | None = None
 
 
@@ -68,13 +74,13 @@ def send_rows(sender: Sender, rows: Mapping[str, Mapping[str, Any]], ended: Call
 
 def send_variants(sender: Sender, results: Results) -> None:
     """Send the summary of each variant, the verdicts that it has to do with and, where there is one, its page of layers."""
-    rows = dict(list(results.runs.groupby("variant")))
+    rows, runs = dict(list(results.runs.groupby("variant"))), RunsByVariant(results.runs, results.examples)
     compared = {row["variant"]: row for row in results.comparison.to_dict("records")}
-    verdicts = claims.verdicts_of_variants(results.verdicts)
+    verdicts = claims.verdicts_of_variants(results.outcomes)
 
     def send(variant: str) -> None:
         entry, key = sender.variant_run(variant), sender.variant_keys[variant]
-        values = variant_values(sender.plan, rows[variant], compared[variant])
+        values = variant_values(sender.plan, variant, rows[variant], runs, compared[variant])
         sender.renew(key, values, {**PRESENT, **verdicts.get(variant, {})})
         if results.layers:
             page = (results.layers / f"{variant}.md").read_bytes()
@@ -96,8 +102,8 @@ def send_study(sender: Sender, results: Results, folder: Path) -> None:
     failed = int((results.runs["status"] == FAILED).sum())
     facts = {"variants": len(plan.variants), "seeds": len(plan.study.seeds), "failed_runs": failed}
     tags = {"title": plan.study.title, **{name: str(value) for name, value in facts.items()}}
-    tags |= claims.registration_tags(plan, folder, results.verdicts) | claims.verdicts_of_study(results.verdicts)
-    sender.renew(sender.study_key, claims.verdict_counts(results.verdicts), tags)
+    tags |= claims.registration_tags(plan, folder, results.outcomes) | claims.verdicts_of_study(results.outcomes)
+    sender.renew(sender.study_key, claims.verdict_counts(results.outcomes), tags)
     _terminate(sender, sender.study_key, results.runs)
     sender.ledger.note()
 
@@ -112,7 +118,7 @@ def _terminate(sender: Sender, key: str, rows: pd.DataFrame) -> None:
 
 
 def mark_superseded(sender: Sender, wanted: set[str]) -> None:
-    """Mark the runs and variants of earlier forms of the study, of which `wanted` are the present keys, and those back again."""
+    """Mark runs and variants of earlier forms of the study, whose present keys are `wanted`, and those that came back."""
 
     def mark(superseded: bool, key: str) -> None:
         sender.experiment.log(sender.ledger.runs[key]["id"], tags={"superseded": str(superseded).lower()})
