@@ -198,8 +198,8 @@ class Synthetic:
         runs, verdicts = self.results / "runs.parquet", self.results / "verdicts.json"
         comparison = self.results / "tables" / "comparison.csv"
         table.to_parquet(runs)
-        shape = int((table["status"] != "failed").sum()), 20
-        examples = np.random.default_rng(0).random(shape) < 0.7
+        known, generator = int((table["status"] != "failed").sum()), np.random.default_rng(0)
+        examples = generator.random((known, 50)) < generator.random(50)  # some images are harder than others
         np.save(self.results / "examples.npy", examples)
         verdicts.write_text(outcomes_text(self.outcomes(table, examples)))
         contrasts = contrast_table(self.plan, RunsByVariant(table, examples))
