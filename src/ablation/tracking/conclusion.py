@@ -14,9 +14,10 @@ from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.outcomes import Outcomes
 from ablation.records.store import FAILED
 from ablation.tracking import claims
-from ablation.tracking.content import PRESENT, milliseconds, row_values, variant_values
+from ablation.tracking.content import PRESENT, milliseconds, row_values
 from ablation.tracking.experiment import ENDINGS
 from ablation.tracking.sending import Sender
+from ablation.tracking.summary import variant_values
 
 
 @dataclass(frozen=True)

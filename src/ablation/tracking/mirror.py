@@ -13,14 +13,13 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ablation.jobs.shards import PlannedRun
 from ablation.records.changes import Changes
 from ablation.records.runs import RunRecord, read_run
 from ablation.records.store import FAILED, DamagedRecordError, Store
 from ablation.study.plan import Plan
-from ablation.tracking import conclusion
 from ablation.tracking.address import LEDGER, Address
 from ablation.tracking.claims import registered_bytes, registration_tags
 from ablation.tracking.content import (
@@ -37,6 +36,9 @@ from ablation.tracking.experiment import ENDINGS
 from ablation.tracking.lease import Lease
 from ablation.tracking.ledger import marks
 from ablation.tracking.sending import Sender
+
+if TYPE_CHECKING:
+    from ablation.tracking.conclusion import Results
 
 
 class Mirror:
@@ -244,7 +246,7 @@ class Mirror:
         self.sender.experiment.set_status(self.ledger.runs[mark]["id"], "KILLED")
         self.ledger.update(mark, paused=time.time())
 
-    def conclude(self, results: conclusion.Results) -> str:
+    def conclude(self, results: "Results") -> str:
         """Send what is known once all runs are there, mark runs of earlier specs, and return the id of the study's run.
 
         Raises
@@ -252,6 +254,8 @@ class Mirror:
         RuntimeError
             If a run is not there to its end.
         """
+        from ablation.tracking import conclusion  # and the statistics, which following a training does not need
+
         self._look()
         with self._pass():
             self._send_news()
