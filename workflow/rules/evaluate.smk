@@ -70,7 +70,7 @@ rule compare_variants:
     params:
         code=code_of("cli.compare:main"),
         src=source_folder,
-        registered=STUDY,
+        registered=lambda wildcards, output: Path(output.verdicts).parent,
     shell:
         r"""
         PYTHONPATH={params.src:q} python -m ablation compare \
