@@ -9,6 +9,7 @@ from ablation.analysis.contrasts import read_table
 from ablation.analysis.outcomes import read_outcomes
 from ablation.report import claimtable, tables
 from ablation.report.provenance import mixture
+from ablation.report.verdicts import verdict_table
 from ablation.study.studyfile import read_frozen
 
 
@@ -21,9 +22,10 @@ def main(arguments: argparse.Namespace) -> None:
     table.to_csv(arguments.csv, index=False)
     arguments.markdown.write_text(tables.to_markdown(text, caption), encoding="utf-8")
     arguments.latex.write_text(tables.to_latex(text, caption, f"tab:{plan.name}"), encoding="utf-8")
-    arguments.summary.write_text(tables.summary(plan, table, runs) + "\n", encoding="utf-8")
     arguments.mixture.write_text(mixture(runs), encoding="utf-8")
     found = read_outcomes(arguments.verdicts)
+    summary = filter(None, (tables.summary(plan, table, runs), verdict_table(found)))
+    arguments.summary.write_text("\n\n".join(summary) + "\n", encoding="utf-8")
     arguments.claims_markdown.write_text(claimtable.to_markdown(found), encoding="utf-8")
     arguments.claims_latex.write_text(claimtable.to_latex(found), encoding="utf-8")
 
