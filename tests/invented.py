@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ablation.analysis.collection import CLASS_COLUMNS, DIAGNOSTIC_COLUMNS
-from ablation.analysis.contrasts import claim_table, contrast_table
+from ablation.analysis.contrasts import contrast_table
 from ablation.networks.sizes import inspect_all
 from ablation.report import tables
 from ablation.report.inputs import StudyTables
@@ -14,6 +14,7 @@ from ablation.study.plan import Plan
 
 DENSE_BLOCKS = {"dense1": 3, "dense2": 2}  # target layers each
 MANIFEST = {"counts": {"train": 10, "validation": 3, "test": 5}, "digest": "d" * 32, "source": "somewhere"}
+NO_CLAIMS = {"correction": "holm", "alpha": 0.05, "family": 0, "claims": []}
 
 
 def invented_runs(plan: Plan) -> pd.DataFrame:
@@ -34,6 +35,7 @@ def invented_runs(plan: Plan) -> pd.DataFrame:
                     "test_loss": 1 - accuracy,
                     "train_accuracy": accuracy,
                     "train_seconds": 2.0,
+                    "epochs_to_threshold": math.inf if position == 1 else 1.0 + seed,
                     "training_seconds": 2.0,
                     "epochs": 3,
                     "evaluate_seconds": 0.5,
@@ -136,7 +138,7 @@ def invented_tables(plan: Plan, **given) -> StudyTables:
         "diagnostics": invented_diagnostics(plan),
         "classes": invented_classes(runs),
         "contrasts": contrasts,
-        "claims": claim_table(plan, runs),
+        "verdicts": NO_CLAIMS,
         "comparison": tables.comparison(plan, runs, contrasts),
         "layers": {id: table for id, (table, _) in inspect_all(specs, (1, 8, 8), 10).items()},
     }

@@ -34,10 +34,10 @@ def files(tmp_path):
     (tmp_path / "study.json").write_text(tables.plan.frozen())
     for name in ("runs", "curves", "diagnostics", "classes"):
         getattr(tables, name).to_parquet(tmp_path / f"{name}.parquet")
+    (tmp_path / "verdicts.json").write_text(json.dumps(tables.verdicts))
     layers = [{"variant": id, **to_record(layer)} for id, table in tables.layers.items() for layer in table]
     for name, table in {
         "contrasts": tables.contrasts,
-        "claims": tables.claims,
         "comparison": tables.comparison,
         "layers": pd.DataFrame(layers),
     }.items():
@@ -56,4 +56,4 @@ def test_the_report_is_one_page_that_needs_no_other_file(files, tmp_path):
     page = References()
     page.feed((tmp_path / "report.html").read_text())
     assert not page.found
-    assert page.tags.count("svg") == len(names)
+    assert page.tags.count("figure") == len(names)

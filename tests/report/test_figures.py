@@ -21,6 +21,8 @@ architectures:
 grid: [{architectures: [lenet], factors: {width: [3, 12]}}]
 seeds: 2
 diagnostics: [4, 0]
+metrics: [test_accuracy, epochs_to_threshold]
+threshold: 0.5
 smallest_effect: 0.01
 """
 
@@ -52,10 +54,13 @@ def test_a_study_has_the_figures_that_it_has_the_results_for(read):
     assert figures_of(read(STUDY)) == list(FIGURES)
     sparse = STUDY.replace("  dense: {builder: densenet_cifar, baseline: {depth: 10}}\n", "")
     assert missing(sparse) == {"sources"}
+    sparse = sparse.replace("metrics: [test_accuracy, epochs_to_threshold]\nthreshold: 0.5\n", "")
+    assert missing(sparse) == {"sources", "epochs_to_threshold"}
     sparse = sparse.replace("diagnostics: [4, 0]\n", "").replace("width: [3, 12]", "width: [3]")
-    assert missing(sparse) == {"sources", "series", "gradient_flow", "saturation"}
+    assert missing(sparse) == {"sources", "epochs_to_threshold", "series", "gradient_flow", "saturation"}
     sparse = sparse.replace("grid: [{architectures: [lenet], factors: {width: [3]}}]\n", "")
-    assert missing(sparse) == {"sources", "series", "gradient_flow", "saturation", "effects"}
+    of_several = {"effects", "accuracy_against_size"}
+    assert missing(sparse) == {"sources", "epochs_to_threshold", "series", "gradient_flow", "saturation", *of_several}
 
 
 def test_the_names_of_figures_are_read_without_the_libraries_that_draw():
@@ -74,7 +79,7 @@ def test_every_figure_of_runs_says_how_many_diverged_or_were_stuck(read, name):
     texts = [text.get_text() for axis in figure.axes for text in axis.get_yticklabels()]
     texts += [text.get_text() for axis in figure.axes if axis.get_legend() for text in axis.get_legend().get_texts()]
     labelled = [text for text in texts if text.replace("\n", " ") == "width 3 (1 diverged, 2 stuck of 3)"]
-    assert bool(labelled) == (name not in ("sources", "series"))
+    assert bool(labelled) == (name not in ("sources", "series", "accuracy_against_size"))
 
 
 def test_an_effect_that_is_known_within_bounds_is_drawn_as_these(read):

@@ -45,14 +45,6 @@ def test_failures_are_counted_and_diverged_runs_are_worth_something(study):
     assert tables.readable(study.plan, study.comparison)["failures"][1] == "1 diverged, 2 stuck"
 
 
-def test_claims_read_both_sides(study):
-    runs, row = study.runs, study.claims.iloc[0]
-    sigmoid = runs.loc[runs["variant"] == "lenet-activation.sigmoid", "test_accuracy"]
-    relu = runs.loc[runs["variant"] == "lenet", "test_accuracy"]
-    assert row["effect"] == pytest.approx(relu.mean() - sigmoid.mean())
-    assert row["observed"] == "open", "one of three sigmoid runs diverged"
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [(999, "999"), (61706, "61.7 k"), (1814000000, "1.81 G"), (999_600, "1000 k"), (1e6, "1 M"), (1.29e12, "1.29 T")],
@@ -84,19 +76,18 @@ def test_the_report_says_what_was_found_and_has_every_figure_in_its_section(stud
     page = write_report(study, MANIFEST, {name: svg.format(name) for name in names})
     for name in names:
         caption = escape(FIGURES[name].caption.format(accuracy="validation accuracy"))
-        assert f'<svg id="{name}"></svg><figcaption>{caption}</figcaption>' in page
+        assert f'id="{name}"></svg></div>\n<figcaption>{caption}</figcaption>' in page
     assert plan.study.question in page
-    assert "1 claim, tested by 1 contrast: 0 as claimed, 0 opposite, 1 open" in page
     assert "1 diverged, 2 stuck" in page
     assert f"{15 * 2.5 / 60:.1f} min in all" in page
     assert "layer by layer: 21,386 parameters, 66,600 multiply-adds" in page
     assert '<td class="text">~ conv1.activation</td><td class="text">ReLU → Sigmoid</td>' in page
-    assert page.count("<details") == 2 + len(plan.variants)
-    assert page.index('id="curves"') < page.index("What each variant is") < page.index('id="blocks"')
+    assert page.index('id="curves"') < page.index("<h3>What each variant is") < page.index('id="blocks"')
 
 
 def test_svg_loses_its_head_only():
-    assert inline_svg('<?xml version="1.0"?>\n<svg a="b"></svg>') == '<svg a="b"></svg>'
+    named = '<svg role="img" aria-label="x &amp; y" a="b"></svg>'
+    assert inline_svg('<?xml version="1.0"?>\n<svg a="b"></svg>', "x & y") == named
 
 
 def test_diagnostics_state_their_cost(study):

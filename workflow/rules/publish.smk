@@ -17,7 +17,7 @@ rule draw_figures:
         diagnostics=rules.collect_records.output.diagnostics,
         classes=rules.collect_records.output.classes,
         contrasts=rules.compare_variants.output.contrasts,
-        claims=rules.compare_variants.output.claims,
+        verdicts=rules.compare_variants.output.verdicts,
         comparison=rules.write_tables.output.csv,
         layers=rules.list_layers.output.layers,
     output:
@@ -42,7 +42,7 @@ rule draw_figures:
             --diagnostics {input.diagnostics:q} \
             --classes {input.classes:q} \
             --contrasts {input.contrasts:q} \
-            --claims {input.claims:q} \
+            --verdicts {input.verdicts:q} \
             --comparison {input.comparison:q} \
             --layers {input.layers:q} \
             --folder "$(dirname {output.svg[0]:q})" \
@@ -60,7 +60,7 @@ rule write_report:
         diagnostics=rules.collect_records.output.diagnostics,
         classes=rules.collect_records.output.classes,
         contrasts=rules.compare_variants.output.contrasts,
-        claims=rules.compare_variants.output.claims,
+        verdicts=rules.compare_variants.output.verdicts,
         comparison=rules.write_tables.output.csv,
         layers=rules.list_layers.output.layers,
         figures=rules.draw_figures.output.svg,
@@ -92,7 +92,7 @@ rule write_report:
             --diagnostics {input.diagnostics:q} \
             --classes {input.classes:q} \
             --contrasts {input.contrasts:q} \
-            --claims {input.claims:q} \
+            --verdicts {input.verdicts:q} \
             --comparison {input.comparison:q} \
             --layers {input.layers:q} \
             --figures "$(dirname {input.figures[0]:q})" \

@@ -1,99 +1,188 @@
-"""What the data say of the claims, as texts for the page; of many, the counts and a table to search."""
+"""Claims with their verdicts for the first screen of the page; of many, the counts and a table to search."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from ablation.analysis.contrasts import AS_CLAIMED, NO_INTERVAL, NOT_TESTABLE, OPEN, OPPOSITE, Estimate
 from ablation.analysis.maineffects import MANY
-from ablation.catalogue.metrics import FAILURE_RATES
-from ablation.report.contrasttables import completed_text, matched_text, pair, points, sides_of
+from ablation.analysis.verdicts import NOT_TESTABLE, VERDICTS
+from ablation.report.findings import (
+    MEANINGS,
+    amount,
+    bracket,
+    counted,
+    finding,
+    magnitude_text,
+    metric_of,
+    seeds_text,
+)
 from ablation.report.htmltables import searchable_table
-from ablation.report.tables import effect_text
+from ablation.report.intervals import Interval, draw, limits
 from ablation.study.plan import Plan
 from ablation.support.formatting import plural
 
-OBSERVED = (AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL, NOT_TESTABLE)
-# Columns of the table of all contrasts, and what they have of a row of a section.
-CELLS = {"network": "architecture", "compared": "compared", "on": "metric", "effect [95 %]": "effect"}
-CELLS |= {name: name for name in ("n", "diverged", "stuck", "observed")}
-TEXT_COLUMNS = {"claim", "statement", "source", "network", "compared", "on", "observed"}
+KINDS = {
+    "difference": "",
+    "interaction": "interaction",
+    "main effect": "average over other factors",
+    "trend": "trend over ordered levels",
+    "spread": "spread over seeds",
+}
+TEXT_COLUMNS = {"claim", "statement", "source", "network", "compared", "on", "verdict", "finding"}
 
 
-def failures_of(plan: Plan, row: Any) -> dict[str, str]:
-    """Write what a claim's contrast says beside its effect: the rates of failure, and the runs that completed."""
-    if row.not_testable or not sum((*pair(row, "diverged"), *pair(row, "stuck"))):
-        return {"rates": "", "completed": ""}
-    metric, rate = plan.metrics[row.metric], plan.metrics[FAILURE_RATES[-1]]
-    rates = effect_text(Estimate(row.failures_effect, row.failures_low, row.failures_high), rate)
-    completed = completed_text(row, metric)
+def css_of(verdict: str) -> str:
+    """Return the class by which the page styles a verdict; its shape has the same name."""
+    return verdict.replace(" ", "-")
+
+
+def runs_text(test: Mapping[str, Any]) -> str:
+    """Write of how many runs a test is, cell by cell, and how many of them diverged or were stuck."""
+    joined = {name: " + ".join(str(cell[name]) for cell in test["cells"]) for name in ("n", "diverged", "stuck")}
+    some = [name for name in ("diverged", "stuck") if any(cell[name] for cell in test["cells"])]
+    return f"n = {joined['n']}" + "".join(f", {joined[name]} {name}" for name in some)
+
+
+def drawings(plan: Plan, document: Mapping[str, Any]) -> dict[tuple[str, int], str]:
+    """Draw every test, those of one metric on as few scales as show all of them; by claim and place of the test."""
+    places: dict[tuple, list] = {}
+    for claim in document["claims"]:
+        for place, test in enumerate(claim["tests"]):
+            metric = metric_of(plan, claim, test)
+            places.setdefault((metric.label, metric.unit), []).append((claim, place, test, metric))
+    found = {}
+    for (_, unit), rows in places.items():
+        intervals = [Interval.of(claim, test, metric) for claim, _, test, metric in rows]
+        for (claim, place, test, metric), limit in zip(rows, limits(intervals, unit), strict=True):
+            found[claim["claim"], place] = "" if _is_empty(test) else draw(claim, test, metric, limit)
+    return found
+
+
+def _is_empty(test: Mapping[str, Any]) -> bool:
+    return test["verdict"] == NOT_TESTABLE or (test["effect"] is None and test["low"] is None)
+
+
+def same_runs(claims: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Group claims that are tested on the same metric of the same cells, in the order of the first of each group."""
+    groups: list[tuple[set, list]] = []
+    for claim in claims:
+        keys = {_cells_key(claim, test) for test in claim["tests"]}
+        near = [group for group in groups if group[0] & keys]
+        for group in near[1:]:
+            near[0][0].update(group[0])
+            near[0][1].extend(group[1])
+            groups.remove(group)
+        if near:
+            near[0][0].update(keys)
+            near[0][1].append(claim)
+        else:
+            groups.append((keys, [claim]))
+    return [group for _, group in groups]
+
+
+def _cells_key(claim: Mapping[str, Any], test: Mapping[str, Any]) -> tuple:
+    cells = frozenset((cell["variant"], round(abs(cell["weight"]), 9)) for cell in test["cells"])
+    return claim["metric"], test["kind"] == "spread", cells
+
+
+def contradict(claims: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether claims about the same runs cannot all be right: they name different directions."""
+    said = set()
+    for claim in claims:
+        cells = claim["tests"][0]["cells"] if claim["tests"] else []
+        first = min(cells, key=lambda cell: cell["variant"], default={"weight": 1})
+        turned = {"greater": "less", "less": "greater"} if first["weight"] < 0 else {}
+        said.add(turned.get(claim["direction"], claim["direction"]))
+    return len(said) > 1
+
+
+def claim_view(plan: Plan, claim: Mapping[str, Any], pictures: Mapping[tuple[str, int], str]) -> dict[str, Any]:
+    """Write a claim with its tests for the page."""
+    tests = []
+    for place, test in enumerate(claim["tests"]):
+        metric = metric_of(plan, claim, test)
+        tests.append(
+            {
+                "architecture": test["architecture"],
+                "kind": KINDS[test["kind"]],
+                "compared": test["compared"],
+                "verdict": test["verdict"],
+                "css": css_of(test["verdict"]),
+                "finding": finding(claim, test, metric),
+                "magnitude": magnitude_text(test["magnitude"], metric),
+                "runs": runs_text(test),
+                "drawing": pictures[claim["claim"], place],
+            }
+        )
     return {
-        "rates": "" if metric.binary else f"{rates} points",
-        "completed": "" if completed == "–" else completed.replace(" (", f" {points(metric)} ("),
+        **{name: claim[name] for name in ("statement", "source", "label", "exploratory")},
+        "name": claim["claim"],
+        "registered": (claim["registered"] or "")[:16].replace("T", " "),
+        "margin": "" if claim["margin"] is None else amount(claim["margin"], plan.metrics[claim["metric"]], sign=False),
+        "tests": tests,
+        "verdicts": counted(test["verdict"] for test in tests),
     }
 
 
-def claim_sections(plan: Plan, claims: pd.DataFrame) -> list[dict[str, Any]]:
-    """Group the rows of `claims.csv` by claim, as texts."""
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in plan.study.claims}
-    for row in claims.itertuples():
-        claim = plan.study.claims[row.claim]
-        metric = plan.metrics[claim.metric]
-        found[row.claim].append(
-            {
-                "architecture": row.architecture,
-                "compared": f"{claim.factor}: {claim.level} − {claim.against}"
-                + "".join(f", {factor} {level}" for factor, level in claim.given.items())
-                + (f", at {matched_text(row)}" if claim.match else ""),
-                "metric": metric.label,
-                "effect": "–" if row.not_testable else f"{effect_text(row, metric)} {points(metric)}",
-                **sides_of(row),
-                **failures_of(plan, row),
-                "observed": row.observed,
-                "why": row.not_testable,
-                "css": row.observed.split()[0],
-            }
-        )
-    claims_of = plan.study.claims
+def claim_groups(plan: Plan, document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Write all claims for the page: those about the same runs side by side."""
+    pictures = drawings(plan, document)
     return [
-        {"name": name, "statement": claims_of[name].statement, "source": claims_of[name].source, "rows": rows}
-        for name, rows in found.items()
+        {
+            "title": "" if len(group) == 1 else f"{len(group)} claims about the same runs",
+            "contradict": contradict(group),
+            "claims": [claim_view(plan, claim, pictures) for claim in group],
+        }
+        for group in same_runs(document["claims"])
     ]
 
 
-def claim_tables(sections: list[dict[str, Any]]) -> dict[str, Any]:
-    """Write many claims as two tables to search, their counts and all their contrasts; nothing of few."""
-    if sum(len(section["rows"]) for section in sections) <= MANY:
-        return {}
-    counts, contrasts = [], []
-    for section in sections:
-        seen = [row["observed"] for row in section["rows"]]
-        claim = {"claim": section["name"], "statement": section["statement"], "source": section["source"]}
-        counts.append({**claim, "contrasts": len(seen), **{kind: seen.count(kind) for kind in OBSERVED}})
-        contrasts += [
-            {"claim": section["name"], **{title: row[name] for title, name in CELLS.items()}} for row in section["rows"]
-        ]
+def has_many_tests(document: Mapping[str, Any]) -> bool:
+    """Say whether a study has more tests of claims than a page can draw."""
+    return sum(len(claim["tests"]) for claim in document["claims"]) > MANY
+
+
+def claim_tables(plan: Plan, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Write many claims as two tables to search: their counts, and all their tests."""
+    counts, tests = [], []
+    for claim in document["claims"]:
+        seen = counted(test["verdict"] for test in claim["tests"])
+        stated = {"claim": claim["claim"], "statement": claim["statement"], "source": claim["source"]}
+        exploratory = {"exploratory": "yes" if claim["exploratory"] else "no"}
+        counts.append({**stated, **exploratory, **{verdict: seen.get(verdict, 0) for verdict in VERDICTS}})
+        tests += [_test_row(plan, claim, test) for test in claim["tests"]]
     return {
-        "counts": searchable_table(pd.DataFrame(counts), TEXT_COLUMNS, "claims.csv"),
-        "contrasts": searchable_table(pd.DataFrame(contrasts), TEXT_COLUMNS, "claims.csv"),
-        "count": plural(len(contrasts), "contrast"),
+        "counts": searchable_table(pd.DataFrame(counts), TEXT_COLUMNS, "claims.csv", name="Claims"),
+        "tests": searchable_table(pd.DataFrame(tests), TEXT_COLUMNS, "claims.csv", name="Tests of claims"),
+        "count": plural(len(tests), "test"),
     }
 
 
-def verdict(plan: Plan, claims: pd.DataFrame, contrasts: pd.DataFrame) -> str:
-    """Sum the claims up in one sentence, or the contrasts of a study without claims."""
-    if len(claims):
-        seen = claims["observed"].value_counts()
-        parts = [
-            f"{seen.get(kind, 0)} {kind}" for kind in OBSERVED if kind in (AS_CLAIMED, OPPOSITE, OPEN) or kind in seen
-        ]
-        counts = [plural(len(plan.study.claims), "claim"), plural(len(claims), "contrast")]
-        return f"{counts[0]}, tested by {counts[1]}: {', '.join(parts)}."
-    first = plan.study.metrics[0]
-    rows = contrasts[(contrasts["metric"] == first) & contrasts["low"].notna()]
-    clear = rows[(rows["low"] > 0) | (rows["high"] < 0)]
-    reasons = [why for why in contrasts.loc[contrasts["metric"] == first, "not_testable"] if why]
-    text = (
-        f"{len(rows)} contrasts on {plan.metrics[first].label}; in {len(clear)} the 95 % interval lies clear of zero."
-    )
-    return f"{text} {len(reasons)} more {'is' if len(reasons) == 1 else 'are'} {NOT_TESTABLE}." if reasons else text
+def _test_row(plan: Plan, claim: Mapping[str, Any], test: Mapping[str, Any]) -> dict[str, str]:
+    metric = metric_of(plan, claim, test)
+    return {
+        "claim": claim["claim"],
+        "network": test["architecture"],
+        "compared": test["compared"],
+        "on": claim["label"],
+        "effect": amount(test["effect"], metric),
+        "95 %": bracket(test["low"], test["high"], metric),
+        "adjusted": bracket(test["low_adjusted"], test["high_adjusted"], metric),
+        "n": " + ".join(str(cell["n"]) for cell in test["cells"]),
+        "diverged": " + ".join(str(cell["diverged"]) for cell in test["cells"]),
+        "stuck": " + ".join(str(cell["stuck"]) for cell in test["cells"]),
+        "verdict": test["verdict"],
+        "finding": seeds_text(test["seeds_needed"]) or test["why"],
+    }
+
+
+def tally(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Count the verdicts of all tests, in the order of `VERDICTS`."""
+    found = counted(test["verdict"] for claim in document["claims"] for test in claim["tests"])
+    return [{"verdict": verdict, "css": css_of(verdict), "count": number} for verdict, number in found.items()]
+
+
+def meanings() -> list[dict[str, str]]:
+    """Say what each verdict means."""
+    return [{"verdict": verdict, "css": css_of(verdict), "meaning": text} for verdict, text in MEANINGS.items()]

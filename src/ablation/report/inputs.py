@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -19,8 +20,10 @@ class StudyTables:
     runs, curves, diagnostics, classes : pandas.DataFrame
         `runs.parquet`, `curves.parquet`, `diagnostics.parquet` and `classes.parquet` (see
         `ablation.analysis.collection.Collected`).
-    contrasts, claims : pandas.DataFrame
-        `contrasts.csv` and `claims.csv` (see `ablation.analysis.contrasts`).
+    contrasts : pandas.DataFrame
+        `contrasts.csv` (see `ablation.analysis.contrasts`).
+    verdicts : mapping
+        `verdicts.json` (see `ablation.analysis.verdicts`).
     comparison : pandas.DataFrame
         `tables/comparison.csv` (see `ablation.report.tables.comparison`).
     layers : dict of str to sequence of LayerRow
@@ -33,6 +36,6 @@ class StudyTables:
     diagnostics: pd.DataFrame
     classes: pd.DataFrame
     contrasts: pd.DataFrame
-    claims: pd.DataFrame
+    verdicts: Mapping[str, Any]
     comparison: pd.DataFrame
     layers: Mapping[str, Sequence[LayerRow]]
