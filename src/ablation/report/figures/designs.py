@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ablation.analysis.failures import restricted
-from ablation.report.figures.style import make_panels, seeds_text
+from ablation.analysis.failures import counts, restricted
+from ablation.report.figures.style import labelled, make_panels, seeds_text
 from ablation.report.inputs import StudyTables
 from ablation.statistics.external import mean_interval
 from ablation.study.levels import level_text
@@ -69,6 +69,11 @@ def _plot_mean(axis: Axes, x: float, values: np.ndarray, colour: str, offset: fl
     axis.plot(x + offset, known.mean, "D", color=colour, ms=5, mec="white", mew=0.6)
 
 
+def _counted(tables: StudyTables, label: str, *variants: str, gap: str = " ") -> str:
+    """Add to a label how many runs of its variants failed, diverged or were stuck."""
+    return labelled(label, counts(tables.runs[tables.runs["variant"].isin(variants)]), gap)
+
+
 def _bound(axis: Axes, claim: Mapping[str, Any]) -> None:
     """Keep a wide interval from stretching a scale of percentages beyond what a percentage can be."""
     if claim["unit"] == "%":
@@ -89,7 +94,8 @@ def interactions(tables: StudyTables) -> Figure:
         ):
             sides = [values_of(tables, claim, variant) for variant in (left, right)]
             means = [side.mean() if len(side) else np.nan for side in sides]
-            axis.plot([offset, 1 + offset], means, color=colour, lw=1.5, label=f"{other} {name}".replace("_", " "))
+            label = _counted(tables, f"{other} {name}".replace("_", " "), left, right)
+            axis.plot([offset, 1 + offset], means, color=colour, lw=1.5, label=label)
             for x, side in enumerate(sides):
                 _plot_mean(axis, x, side, colour, offset)
         axis.set_xticks([0, 1], [against.replace("_", " "), level.replace("_", " ")])
@@ -118,7 +124,9 @@ def trends(tables: StudyTables) -> Figure:
                 weights, means.mean() + rise * weights / (weights[-1] - weights[0]), color=COLOURS[1], lw=1.5, zorder=1
             )
         factor, *_ = _differs(tables.plan, cells[0]["variant"], cells[-1]["variant"])
-        levels = [_level(tables.plan, cell["variant"], factor) for cell in cells]
+        levels = [
+            _counted(tables, _level(tables.plan, cell["variant"], factor), cell["variant"], gap="\n") for cell in cells
+        ]
         axis.set_xticks(weights, levels)
         axis.margins(x=0.08)
         axis.set_xlabel(factor)

@@ -13,9 +13,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from ablation.analysis.failures import restricted
+from ablation.analysis.failures import NO_RUNS, Counts, counts_by_variant, restricted
 from ablation.analysis.maineffects import has_many
-from ablation.report.figures.style import make_panels, seeds_text, variant_label
+from ablation.report.figures.style import labelled, make_panels, seeds_text, variant_label
 from ablation.report.inputs import StudyTables
 from ablation.study.plan import Plan
 from ablation.support.formatting import count
@@ -82,9 +82,10 @@ def pareto_front(sizes: Sequence[float], values: Sequence[float], higher_is_bett
 def means_of(tables: StudyTables, name: str) -> pd.DataFrame:
     """Return mean and standard deviation over seeds of each variant that has a value, with its sizes."""
     plan, metric = tables.plan, tables.plan.metrics[name]
-    values = tables.runs.assign(value=metric.scale * restricted(plan, tables.runs, name))
+    sizes = tables.runs[["parameters", "multiply_adds"]].astype(float)
+    values = sizes.assign(variant=tables.runs["variant"], value=metric.scale * restricted(plan, tables.runs, name))
     grouped = values.groupby("variant", sort=False)
-    found = grouped[["parameters", "multiply_adds"]].first().astype(float)
+    found = grouped[["parameters", "multiply_adds"]].first()
     found["mean"], found["sd"] = grouped["value"].mean(), grouped["value"].std().fillna(0)
     found = found.reindex([variant for variant in plan.variants if variant in found.index])
     return found[np.isfinite(found["mean"])]
@@ -117,7 +118,7 @@ def accuracy_against_size(tables: StudyTables) -> Figure:
         axes[0, 0].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize="small")
     figure.draw_without_rendering()  # where points lie is known once the layout is
     for axis, own, size, front in fronts:
-        place_labels(axis, plan, own, size, front)
+        place_labels(axis, tables, own, size, front)
     return figure
 
 
@@ -139,11 +140,12 @@ def _draw_points(axis: Axes, plan: Plan, means: pd.DataFrame, size: str, colours
     axis.plot(best[size], best["mean"], "o", mfc="none", mec="0.15", ms=9, mew=1.1)
 
 
-def place_labels(axis: Axes, plan: Plan, means: pd.DataFrame, size: str, front: Sequence[int]) -> list[Box]:
+def place_labels(axis: Axes, tables: StudyTables, means: pd.DataFrame, size: str, front: Sequence[int]) -> list[Box]:
     """Name the points of the front, then the baselines and the others, each where it covers no point and no other label.
 
     One for which there is no place stays without; the limits of the axes are those of the drawing by now.
     """
+    plan, counted = tables.plan, counts_by_variant(tables.runs)
     points = axis.transData.transform(means[[size, "mean"]].to_numpy()) * 72 / axis.figure.dpi
     frame = Box(*axis.bbox.extents * 72 / axis.figure.dpi)
     taken = [Box(x - 4, y - 4, x + 4, y + 4) for x, y in points]
@@ -155,7 +157,7 @@ def place_labels(axis: Axes, plan: Plan, means: pd.DataFrame, size: str, front: 
         order = [place for place in order if place in on_front or names[place] in plan.study.architectures]
     placed = []
     for place in order:
-        text = _label(plan, names[place])
+        text = _label(plan, names[place], counted.get(names[place], NO_RUNS))
         width = TextPath((0, 0), text, size=LETTERS).get_extents().width + 2
         for right, up in PLACES:
             x, y = points[place] + (right, up)
@@ -182,10 +184,10 @@ def _write(axis: Axes, text: str, point: tuple[float, float], step: tuple[float,
     )  # fmt: skip
 
 
-def _label(plan: Plan, variant: str) -> str:
+def _label(plan: Plan, variant: str, counted: Counts) -> str:
     architecture, changed = plan.variants[variant].architecture, plan.variants[variant].changed
     several = len(plan.study.architectures) > 1
     text = variant_label(plan, variant)
     if several:
         text = f"{architecture}, {text}" if changed else architecture
-    return textwrap.shorten(text, LABEL, placeholder=" …")
+    return labelled(textwrap.shorten(text, LABEL, placeholder=" …"), counted)
