@@ -12,6 +12,7 @@ usage() {
 ./do price STUDY                            what a study costs here: hours, memory, disk (./do price --help)
 ./do ablation certify STUDY                 train some of its runs again, and say whether they come out the same
 ./do ablation scrub [STUDY]                 find what a disk has lost of the results, by the digest of every file
+./do ablation verdict STUDY [--require …]    what was found of its claims; an error where it is not what is required
 ./do ablation published [STUDY]             published numbers, and a study held against them
 ./do ablation VERB ...                      any command of the package, such as: ./do ablation check my_parts.py
 ./do test [PYTEST OPTIONS]                  pass the tests

@@ -5,8 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 
+from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.collection import CLASS_COLUMNS, DIAGNOSTIC_COLUMNS
 from ablation.analysis.contrasts import contrast_table
+from ablation.analysis.outcomes import Outcomes
+from ablation.analysis.verdicts import Standing, outcomes
 from ablation.networks.sizes import inspect_all
 from ablation.report import tables
 from ablation.report.inputs import StudyTables
@@ -14,7 +17,6 @@ from ablation.study.plan import Plan
 
 DENSE_BLOCKS = {"dense1": 3, "dense2": 2}  # target layers each
 MANIFEST = {"counts": {"train": 10, "validation": 3, "test": 5}, "digest": "d" * 32, "source": "somewhere"}
-NO_CLAIMS = {"correction": "holm", "alpha": 0.05, "family": 0, "claims": []}
 
 
 def invented_runs(plan: Plan) -> pd.DataFrame:
@@ -127,10 +129,15 @@ def invented_classes(runs: pd.DataFrame, count: int = 3) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(CLASS_COLUMNS)).astype(CLASS_COLUMNS)
 
 
+def invented_outcomes(plan: Plan, runs: pd.DataFrame, examples: np.ndarray | None = None) -> Outcomes:
+    """The verdicts of claims that were registered in time."""
+    return outcomes(plan, RunsByVariant(runs, examples), dict.fromkeys(plan.study.claims, Standing(1.8e9, "")))
+
+
 def invented_tables(plan: Plan, **given) -> StudyTables:
     """All tables of a study; those that are given instead of invented ones."""
     runs = given.get("runs", invented_runs(plan))
-    contrasts = contrast_table(plan, runs)
+    contrasts = contrast_table(plan, RunsByVariant(runs))
     specs = {id: variant.architecture_spec() for id, variant in plan.variants.items()}
     made = {
         "runs": runs,
@@ -138,7 +145,7 @@ def invented_tables(plan: Plan, **given) -> StudyTables:
         "diagnostics": invented_diagnostics(plan),
         "classes": invented_classes(runs),
         "contrasts": contrasts,
-        "verdicts": NO_CLAIMS,
+        "verdicts": invented_outcomes(plan, runs),
         "comparison": tables.comparison(plan, runs, contrasts),
         "layers": {id: table for id, (table, _) in inspect_all(specs, (1, 8, 8), 10).items()},
     }

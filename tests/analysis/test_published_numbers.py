@@ -447,7 +447,7 @@ def test_what_is_counted_is_compared_exactly():
 
 def test_diverged_runs_are_counted_and_have_no_gain():
     found = compare("resnet20-akamaster", [0.90, 0.91, math.nan], statuses=["completed", "completed", "diverged"])
-    assert (found.ours.n, found.runs) == (2, 3)
+    assert (found.ours.n, found.counts.runs) == (2, 3)
     assert (found.best_epoch.gain.n, found.best_epoch.left_out) == (2, 1)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from invented import MANIFEST, invented_tables
 
+from ablation.analysis.outcomes import outcomes_text
 from ablation.cli.entry import run
 from ablation.networks.layertable import to_record
 from ablation.report.figures.table import figures_of
@@ -34,7 +35,6 @@ def files(tmp_path):
     (tmp_path / "study.json").write_text(tables.plan.frozen())
     for name in ("runs", "curves", "diagnostics", "classes"):
         getattr(tables, name).to_parquet(tmp_path / f"{name}.parquet")
-    (tmp_path / "verdicts.json").write_text(json.dumps(tables.verdicts))
     layers = [{"variant": id, **to_record(layer)} for id, table in tables.layers.items() for layer in table]
     for name, table in {
         "contrasts": tables.contrasts,
@@ -42,6 +42,7 @@ def files(tmp_path):
         "layers": pd.DataFrame(layers),
     }.items():
         table.to_csv(tmp_path / f"{name}.csv", index=False)
+    (tmp_path / "verdicts.json").write_text(outcomes_text(tables.verdicts))
     return [word for path in tmp_path.iterdir() for word in (f"--{path.stem}", str(path))]
 
 

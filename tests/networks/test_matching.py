@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 import torch
 from broken import LATE
+from invented import invented_outcomes
 from specs import make_spec
 
-from ablation.analysis.contrasts import claim_table, contrast_table
+from ablation.analysis.byvariant import RunsByVariant
+from ablation.analysis.contrasts import contrast_table
 from ablation.catalogue.architectures import CATALOGUE
 from ablation.catalogue.metrics import FAILURE_RATES, METRICS
 from ablation.jobs.controls import answer, match, sizes_reached
@@ -162,9 +164,8 @@ def test_where_a_norm_would_say_nothing_a_network_is_not_searched():
 
 def test_a_claim_compares_architectures_of_equal_size(read):
     claims = dict(read().claims)
-    contrast = claims["dense-efficient"]
-    assert (contrast.variant, contrast.reference) == ("densenet", "resnet-width.parameters_of_densenet")
-    assert (claims["dense-small"].variant, claims["dense-small"].reference) == ("densenet", "resnet")
+    assert claims["dense-efficient"].variants == ("densenet", "resnet-width.parameters_of_densenet")
+    assert claims["dense-small"].variants == ("densenet", "resnet")
 
 
 def test_a_plan_is_the_same_before_and_after_its_controls_are_found(read):
@@ -259,10 +260,11 @@ def test_counted_metrics_are_sure(read):
             for seed in plan.study.seeds
         ]
     )
-    row = claim_table(plan, runs).set_index("claim").loc["dense-small"]
-    assert row["low"] == row["effect"] == row["high"]
-    assert row["observed"] == ("as claimed" if row["effect"] < 0 else "opposite")
-    assert set(contrast_table(plan, runs)["matched"]) == {"", "parameters"}
+    found = {claim.claim: claim.tests[0] for claim in invented_outcomes(plan, runs).claims}["dense-small"]
+    assert found.low == found.effect == found.high
+    assert found.verdict == ("supported" if found.effect < 0 else "refuted")
+    assert found.p_adjusted is None, "what is counted is no test"
+    assert set(contrast_table(plan, RunsByVariant(runs))["matched"]) == {"", "parameters"}
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,8 @@ def test_a_contrast_with_a_failed_run_on_either_side_is_not_testable_and_says_wh
     assert row[["effect", "low", "high", "df"]].isna().all()
     assert sorted([row["n_variant"], row["n_reference"]]) == [2, 3]
     assert contrast(found, WIDE)["not_testable"] == (WHY.format(failed) if failed == "lenet" else "")
+    (test,) = found.verdicts.claims[0].tests
+    assert (test.verdict, test.why) == (NOT_TESTABLE, WHY.format(failed))
     found.contrasts.to_csv(tmp_path / "contrasts.csv", index=False)
     pd.testing.assert_frame_equal(read_table(tmp_path / "contrasts.csv"), found.contrasts, check_dtype=False)
 

@@ -45,6 +45,14 @@ def test_failures_are_counted_and_diverged_runs_are_worth_something(study):
     assert tables.readable(study.plan, study.comparison)["failures"][1] == "1 diverged, 2 stuck"
 
 
+def test_claims_read_both_sides(study):
+    runs, row = study.runs, study.verdicts.claims[0].tests[0]
+    sigmoid = runs.loc[runs["variant"] == "lenet-activation.sigmoid", "test_accuracy"]
+    relu = runs.loc[runs["variant"] == "lenet", "test_accuracy"]
+    assert row.effect == pytest.approx(relu.mean() - sigmoid.mean())
+    assert row.verdict == "undecided", "one of three sigmoid runs diverged"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(999, "999"), (61706, "61.7 k"), (1814000000, "1.81 G"), (999_600, "1000 k"), (1e6, "1 M"), (1.29e12, "1.29 T")],

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablation.analysis.contrasts import observe
 from ablation.statistics.estimates import over_seeds, summarise, welch
 
 
@@ -37,21 +36,6 @@ def test_one_run_has_no_interval():
     effect = welch([1.0], [0.5, 0.7])
     assert effect.effect == pytest.approx(0.4)
     assert math.isnan(effect.low)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "direction", "expected"),
-    [
-        (0.1, 0.3, "greater", "as claimed"),
-        (0.1, 0.3, "less", "opposite"),
-        (-0.3, -0.1, "less", "as claimed"),
-        (-0.3, -0.1, "greater", "opposite"),
-        (-0.1, 0.3, "greater", "open"),
-        (math.nan, math.nan, "greater", "no interval"),
-    ],
-)
-def test_an_interval_lies_on_a_side_of_zero_or_holds_it(low, high, direction, expected):
-    assert observe(low, high, direction) == expected
 
 
 def test_runs_that_do_not_differ_have_no_interval():

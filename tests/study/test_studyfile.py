@@ -124,9 +124,12 @@ def test_names_of_other_folders_of_results_are_refused(name):
 
 def test_claims_become_contrasts_where_the_study_has_them(read):
     plan = read(GOOD + CLAIM)
-    assert [(name, c.variant, c.reference) for name, c in plan.claims] == [
-        ("relu-better", "lenet", "lenet-activation.sigmoid")
-    ]
+    ((name, test),) = plan.claims
+    assert (name, test.kind, test.cells) == (
+        "relu-better",
+        "difference",
+        (("lenet", 1), ("lenet-activation.sigmoid", -1)),
+    )
 
 
 def test_seeds_can_be_listed(read):

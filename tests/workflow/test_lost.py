@@ -19,6 +19,7 @@ STABLE = (
         "examples.npy",
         "contrasts.csv",
         "claims.csv",
+        "verdicts.json",
         "data.json",
     ),
     *(

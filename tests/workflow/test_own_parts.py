@@ -30,7 +30,7 @@ def test_the_example_goes_the_whole_way_and_is_stale_where_its_file_changes_it(m
     assert set(runs.columns) <= {*COLUMNS, *plan.metrics, *plan.factors}, "what no metric of one's own may be called"
     assert runs["worst_class"].between(0, 1).all()
     assert (runs["worst_class"] <= runs["test_accuracy"]).all(), "the worst class is no better than the mean of all"
-    assert pd.read_csv(results / "claims.csv")["observed"].tolist() == ["as claimed"]
+    assert pd.read_csv(results / "claims.csv")["verdict"].tolist() == ["supported"]
 
     layers = pd.read_csv(results / "plan/layers.csv").groupby("variant")["name"].agg(list)
     assert {"patches", "patches1", "channels2.outer", "classifier"} <= set(layers["mixer"])

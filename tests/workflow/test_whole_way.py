@@ -46,7 +46,7 @@ def test_the_study_ends_in_everything_it_promises(finished):
 
 def test_relu_beats_sigmoid(finished):
     claims = pd.read_csv(finished.path / "results/miniature/claims.csv")
-    assert claims["observed"].tolist() == ["as claimed"]
+    assert claims["verdict"].tolist() == ["supported"]
 
 
 def test_lint_and_graph(finished):
@@ -125,7 +125,7 @@ def test_warm_starts_and_controls_of_equal_size_go_the_whole_way(workspace):
     runs = pd.read_parquet(results / "runs.parquet")
     assert "vgg11-width.parameters_of_depth.16" in set(runs["variant"]), "a control joined the study"
     claims = pd.read_csv(results / "claims.csv").set_index("claim")
-    assert claims.loc["fewer", "observed"] == "as claimed"
+    assert claims.loc["fewer", "verdict"] == "supported"
     assert "(equal parameters, × " in (results / "report.html").read_text()
     assert runs["shifted_accuracy"].between(0, 1).all()
     first = pd.read_parquet(results / "curves.parquet").groupby("variant")["train_loss"].first()

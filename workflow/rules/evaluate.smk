@@ -4,7 +4,7 @@ From records to numbers.
 NEEDS: results/<study>/shards/<shard>.json and the records they name
        results/<study>/measured/<shard>.json, if anything is
 GIVES: results/<study>/{runs,curves,diagnostics,classes}.parquet, examples.npy
-       results/<study>/{contrasts,claims}.csv
+       results/<study>/{contrasts,claims}.csv, verdicts.json
        results/<study>/tables/comparison.{csv,md,tex}, summary.txt, mixture.txt
 """
 
@@ -52,13 +52,15 @@ rule collect_records:
 
 
 rule compare_variants:
-    """Estimate every contrast of the study and of its claims."""
+    """Estimate every contrast of the study, and decide on its claims."""
     input:
         study=SETTLED,
         runs=rules.collect_records.output.runs,
+        examples=rules.collect_records.output.examples,
     output:
         contrasts=f"{STUDY}/contrasts.csv",
         claims=f"{STUDY}/claims.csv",
+        verdicts=f"{STUDY}/verdicts.json",
         seal=seal("compare_variants"),
     log:
         f"{STUDY}/logs/compare_variants.log",
@@ -68,13 +70,17 @@ rule compare_variants:
     params:
         code=code_of("cli.compare:main"),
         src=source_folder,
+        registered=STUDY,
     shell:
         r"""
         PYTHONPATH={params.src:q} python -m ablation compare \
             --study {input.study:q} \
             --runs {input.runs:q} \
+            --examples {input.examples:q} \
+            --registered {params.registered:q} \
             --contrasts {output.contrasts:q} \
             --claims {output.claims:q} \
+            --verdicts {output.verdicts:q} \
             --seal {output:q} 2>&1 | tee {log:q} >&2
         """
 

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ablation.analysis.failures import NO_RUNS, Counts, counts_by_variant
-from ablation.records.store import COMPLETED, FAILED
+from ablation.records.store import COMPLETED, DIVERGED, FAILED
+from ablation.statistics.crossed import Scores
 from ablation.support.formatting import plural
 
 
@@ -18,9 +19,14 @@ class RunsByVariant:
     ----------
     runs : pandas.DataFrame
         One row per run (`runs.parquet`).
+    examples : numpy.ndarray, optional
+        `examples.npy`: bool (runs, test images), without a row of runs that failed.
     """
 
-    def __init__(self, runs: pd.DataFrame):
+    def __init__(self, runs: pd.DataFrame, examples: np.ndarray | None = None):
+        self._examples = examples
+        self._places = (runs["status"] != FAILED).cumsum().to_numpy() - 1  # of a run among the rows of examples
+        self._scores: dict[tuple[str, str], Scores | None] = {}
         self._rows = runs.groupby("variant", sort=False).indices
         self._columns = {name: runs[name].to_numpy() for name in runs}
         self._numbers: dict[str, np.ndarray] = {}
@@ -47,6 +53,28 @@ class RunsByVariant:
             self._numbers[metric] = self._columns[metric].astype(float)
         rows = np.asarray(self._rows.get(variant, []), dtype=int)
         return self._numbers[metric][rows[self._columns["status"][rows] == COMPLETED] if completed else rows]
+
+    def scores(self, variant: str, metric: str, per_image: int) -> Scores | None:
+        """Return what a metric of a variant's runs is on each test image, summed up; None where that is not known.
+
+        A run that diverged is worth the same on all of them.
+
+        Parameters
+        ----------
+        variant, metric : str
+        per_image : int
+            As `ablation.catalogue.metrics.Metric.per_image`.
+        """
+        rows = np.asarray(self._rows.get(variant, []), dtype=int)
+        values, status = self.values(variant, metric), self._columns["status"][rows]
+        if not per_image or self._examples is None or not len(rows) or FAILED in status or np.isnan(values).any():
+            return None
+        if (variant, metric) not in self._scores:
+            correct = self._examples[self._places[rows]].astype(float)
+            correct[status == DIVERGED] = 0.0
+            scores = values[:, None] + per_image * (correct - correct.mean(axis=1, keepdims=True))
+            self._scores[variant, metric] = Scores.of(scores) if scores.shape[1] > 1 else None
+        return self._scores[variant, metric]
 
     def failed_text(self, variant: str) -> str:
         """Say how many runs of a variant failed, and why the first of them did; empty if none failed."""

@@ -13,7 +13,7 @@ import pandas as pd
 from ablation.analysis.scores import by_class
 from ablation.catalogue.catalogue import OURS
 from ablation.records.environment import KIND
-from ablation.records.runs import RunRecord, read_run
+from ablation.records.runs import RunRecord, began, read_run
 from ablation.records.store import DIVERGED, FAILED, LATE, DamagedRecordError, Store
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
@@ -166,6 +166,7 @@ def run_row(
         **metrics,
         **sizes,
         "epochs": len(record["curves"]),
+        "began": began(record),
         "stopped_at": record.get("stopped_at"),
         "training_seconds": record["timings"].get("train_seconds"),
         **{name: record["timings"].get(name) for name in TIMINGS},
@@ -302,7 +303,7 @@ def typed_runs(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Make the table of runs; a column of which every value is missing would have no type by itself."""
     runs = pd.DataFrame(rows)
     numbers = [name for name, metric in plan.metrics.items() if name in runs and not metric.exact]
-    numbers += [name for name in (*SIZES, "images_per_second") if runs[name].isna().any()]
+    numbers += [name for name in (*SIZES, "images_per_second", "began") if runs[name].isna().any()]
     runs[numbers] = runs[numbers].astype(float)
     texts = [
         "metric_errors",

@@ -1,7 +1,7 @@
-"""Contrasts and claims estimated from the runs, of which those that diverged count with what they are worth."""
+"""Contrasts estimated from the runs, of which those that diverged count with what they are worth."""
 
 import math
-from functools import cache
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,26 +10,23 @@ import pandas as pd
 
 from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.failures import horizon
+from ablation.analysis.inference import Cell, Finding, find
 from ablation.catalogue.metrics import FAILURE_RATES, Metric
-from ablation.statistics.estimates import Effect, welch
-from ablation.statistics.missing import worst_case
-from ablation.statistics.rates import difference_of_rates
+from ablation.statistics import linear
+from ablation.statistics.estimates import CONFIDENCE, Effect
+from ablation.study.claims import ClaimTest
 from ablation.study.contrasts import Contrast
 from ablation.study.plan import Plan
 
-AS_CLAIMED, OPPOSITE, OPEN, NO_INTERVAL = "as claimed", "opposite", "open", "no interval"
 NOT_TESTABLE = "not testable"
-TEXTS = ("factors", "matched", "not_testable")  # columns of `contrasts.csv` that may be empty
-rate_difference = cache(difference_of_rates)  # few counts differ among thousands of contrasts
-
-
-def observe(low: float, high: float, direction: str) -> str:
-    """Say where an interval lies: as claimed, opposite, or open where it contains zero; or that there is none."""
-    if math.isnan(low):
-        return NO_INTERVAL
-    sign = 1 if direction == "greater" else -1
-    bounds = sorted((sign * low, sign * high))
-    return AS_CLAIMED if bounds[0] > 0 else OPPOSITE if bounds[1] < 0 else OPEN
+TEXTS = (
+    "factors",
+    "matched",
+    "not_testable",
+    "exploratory",
+    "why",
+    "correction",
+)  # columns of tables that may be empty
 
 
 class Estimate(NamedTuple):
@@ -46,43 +43,30 @@ class Estimate(NamedTuple):
     effect_most: float = math.nan
 
 
-def estimate_values(metric: Metric, variant: np.ndarray, reference: np.ndarray) -> Estimate:
-    """Estimate the difference of a metric between two sides.
-
-    Parameters
-    ----------
-    metric : Metric
-    variant, reference : numpy.ndarray
-        A value per run; NaN where it is missing.
-    """
-    if metric.exact:  # counted, so the interval is the effect itself
-        value = welch(variant, reference).effect
-        return Estimate(value, value, value, math.nan, value, value)
-    if metric.binary:
-        counted = (number for side in (variant, reference) for number in (int(side.sum()), len(side)))
-        rates = rate_difference(*counted)
-        return Estimate(rates.effect, rates.low, rates.high, math.nan, rates.effect, rates.effect)
-    if metric.bounds and np.isnan([*variant, *reference]).any():
-        found = worst_case(variant, reference, metric.bounds)
-        return Estimate(math.nan, found.low, found.high, math.nan, found.least, found.most)
-    found = welch(variant, reference)
-    return Estimate(found.effect, found.low, found.high, found.df, found.effect, found.effect)
+def cells_of(runs: RunsByVariant, metric: Metric, name: str, variants: Iterable[str]) -> list[Cell]:
+    """Return the runs of some variants on a metric, which is known by a name."""
+    return [Cell(runs.values(one, name), runs.scores(one, name, metric.per_image)) for one in variants]
 
 
-def _why_not_testable(plan: Plan, runs: RunsByVariant, contrast: Contrast, metric: str) -> str:
-    """Say what keeps a contrast from being tested; empty if nothing does.
+def horizon_of(plan: Plan, metric: Metric, variants: Sequence[str]) -> float:
+    """Return the epochs over which a time is compared; infinity of another metric."""
+    return float(horizon(plan, *variants)) if metric.diverged == "never" else math.inf
+
+
+def why_not_testable(plan: Plan, runs: RunsByVariant, variants: Sequence[str], metric: str) -> str:
+    """Say what keeps a metric of some variants from being compared; empty if nothing does.
 
     A run that failed by an error says nothing of its network, nor do those that are left say what it would have done. Values
-    that are missing keep it, too, unless it is known within which bounds they could have been.
+    that are missing keep it, too, unless it is a pair and it is known within which bounds they could have been.
     """
-    sides, known = (contrast.variant, contrast.reference), plan.metrics[metric]
+    known = plan.metrics[metric]
     if known.exact:  # counted, whatever becomes of the runs
-        unknown = [name for name in sides if np.isnan(runs.values(name, metric)).all()]
+        unknown = [name for name in variants if np.isnan(runs.values(name, metric)).all()]
         return "; ".join(f"{name} cannot be built" for name in unknown)
-    reasons = [runs.failed_text(name) for name in sides] + [runs.error_text(name, metric) for name in sides]
-    if not any(reasons) and known.bounds is None:
-        reasons = [runs.missing_text(name, metric) for name in sides]
-    return "; ".join(filter(None, reasons))
+    reasons = [runs.failed_text(name) for name in variants] + [runs.error_text(name, metric) for name in variants]
+    if not any(reasons) and (known.bounds is None or len(variants) > 2):
+        reasons = [runs.missing_text(name, metric) for name in variants]
+    return "; ".join(filter(None, dict.fromkeys(reasons)))
 
 
 def _size_ratio(runs: RunsByVariant, contrast: Contrast) -> float:
@@ -103,7 +87,13 @@ class ContrastRow(NamedTuple):
     diverged_variant, diverged_reference, stuck_variant, stuck_reference : int
         How many runs of each side diverged, and how many were stuck at chance.
     effect, low, high, df, effect_least, effect_most : float
-        See `Estimate`.
+        See `Estimate`. The interval of 95 % covers the seeds and, where the metric is known image by image, the test images.
+    p : float
+        Of no difference, by itself: not corrected for the number of contrasts.
+    seeds_low, seeds_high : float
+        The interval over seeds alone, on these very test images.
+    image_share : float
+        Share of the variance that is due to the test images, which more seeds do not take away.
     horizon : float
         Of a metric that is a time: the epochs over which it is compared; a run that did not come so far has this time.
     completed_n_variant, completed_n_reference, completed_effect, completed_low, completed_high
@@ -131,6 +121,10 @@ class ContrastRow(NamedTuple):
     df: float
     effect_least: float
     effect_most: float
+    p: float
+    seeds_low: float
+    seeds_high: float
+    image_share: float
     horizon: float
     completed_n_variant: int
     completed_n_reference: int
@@ -140,24 +134,42 @@ class ContrastRow(NamedTuple):
     not_testable: str
 
 
-def _completed(metric: Metric, variant: np.ndarray, reference: np.ndarray) -> Effect:
-    """Describe the difference among runs that completed; nothing where it would be no other, or one by construction."""
+def completed_alone(runs: RunsByVariant, metric: Metric, name: str, test: ClaimTest | Contrast, until: float) -> Effect:
+    """Describe a difference among runs that completed; nothing where it would be no other, or one by construction."""
     if metric.exact or metric.binary:
         return Effect(math.nan, math.nan, math.nan, math.nan)
-    return welch(variant, reference)
+    sides = [np.minimum(runs.values(variant, name, completed=True), until) for variant, _ in test.cells]
+    found = linear.contrast(sides, [weight for _, weight in test.cells])
+    return Effect(found.effect, *found.interval(), found.df)
+
+
+def estimate_of(found: Finding) -> dict[str, float]:
+    """Return what the tables say of a finding: the fields of `ContrastRow` from effect to image share."""
+    seeds, low, high = found.over_seeds, *found.interval(CONFIDENCE)
+    df, share = (found.estimate.df, found.estimate.image_share) if found.estimate else (math.nan, math.nan)
+    own = Estimate(found.effect, low, high, df, found.least, found.most)
+    return {
+        **own._asdict(),
+        "p": found.p,
+        "seeds_low": seeds.low if seeds else math.nan,
+        "seeds_high": seeds.high if seeds else math.nan,
+        "image_share": share,
+    }
+
+
+UNKNOWN = dict.fromkeys(estimate_of(Finding(math.nan, lambda _: (math.nan, math.nan))), math.nan)
 
 
 def estimate(plan: Plan, runs: RunsByVariant, contrast: Contrast, name: str) -> ContrastRow:
     """Estimate a contrast on a metric."""
     metric, sides = plan.metrics[name], (contrast.variant, contrast.reference)
-    values, completed = ([runs.values(side, name, alone) for side in sides] for alone in (False, True))
-    until = math.nan
-    if metric.diverged == "never":
-        until = float(horizon(plan, *sides))
-        values, completed = ([np.minimum(side, until) for side in both] for both in (values, completed))
-    (variant, reference), (diverged, stuck) = values, zip(*(runs.counts(side)[2:] for side in sides), strict=True)
-    why = _why_not_testable(plan, runs, contrast, name)
-    among = _completed(metric, *completed)
+    until = horizon_of(plan, metric, sides)
+    diverged, stuck = zip(*(runs.counts(side)[2:] for side in sides), strict=True)
+    why = why_not_testable(plan, runs, sides, name)
+    cells = cells_of(runs, metric, name, sides)
+    among = completed_alone(runs, metric, name, contrast, until)
+    counted = [int(np.isfinite(np.minimum(cell.values, until)).sum()) for cell in cells]
+    completed = [int(np.isfinite(np.minimum(runs.values(side, name, True), until)).sum()) for side in sides]
     return ContrastRow(
         variant=contrast.variant,
         reference=contrast.reference,
@@ -165,16 +177,16 @@ def estimate(plan: Plan, runs: RunsByVariant, contrast: Contrast, name: str) -> 
         matched=contrast.matched,
         size_ratio=_size_ratio(runs, contrast),
         metric=name,
-        n_variant=int(np.isfinite(variant).sum()),
-        n_reference=int(np.isfinite(reference).sum()),
+        n_variant=counted[0],
+        n_reference=counted[1],
         diverged_variant=diverged[0],
         diverged_reference=diverged[1],
         stuck_variant=stuck[0],
         stuck_reference=stuck[1],
-        **(Estimate() if why else estimate_values(metric, variant, reference))._asdict(),
-        horizon=until,
-        completed_n_variant=int(np.isfinite(completed[0]).sum()),
-        completed_n_reference=int(np.isfinite(completed[1]).sum()),
+        **(UNKNOWN if why else estimate_of(find(metric, cells, [1, -1], until))),
+        horizon=math.nan if math.isinf(until) else until,
+        completed_n_variant=completed[0],
+        completed_n_reference=completed[1],
         completed_effect=among.effect,
         completed_low=among.low,
         completed_high=among.high,
@@ -182,49 +194,20 @@ def estimate(plan: Plan, runs: RunsByVariant, contrast: Contrast, name: str) -> 
     )
 
 
-def contrast_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
+def contrast_table(plan: Plan, runs: RunsByVariant) -> pd.DataFrame:
     """Estimate every contrast of a study on every metric, and on the rates of runs that diverged or were stuck.
-
-    Parameters
-    ----------
-    plan : Plan
-    runs : pandas.DataFrame
-        One row per run (`runs.parquet`).
 
     Returns
     -------
     pandas.DataFrame
-        One `ContrastRow` per contrast and metric, in the metric's recorded unit; intervals of 95 % over seeds, those of
-        rates exact. A contrast of which a side has failed runs has no effect, and says so in ``not_testable``.
+        One `ContrastRow` per contrast and metric, in the metric's recorded unit; those of rates have exact intervals. A
+        contrast of which a side has failed runs has no effect, and says so in ``not_testable``.
     """
-    by_variant = RunsByVariant(runs)
     metrics = dict.fromkeys([*plan.study.metrics, *FAILURE_RATES])
-    rows = [estimate(plan, by_variant, contrast, metric) for metric in metrics for contrast in plan.contrasts]
+    rows = [estimate(plan, runs, contrast, metric) for metric in metrics for contrast in plan.contrasts]
     return pd.DataFrame(rows, columns=ContrastRow._fields)
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read `contrasts.csv`, `claims.csv` or `comparison.csv`; a text that is empty stays one."""
     return pd.read_csv(path, dtype=dict.fromkeys(TEXTS, "string")).fillna(dict.fromkeys(TEXTS, ""))
-
-
-def claim_table(plan: Plan, runs: pd.DataFrame) -> pd.DataFrame:
-    """Estimate the contrasts of every claim and say on which side of zero they lie.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per claim and contrast, as `ContrastRow`; ``failures_effect``, ``failures_low`` and ``failures_high``
-        compare the rates of runs that diverged or were stuck; ``observed`` reads `AS_CLAIMED`, `OPPOSITE`, `OPEN`,
-        `NO_INTERVAL` or `NOT_TESTABLE`.
-    """
-    rows, by_variant = [], RunsByVariant(runs)
-    for name, contrast in plan.claims:
-        claim = plan.study.claims[name]
-        row = estimate(plan, by_variant, contrast, claim.metric)
-        rates = estimate(plan, by_variant, contrast, FAILURE_RATES[-1])
-        observed = NOT_TESTABLE if row.not_testable else observe(row.low, row.high, claim.direction)
-        failures = (rates.effect, rates.low, rates.high)
-        rows.append((name, plan.variants[contrast.variant].architecture, *row, *failures, claim.direction, observed))
-    added = ["failures_effect", "failures_low", "failures_high", "direction", "observed"]
-    return pd.DataFrame(rows, columns=["claim", "architecture", *ContrastRow._fields, *added])

@@ -84,25 +84,3 @@ def whole_curves(plan: Plan, curves: pd.DataFrame, runs: pd.DataFrame) -> pd.Dat
             own = pd.concat([own.iloc[:-1], continued])
         parts.append(own)
     return pd.concat(parts, ignore_index=True) if parts else curves
-
-
-def image_scores(runs: pd.DataFrame, examples: np.ndarray, classes: int) -> np.ndarray:
-    """Return what each run is worth on each test image: 1 or 0 and, if it diverged, the 1 / classes of a guess.
-
-    Its means over images are the test accuracies of `runs.parquet`, as estimates over seeds and images need them.
-
-    Parameters
-    ----------
-    runs : pandas.DataFrame
-        `runs.parquet`.
-    examples : numpy.ndarray
-        `examples.npy`: bool (runs, test images), without a row of runs that failed.
-    classes : int
-
-    Returns
-    -------
-    numpy.ndarray
-        float (runs, test images), rows as in `examples`.
-    """
-    status = runs.loc[runs["status"] != FAILED, "status"].to_numpy()
-    return np.where((status == DIVERGED)[:, None], 1 / classes, examples.astype(float))

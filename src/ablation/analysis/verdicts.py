@@ -1,14 +1,333 @@
-"""Verdicts of claims."""
+"""Verdicts: what the runs say of each claim, corrected for all tests of the study.
 
-import json
+Every test has two p-values: for no difference, and for a difference of the margin or more (two one-sided tests). Each kind
+is corrected by itself over the family: the chance that anything is called different that is not, and the chance that
+anything is called equivalent that is not, are each held at the level of the family. In one test only one of these errors is
+possible, whatever the truth. The tests of registered claims are the family; one of an exploratory claim is corrected for all
+tests of the study, registered or not.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-SUPPORTED, REFUTED, EQUIVALENT, UNDECIDED = "supported", "refuted", "equivalent", "undecided"
-NOT_TESTABLE = "not testable"
-VERDICTS = (SUPPORTED, REFUTED, EQUIVALENT, UNDECIDED, NOT_TESTABLE)
+import numpy as np
+import pandas as pd
+
+from ablation.analysis.byvariant import RunsByVariant
+from ablation.analysis.contrasts import cells_of, completed_alone, estimate, horizon_of, why_not_testable
+from ablation.analysis.inference import Finding, find, find_spread
+from ablation.analysis.outcomes import (
+    EQUIVALENT,
+    NOT_TESTABLE,
+    REFUTED,
+    SUPPORTED,
+    UNDECIDED,
+    CellOutcome,
+    ClaimOutcome,
+    ClaimTestOutcome,
+    Outcomes,
+    or_none,
+)
+from ablation.analysis.sizes import magnitude_outcome, seeds_needed
+from ablation.catalogue.metrics import FAILURE_RATES
+from ablation.jobs.registration import content_of, registrations, why_exploratory
+from ablation.statistics.estimates import CONFIDENCE, summarise
+from ablation.statistics.families import ALPHA, Family, benjamini_hochberg, holm
+from ablation.statistics.permutation import permutation_p, smallest_p
+from ablation.study.claims import ClaimTest, compared_text
+from ablation.study.plan import Plan
+from ablation.support.digests import digest
+
+CORRECTIONS: Mapping[str, Callable[[Sequence[float], float], Family]] = {"holm": holm, "fdr": benjamini_hochberg}
 
 
-def read_verdicts(path: Path) -> dict[str, Any]:
-    """Read `verdicts.json`."""
-    return json.loads(path.read_text(encoding="utf-8"))
+@dataclass(frozen=True)
+class Standing:
+    """How a claim was registered.
+
+    Attributes
+    ----------
+    time : float or None
+        When, as it stands, in seconds since 1970.
+    exploratory : str
+        What keeps it from being a test (`ablation.jobs.registration.why_exploratory`); empty if nothing does.
+    """
+
+    time: float | None
+    exploratory: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """What the correction of its family makes of one test: adjusted p-values, and the levels at which it is decided."""
+
+    p: float
+    equivalence_p: float
+    alpha: float
+    equivalence_alpha: float
+
+
+def standings(plan: Plan, runs: pd.DataFrame, folder: Path) -> dict[str, Standing]:
+    """Say of every claim how it was registered, given the runs and the folder of the study's results."""
+    began = runs.groupby("variant")["began"].apply(list).to_dict()
+    times = {(one.claim, one.digest): one.time for one in reversed(registrations(folder))}
+    found = {}
+    for claim in plan.study.claims:
+        variants = {variant for name, test in plan.claims if name == claim for variant in test.variants}
+        starts = [None if math.isnan(time) else time for one in sorted(variants) for time in began.get(one, [])]
+        time = times.get((claim, digest(content_of(plan, claim))))
+        found[claim] = Standing(time, why_exploratory(plan, claim, folder, starts))
+    return found
+
+
+def judge(direction: str, margin: float | None, finding: Finding, level: Level) -> tuple[str, bool]:
+    """Return the verdict on a claim, and whether no difference is rejected.
+
+    Equivalence comes first: an effect within the margin is too small to matter, also where it is not zero. A claim of no
+    difference is refuted by an effect that is shown to be larger than the margin, not by one shown not to be zero.
+
+    Parameters
+    ----------
+    direction : {"greater", "less", "equivalent"}
+    margin : float or None
+    finding : Finding
+        With an interval.
+    level : Level
+    """
+    if finding.counted:
+        return _judge_counted(direction, margin or 0.0, finding.effect), finding.effect != 0
+    differs = finding.p <= level.alpha
+    low, high = (bound - finding.null for bound in finding.interval(1 - level.alpha))
+    equivalent = bool(margin) and finding.equivalence_p(margin) <= level.equivalence_alpha
+    if direction == "equivalent":
+        beyond = low > margin or high < -margin
+        return SUPPORTED if equivalent else REFUTED if beyond else UNDECIDED, differs
+    if equivalent:
+        return EQUIVALENT, differs
+    if not differs:
+        return UNDECIDED, False
+    return SUPPORTED if (low > 0) == (direction == "greater") else REFUTED, True
+
+
+def _judge_counted(direction: str, margin: float, effect: float) -> str:
+    if direction == "equivalent":
+        return SUPPORTED if abs(effect) <= margin else REFUTED
+    if abs(effect) <= margin:
+        return EQUIVALENT
+    return SUPPORTED if (effect > 0) == (direction == "greater") else REFUTED
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A test before it is decided: what was found, or why there is nothing."""
+
+    claim: str
+    test: ClaimTest
+    finding: Finding
+    margin: float | None
+    why: str
+
+    @property
+    def ps(self) -> tuple[float, float]:
+        """The p-values of the two kinds of error."""
+        return self.finding.p, self.finding.equivalence_p(self.margin) if self.margin else math.nan
+
+
+def _prepare(plan: Plan, runs: RunsByVariant, claim: str, test: ClaimTest) -> _Prepared:
+    name = plan.study.claims[claim].metric
+    metric, cells = plan.metrics[name], cells_of(runs, plan.metrics[name], name, test.variants)
+    why = why_not_testable(plan, runs, test.variants, name)
+    until = horizon_of(plan, metric, test.variants)
+    if why:
+        finding = Finding(math.nan, lambda _: (math.nan, math.nan))
+    elif test.kind == "spread":
+        finding = find_spread(*(np.minimum(cell.values, until) for cell in cells))
+    else:
+        finding = find(metric, cells, [weight for _, weight in test.cells], until)
+    if not why and not finding.known:
+        few = min(len(cell.values) for cell in cells)
+        needed = 3 if test.kind == "spread" else 2
+        why = (
+            f"{few} of the {needed} seeds that an interval needs"
+            if few < needed
+            else "no run differs from another with the same network: how much they vary is not known"
+        )
+    return _Prepared(claim, test, finding, plan.margin_of(claim), why)
+
+
+def outcomes(plan: Plan, runs: RunsByVariant, standings: Mapping[str, Standing]) -> Outcomes:
+    """Decide on every claim of a study.
+
+    Parameters
+    ----------
+    plan : Plan
+    runs : RunsByVariant
+    standings : mapping of str to Standing
+        By claim.
+    """
+    prepared = [_prepare(plan, runs, claim, test) for claim, test in plan.claims]
+    uncertain = [one for one in prepared if not one.finding.counted]
+    registered = [one for one in uncertain if not standings[one.claim].exploratory]
+    levels = {**_levels(plan, uncertain), **_levels(plan, registered)}
+    claims = []
+    for name, claim in plan.study.claims.items():
+        metric, standing = plan.metrics[claim.metric], standings[name]
+        tests = [_outcome(plan, runs, one, levels.get(id(one))) for one in prepared if one.claim == name]
+        claims.append(
+            ClaimOutcome(
+                claim=name,
+                statement=claim.statement,
+                source=claim.source,
+                metric=claim.metric,
+                label=metric.label,
+                unit=metric.unit,
+                scale=metric.scale,
+                digits=metric.digits,
+                direction=claim.direction,
+                margin=plan.margin_of(name),
+                registered=None
+                if standing.time is None
+                else datetime.fromtimestamp(standing.time, UTC).isoformat(timespec="seconds"),
+                exploratory=standing.exploratory,
+                tests=tuple(tests),
+            )
+        )
+    return Outcomes(
+        study=plan.name,
+        title=plan.study.title,
+        question=plan.study.question,
+        correction=plan.study.correction,
+        alpha=ALPHA,
+        family=len(registered),
+        claims=tuple(claims),
+    )
+
+
+def _levels(plan: Plan, family: Sequence[_Prepared]) -> dict[int, Level]:
+    """Correct the tests of a family, each kind of error by itself."""
+    correct = CORRECTIONS[plan.study.correction]
+    ps, equivalence_ps = zip(*(one.ps for one in family), strict=True) if family else ((), ())
+    differences, equivalences = correct(ps, ALPHA), correct(equivalence_ps, ALPHA)
+    columns = (differences.adjusted, equivalences.adjusted, differences.alphas, equivalences.alphas)
+    return {id(one): Level(*map(float, row)) for one, row in zip(family, zip(*columns, strict=True), strict=True)}
+
+
+def _outcome(plan: Plan, runs: RunsByVariant, one: _Prepared, level: Level | None) -> ClaimTestOutcome:
+    """Say of a test all that is known."""
+    claim, name = plan.study.claims[one.claim], plan.study.claims[one.claim].metric
+    finding, until = one.finding, horizon_of(plan, plan.metrics[name], one.test.variants)
+    level = level or Level(math.nan, math.nan, math.nan, math.nan)  # of what is counted
+    verdict, differs = (NOT_TESTABLE, False) if one.why else judge(claim.direction, one.margin, finding, level)
+    adjusted = finding.interval(CONFIDENCE if math.isnan(level.alpha) else 1 - level.alpha)
+    within = finding.interval(1 - 2 * level.equivalence_alpha) if one.margin and finding.known else (math.nan, math.nan)
+    numbers = {
+        **{"effect": finding.effect, "effect_least": finding.least, "effect_most": finding.most},
+        **dict(zip(("low", "high"), finding.interval(CONFIDENCE), strict=True)),
+        **{"p": finding.p, "p_adjusted": level.p, "confidence": 1 - level.alpha},
+        **dict(zip(("low_adjusted", "high_adjusted"), adjusted, strict=True)),
+        **{"equivalence_p": one.ps[1], "equivalence_p_adjusted": level.equivalence_p},
+        **dict(zip(("equivalence_low", "equivalence_high"), within, strict=True)),
+        **_beside(plan, runs, one, name, until),
+    }
+    return ClaimTestOutcome(
+        architecture=one.test.architecture,
+        kind=one.test.kind,
+        compared=compared_text(claim, one.test),
+        cells=tuple(_cell(runs, variant, weight, name, until) for variant, weight in one.test.cells),
+        **{key: or_none(value) for key, value in numbers.items()},
+        magnitude=magnitude_outcome(plan, runs, one.claim, one.test, finding, level.alpha),
+        seeds_needed=seeds_needed(plan, runs, one.claim, one.test, finding, level) if verdict == UNDECIDED else None,
+        verdict=verdict,
+        differs=differs,
+        why=one.why,
+    )
+
+
+def _cell(runs: RunsByVariant, variant: str, weight: float, metric: str, until: float) -> CellOutcome:
+    values, counts = np.minimum(runs.values(variant, metric), until), runs.counts(variant)
+    known = summarise(values)
+    return CellOutcome(
+        variant=variant,
+        weight=weight,
+        n=known.n,
+        diverged=counts.diverged,
+        stuck=counts.stuck,
+        mean=or_none(known.mean),
+        sd=or_none(known.sd),
+    )
+
+
+def _beside(plan: Plan, runs: RunsByVariant, one: _Prepared, name: str, until: float) -> dict[str, float]:
+    """Return what stands beside what decides: over seeds alone, by permutations, of failures, among completed runs."""
+    finding, test, metric = one.finding, one.test, plan.metrics[name]
+    seeds, pair = finding.over_seeds, test.contrast if test.kind == "difference" and not finding.counted else None
+    found = dict.fromkeys(BESIDE, math.nan)
+    if finding.estimate:
+        found["image_share"] = finding.estimate.image_share
+    if seeds:
+        found |= {"seeds_effect_low": seeds.low, "seeds_effect_high": seeds.high}
+    if one.why or finding.counted or test.kind == "spread":
+        return found
+    among = completed_alone(runs, metric, name, test, until)
+    found |= {"completed_effect": among.effect, "completed_low": among.low, "completed_high": among.high}
+    if pair:
+        sides = [np.minimum(runs.values(variant, name), until) for variant in test.variants]
+        found |= {"permutation_p": permutation_p(*sides), "permutation_p_smallest": smallest_p(*map(len, sides))}
+        rates = estimate(plan, runs, pair, FAILURE_RATES[-1])
+        found |= {"failures_effect": rates.effect, "failures_low": rates.low, "failures_high": rates.high}
+    return found
+
+
+BESIDE = (
+    *("seeds_effect_low", "seeds_effect_high", "image_share", "permutation_p", "permutation_p_smallest"),
+    *("failures_effect", "failures_low", "failures_high", "completed_effect", "completed_low", "completed_high"),
+)
+
+
+def claim_rows(found: Outcomes) -> pd.DataFrame:
+    """Return the verdicts as `claims.csv`: one row per claim and test, its cells and what is nested written as texts."""
+    rows = []
+    for claim in found.claims:
+        own = {name: getattr(claim, name) for name in CLAIM_COLUMNS}
+        for test in claim.tests:
+            flat = {name: getattr(test, name) for name in ClaimTestOutcome.__dataclass_fields__ if name not in NESTED}
+            cells = " ".join(f"{cell.weight:+g}×{cell.variant}" for cell in test.cells)
+            rows.append({**own, **flat, "cells": cells, **_nested(test)})
+    columns = [
+        *CLAIM_COLUMNS,
+        *(name for name in ClaimTestOutcome.__dataclass_fields__ if name not in NESTED),
+        *NESTED_COLUMNS,
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+CLAIM_COLUMNS = ("claim", "metric", "direction", "margin", "registered", "exploratory")
+NESTED = ("cells", "magnitude", "seeds_needed")
+NESTED_COLUMNS = (
+    "cells",
+    "magnitude",
+    "magnitude_low",
+    "magnitude_high",
+    "magnitude_holds",
+    "seeds_low",
+    "seeds_high",
+    "seeds_limit",
+)
+
+
+def _nested(test: ClaimTestOutcome) -> dict[str, float | str | None]:
+    size, seeds = test.magnitude, test.seeds_needed
+    found = {}
+    if size:
+        found |= {
+            "magnitude": size.value,
+            "magnitude_low": size.low,
+            "magnitude_high": size.high,
+            "magnitude_holds": size.holds,
+        }
+    if seeds:
+        found |= {"seeds_low": seeds.low, "seeds_high": seeds.high, "seeds_limit": seeds.limit}
+    return found

@@ -62,6 +62,10 @@ class Metric:
         The least and the greatest that a missing value could have been; without them, what needs it is not testable.
     binary : bool
         Whether it is 0 or 1, so that its mean is a rate.
+    per_image : int
+        What a test image that is classified correctly adds to it, times the number of test images: 1 of the test accuracy,
+        -1 of the generalisation gap, and 0 where it is not known image by image. An interval then covers the choice of the
+        test images, too.
     """
 
     __pydantic_config__ = STRICT
@@ -81,6 +85,7 @@ class Metric:
     )
     bounds: tuple[float, float] | None = None
     binary: bool = False
+    per_image: int = 0
 
     def worth(self, classes: int) -> float:
         """Return what a run that diverged is worth, of a study with so many classes; NaN if its value is missing."""
@@ -155,6 +160,7 @@ METRICS: dict[str, Metric] = {
         compute="ablation.analysis.scores:accuracy",
         smallest_effect=0.01,
         diverged="chance",
+        per_image=1,
     ),
     "test_loss": Metric(
         "test loss", "nats", 1, 3, False, compute="ablation.analysis.scores:loss", diverged="log_classes"
@@ -214,6 +220,7 @@ METRICS: dict[str, Metric] = {
         smallest_effect=0.01,
         diverged="missing",
         bounds=(-1, 1),
+        per_image=-1,
     ),
     "train_seconds": Metric("training time", "s", 1, 1, False, compute="ablation.catalogue.metrics:train_seconds"),
     "gradient_ratio": Metric(

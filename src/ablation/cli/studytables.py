@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ablation.analysis.contrasts import read_table
-from ablation.analysis.verdicts import read_verdicts
+from ablation.analysis.outcomes import read_outcomes
 from ablation.networks.layertable import read_tables
 from ablation.report.inputs import StudyTables
 from ablation.study.studyfile import read_frozen
@@ -20,7 +20,7 @@ def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--diagnostics", type=Path, required=True, help="table of diagnosed numbers (Parquet)")
     parser.add_argument("--classes", type=Path, required=True, help="table of classes (Parquet)")
     parser.add_argument("--contrasts", type=Path, required=True, help="table of contrasts (CSV)")
-    parser.add_argument("--verdicts", type=Path, required=True, help="verdicts of the claims (JSON)")
+    parser.add_argument("--verdicts", type=Path, required=True, help="verdicts (JSON)")
     parser.add_argument("--comparison", type=Path, required=True, help="comparison (CSV)")
     parser.add_argument("--layers", type=Path, required=True, help="table of layers (CSV)")
 
@@ -34,7 +34,7 @@ def read_study_tables(arguments: argparse.Namespace) -> StudyTables:
         diagnostics=pd.read_parquet(arguments.diagnostics),
         classes=pd.read_parquet(arguments.classes),
         contrasts=read_table(arguments.contrasts),
-        verdicts=read_verdicts(arguments.verdicts),
+        verdicts=read_outcomes(arguments.verdicts),
         comparison=read_table(arguments.comparison),
         layers=read_tables(pd.read_csv(arguments.layers)),
     )

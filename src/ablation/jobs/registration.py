@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablation.study.contrasts import Contrast
+from ablation.study.claims import ClaimTest
 from ablation.study.plan import Plan
 from ablation.support.digests import digest
 from ablation.support.files import read_json
@@ -54,17 +54,20 @@ def content_of(plan: Plan, claim: str) -> dict[str, Any]:
     stated, entry = plan.settled({}), plan.study.claims[claim]
     metric = plan.metrics[entry.metric]
     return {
-        "contrasts": [_sides(stated, contrast) for name, contrast in stated.claims if name == claim],
+        "tests": [_test(stated, test) for name, test in stated.claims if name == claim],
         "metric": entry.metric,
         "direction": entry.direction,
-        "margin": plan.margin(entry.metric),
+        "margin": plan.margin_of(claim),
+        "magnitude": entry.magnitude and entry.magnitude.model_dump(),
+        "correction": plan.study.correction,
         "threshold": plan.study.threshold if metric.needs == "threshold" else None,
         "seeds": sorted(plan.study.seeds),
     }
 
 
-def _sides(plan: Plan, contrast: Contrast) -> list[dict[str, Any]]:
-    return [_without_seed(plan.spec(side, plan.study.seeds[0])) for side in (contrast.variant, contrast.reference)]
+def _test(plan: Plan, test: ClaimTest) -> dict[str, Any]:
+    seed = plan.study.seeds[0]
+    return {"kind": test.kind, "cells": [[_without_seed(plan.spec(one, seed)), weight] for one, weight in test.cells]}
 
 
 def _without_seed(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,7 +111,7 @@ def seeds_with_results(folder: Path) -> dict[str, set[int]]:
 
 
 def _seen(plan: Plan, claim: str, results: Mapping[str, set[int]]) -> tuple[int, ...]:
-    sides = {side for name, one in plan.claims if name == claim for side in (one.variant, one.reference)}
+    sides = {variant for name, test in plan.claims if name == claim for variant in test.variants}
     return tuple(sorted(set().union(*(results.get(side, ()) for side in sides))))
 
 

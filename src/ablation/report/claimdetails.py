@@ -7,23 +7,18 @@ from typing import Any
 import pandas as pd
 
 from ablation.analysis.failures import restricted
-from ablation.catalogue.metrics import Metric
+from ablation.analysis.outcomes import ClaimOutcome, ClaimTestOutcome
+from ablation.catalogue.metrics import FAILURE_RATES, METRICS, Metric
 from ablation.report.claims import css_of
-from ablation.report.findings import (
-    RATIO,
-    amount,
-    bracket,
-    is_number,
-    magnitude_text,
-    metric_of,
-    seeds_text,
-)
+from ablation.report.findings import RATIO, amount, bracket, is_number, metric_of
 from ablation.report.htmltables import html_table
 from ablation.report.inputs import StudyTables
-from ablation.report.tables import number_text
+from ablation.report.tables import interval_text, number_text
+from ablation.report.verdicts import magnitude_words, seeds_words
 from ablation.statistics.estimates import CONFIDENCE
 from ablation.study.plan import Plan
 
+RATE = METRICS[FAILURE_RATES[-1]]
 MARKS = {"diverged": " (diverged)", "stuck": " (stuck)", "failed": " (failed)"}
 TEXT = {"variant", "weight", "each run, by seed", "number", "what it says"}
 
@@ -40,12 +35,12 @@ def weight_text(weight: float) -> str:
     return f"{weight:+.3g}".replace("-", "\N{MINUS SIGN}")
 
 
-def cells_table(tables: StudyTables, claim: Mapping[str, Any], test: Mapping[str, Any]) -> pd.DataFrame:
+def cells_table(tables: StudyTables, claim: ClaimOutcome, test: ClaimTestOutcome) -> pd.DataFrame:
     """Write the variants that a test compares: their weight, how many runs, mean, spread, and every run by seed."""
-    plan, name = tables.plan, claim["metric"]
+    plan, name = tables.plan, claim.metric
     metric, rows = plan.metrics[name], []
-    for cell in test["cells"]:
-        runs = tables.runs[tables.runs["variant"] == cell["variant"]].sort_values("seed")
+    for cell in test.cells:
+        runs = tables.runs[tables.runs["variant"] == cell.variant].sort_values("seed")
         values = restricted(plan, runs, name) if name in runs else pd.Series(math.nan, index=runs.index)
         each = [
             f"{seed}: {number_text(value, metric)}{MARKS.get(status, '')}"
@@ -53,27 +48,27 @@ def cells_table(tables: StudyTables, claim: Mapping[str, Any], test: Mapping[str
         ]
         rows.append(
             {
-                "variant": cell["variant"],
-                "weight": weight_text(cell["weight"]),
-                **{count: str(cell[count]) for count in ("n", "diverged", "stuck")},
-                f"mean{f' ({metric.unit})' if metric.unit else ''}": number_text(cell["mean"], metric),
-                "sd": number_text(cell["sd"], metric),
+                "variant": cell.variant,
+                "weight": weight_text(cell.weight),
+                **{count: str(getattr(cell, count)) for count in ("n", "diverged", "stuck")},
+                f"mean{f' ({metric.unit})' if metric.unit else ''}": number_text(cell.mean, metric),
+                "sd": number_text(cell.sd, metric),
                 "each run, by seed": ", ".join(each),
             }
         )
     return pd.DataFrame(rows)
 
 
-def estimate_rows(plan: Plan, claim: Mapping[str, Any], test: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def estimate_rows(plan: Plan, claim: ClaimOutcome, test: ClaimTestOutcome) -> list[tuple[str, str, str]]:
     """List what was estimated: a name, a value, and what it says; nothing of what there is not."""
     metric = metric_of(plan, claim, test)
-    effect = amount(test["effect"], metric)
+    effect = amount(test.effect, metric)
     if metric.exact:
         return [("effect", effect, "counted, so it has no interval")]
     rows = [
-        ("effect", effect, f"of {test['compared']}"),
+        ("effect", effect, f"of {test.compared}"),
         *_intervals(claim, test, metric),
-        ("share of the test images", _percent(test["image_share"]), "of its variance: more seeds do not shrink it"),
+        ("share of the test images", _percent(test.image_share), "of its variance: more seeds do not shrink it"),
         *_p_values(test),
         (
             "rate of failures",
@@ -82,30 +77,33 @@ def estimate_rows(plan: Plan, claim: Mapping[str, Any], test: Mapping[str, Any])
         ),
         (
             "completed alone",
-            _pair(test["completed_effect"], bracket(test["completed_low"], test["completed_high"], metric), metric),
+            _pair(test.completed_effect, bracket(test.completed_low, test.completed_high, metric), metric),
             "leaves out what diverged or was stuck: describes what is left and tests nothing",
         ),
-        ("claimed size", magnitude_text(test["magnitude"], metric), ""),
-        ("seeds needed", seeds_text(test["seeds_needed"]), ""),
+        ("claimed size", magnitude_words(claim, test), ""),
+        ("seeds needed", seeds_words(test), ""),
     ]
     return [row for row in rows if row[1] not in ("", "–")]
 
 
-def _intervals(claim: Mapping[str, Any], test: Mapping[str, Any], metric: Metric) -> list[tuple[str, str, str]]:
-    family = f"{100 * test['confidence']:.4g} %, " if test["confidence"] else ""
-    has_margin = claim["margin"] is not None and metric is not RATIO
-    margin = f"±{amount(claim['margin'], metric, sign=False)}" if has_margin else "the margin"
+def _intervals(claim: ClaimOutcome, test: ClaimTestOutcome, metric: Metric) -> list[tuple[str, str, str]]:
+    family = f"{100 * test.confidence:.4g} %, " if test.confidence else ""
+    has_margin = claim.margin is not None and metric is not RATIO
+    margin = f"±{amount(claim.margin, metric, sign=False)}" if has_margin else "the margin"
     found = {
         "interval that decides": ("low_adjusted", "high_adjusted", f"{family}adjusted for all tests of the study"),
         f"{100 * CONFIDENCE:g} % interval": ("low", "high", "by itself, over seeds and, if need be, test images"),
         "equivalence interval": ("equivalence_low", "equivalence_high", f"adjusted: does it lie within {margin}?"),
         "over seeds alone": ("seeds_effect_low", "seeds_effect_high", "as if there were no other test images"),
     }
-    return [(name, bracket(test[low], test[high], metric), note) for name, (low, high, note) in found.items()]
+    return [
+        (name, bracket(getattr(test, low), getattr(test, high), metric), note)
+        for name, (low, high, note) in found.items()
+    ]
 
 
-def _p_values(test: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    smallest = p_text(test["permutation_p_smallest"])
+def _p_values(test: ClaimTestOutcome) -> list[tuple[str, str, str]]:
+    smallest = p_text(test.permutation_p_smallest)
     found = {
         "p": ("p", "from the same model as the 95 % interval"),
         "p, adjusted": ("p_adjusted", "decides whether there is a difference"),
@@ -113,7 +111,7 @@ def _p_values(test: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         "p of equivalence, adjusted": ("equivalence_p_adjusted", "decides whether it is too small to matter"),
         "p by permutation": ("permutation_p", f"stands beside; with so many seeds it is at least {smallest}"),
     }
-    return [(name, p_text(test[entry]), note) for name, (entry, note) in found.items()]
+    return [(name, p_text(getattr(test, entry)), note) for name, (entry, note) in found.items()]
 
 
 def _percent(share: float | None) -> str:
@@ -126,13 +124,10 @@ def _pair(effect: float | None, interval: str, metric: Metric) -> str:
     return amount(effect, metric) + ("" if interval == "–" else f" {interval}")
 
 
-def _rates(test: Mapping[str, Any]) -> str:
-    if not is_number(test["failures_effect"]) or not any(cell["diverged"] + cell["stuck"] for cell in test["cells"]):
+def _rates(test: ClaimTestOutcome) -> str:
+    if not is_number(test.failures_effect) or not any(cell.diverged + cell.stuck for cell in test.cells):
         return "–"
-    effect, low, high = (
-        f"{100 * test[f'failures_{name}']:+.0f}".replace("-", "\N{MINUS SIGN}") for name in ("effect", "low", "high")
-    )
-    return f"{effect} points [{low}, {high}]"
+    return f"{interval_text(test.failures_effect, test.failures_low, test.failures_high, RATE)} points"
 
 
 def mechanism_table(tables: StudyTables, variants: Sequence[str]) -> pd.DataFrame:
@@ -174,14 +169,14 @@ def claim_details(tables: StudyTables, published: Sequence[Mapping[str, str]]) -
         Published numbers beside ours, as `ablation.report.published.comparison_rows` writes them.
     """
     found = []
-    for claim in tables.verdicts["claims"]:
-        variants = [cell["variant"] for test in claim["tests"] for cell in test["cells"]]
+    for claim in tables.verdicts.claims:
+        variants = [cell.variant for test in claim.tests for cell in test.cells]
         inside = mechanism_table(tables, variants) if len(tables.diagnostics) else pd.DataFrame()
         found.append(
             {
-                "name": claim["claim"],
-                "statement": claim["statement"],
-                "tests": [_details_of(tables, claim, test) for test in claim["tests"]],
+                "name": claim.claim,
+                "statement": claim.statement,
+                "tests": [_details_of(tables, claim, test) for test in claim.tests],
                 "mechanism": html_table(inside, {"variant"}) if inside.shape[1] > 1 else "",
                 "published": [row for row in published if row["variant"] in variants],
             }
@@ -189,13 +184,13 @@ def claim_details(tables: StudyTables, published: Sequence[Mapping[str, str]]) -
     return found
 
 
-def _details_of(tables: StudyTables, claim: Mapping[str, Any], test: Mapping[str, Any]) -> dict[str, Any]:
+def _details_of(tables: StudyTables, claim: ClaimOutcome, test: ClaimTestOutcome) -> dict[str, Any]:
     return {
-        "architecture": test["architecture"],
-        "compared": test["compared"],
-        "verdict": test["verdict"],
-        "css": css_of(test["verdict"]),
-        "why": test["why"],
+        "architecture": test.architecture,
+        "compared": test.compared,
+        "verdict": test.verdict,
+        "css": css_of(test.verdict),
+        "why": test.why,
         "cells": html_table(cells_table(tables, claim, test), TEXT, wide={"each run, by seed"}),
         "rows": estimate_rows(tables.plan, claim, test),
     }

@@ -1,14 +1,25 @@
 """What the tests of claims found, in sentences that ask for no statistics of their reader."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from ablation.analysis.verdicts import EQUIVALENT, NOT_TESTABLE, REFUTED, SUPPORTED, UNDECIDED, VERDICTS
+from ablation.analysis.outcomes import (
+    EQUIVALENT,
+    NOT_TESTABLE,
+    REFUTED,
+    SUPPORTED,
+    UNDECIDED,
+    VERDICTS,
+    ClaimOutcome,
+    ClaimTestOutcome,
+    Outcomes,
+)
 from ablation.catalogue.metrics import Metric
 from ablation.report.tables import MINUS, number_text
+from ablation.report.verdicts import seeds_words
 from ablation.study.plan import Plan
 from ablation.support.formatting import count, plural
 
@@ -24,21 +35,16 @@ CORRECTIONS = {
     "holm": "so that all verdicts of a study are right together 95 times in 100 (Holm's correction)",
     "fdr": "so that of the effects that a study finds, 5 in 100 are none (false discovery rate)",
 }
-LIMITS = {
-    "images": "More seeds would not decide it: the test images limit it.",
-    "spread": "How many seeds would decide cannot be said, for no two runs differ.",
-    "effect": "No number of seeds that anyone can run would be sure to decide: the effect may lie too close to the limit.",
-}
 
 
-def is_ratio(test: Mapping[str, Any]) -> bool:
+def is_ratio(test: ClaimTestOutcome) -> bool:
     """Say whether the effect of a test is a ratio, so that 1 and not 0 is no effect."""
-    return test["kind"] == "spread"
+    return test.kind == "spread"
 
 
-def metric_of(plan: Plan, claim: Mapping[str, Any], test: Mapping[str, Any]) -> Metric:
+def metric_of(plan: Plan, claim: ClaimOutcome, test: ClaimTestOutcome) -> Metric:
     """Return how effects of a test are written."""
-    return RATIO if is_ratio(test) else plan.metrics[claim["metric"]]
+    return RATIO if is_ratio(test) else plan.metrics[claim.metric]
 
 
 def unit_of(metric: Metric) -> str:
@@ -67,13 +73,13 @@ def bracket(low: float | None, high: float | None, metric: Metric) -> str:
     return f"[{', '.join(number_text(end, metric, metric is not RATIO) for end in (low, high))}]"
 
 
-def change(claim: Mapping[str, Any], test: Mapping[str, Any], metric: Metric) -> str:
+def change(claim: ClaimOutcome, test: ClaimTestOutcome, metric: Metric) -> str:
     """Say what the effect is: test accuracy is 4.65 points higher."""
-    effect, label = test["effect"], claim["label"]
+    effect, label = test.effect, claim.label
     if effect is None:
         return f"the difference in {label} is not known exactly"
     size, is_higher = amount(abs(effect), metric, sign=False), effect >= 0
-    match test["kind"]:
+    match test.kind:
         case "spread":
             return f"over seeds, {label} spreads {number_text(effect, metric)} times as far"
         case "interaction":
@@ -85,57 +91,30 @@ def change(claim: Mapping[str, Any], test: Mapping[str, Any], metric: Metric) ->
             return f"{label} {average}{'higher' if is_higher else 'lower'} by {size}"
 
 
-def finding(claim: Mapping[str, Any], test: Mapping[str, Any], metric: Metric) -> str:
+def finding(claim: ClaimOutcome, test: ClaimTestOutcome, metric: Metric) -> str:
     """Say in a sentence or two what a test found."""
-    verdict = test["verdict"]
+    verdict = test.verdict
     if verdict == NOT_TESTABLE:
-        return f"This cannot be tested here: {test['why'] or 'runs that it needs are missing'}."
-    wide = between(test["low_adjusted"], test["high_adjusted"], metric)
+        return f"This cannot be tested here: {test.why or 'runs that it needs are missing'}."
+    wide = between(test.low_adjusted, test.high_adjusted, metric)
     if verdict == UNDECIDED:
         may = f": it may be {wide}" if wide else ""
-        return " ".join(
-            filter(None, [f"These runs do not tell{may}.", seeds_text(test["seeds_needed"]), _why(test)])
-        ).strip()
+        return f"These runs do not tell{may}. {sentence(seeds_words(test))}".strip()
     found = change(claim, test, metric)
-    near = between(test["equivalence_low"], test["equivalence_high"], metric)
-    within = f"{near}, which is within ±{amount(claim['margin'], metric, sign=False)}" if near else ""
-    if verdict == EQUIVALENT or (verdict == SUPPORTED and claim["direction"] == EQUIVALENT):
+    near = between(test.equivalence_low, test.equivalence_high, metric)
+    within = f"{near}, which is within ±{amount(claim.margin, metric, sign=False)}" if near else ""
+    if verdict == EQUIVALENT or (verdict == SUPPORTED and claim.direction == EQUIVALENT):
         difference = (
-            "There is a difference, but it is too small to matter" if test["differs"] else "No difference that matters"
+            "There is a difference, but it is too small to matter" if test.differs else "No difference that matters"
         )
         return f"{difference}: {found}{f' ({within})' if within else ''}."
     start = "The runs agree" if verdict == SUPPORTED else "The runs say otherwise"
     return f"{start}: {found}{f' ({wide})' if wide else ''}."
 
 
-def _why(test: Mapping[str, Any]) -> str:
-    return f"{test['why'][0].upper()}{test['why'][1:]}." if test["why"] else ""
-
-
-def seeds_text(needed: Mapping[str, Any] | None) -> str:
-    """Say how many seeds would probably decide, or what keeps them from it; empty where nothing is known."""
-    if not needed:
-        return ""
-    low, high = needed["low"], needed["high"]
-    if low is None:
-        return LIMITS.get(needed["limit"] or "effect", "")
-    if high is None:
-        return f"{low:,} seeds or more might decide. {LIMITS.get(needed['limit'], '')}".strip()
-    seeds = plural(low, "seed") if low == high else f"{low:,} to {high:,} seeds"
-    return f"{seeds} for each variant would probably decide."
-
-
-def magnitude_text(magnitude: Mapping[str, Any] | None, metric: Metric) -> str:
-    """Say whether the interval holds the size that a source claims; empty where it claims none."""
-    if not magnitude:
-        return ""
-    metric = RATIO if magnitude["as"] == "ratio" else metric
-    claimed = f"{magnitude['claimed']:g} times" if metric is RATIO else amount(magnitude["claimed"], metric, sign=False)
-    if magnitude["value"] is None:
-        return f"The claimed size, {claimed}, cannot be held against these runs."
-    found = f"{amount(magnitude['value'], metric, sign=False)} {bracket(magnitude['low'], magnitude['high'], metric)}"
-    holds = "the interval holds it" if magnitude["holds"] == "yes" else "the interval does not hold it"
-    return f"Claimed is a size of {claimed}; found are {found}: {holds}."
+def sentence(words: str) -> str:
+    """Make a sentence of words that stand by themselves; nothing of none."""
+    return f"{words[0].upper()}{words[1:]}." if words else ""
 
 
 def counted(verdicts: Iterable[str]) -> dict[str, int]:
@@ -144,20 +123,19 @@ def counted(verdicts: Iterable[str]) -> dict[str, int]:
     return {verdict: seen.count(verdict) for verdict in VERDICTS if verdict in seen}
 
 
-def tested_text(document: Mapping[str, Any]) -> str:
+def tested_text(found: Outcomes) -> str:
     """Say how many claims were tested, and how often, as the start of a sentence."""
-    claims, tests = document["claims"], sum(len(claim["tests"]) for claim in document["claims"])
+    claims, tests = found.claims, sum(len(claim.tests) for claim in found.claims)
     what = plural(len(claims), "claim")
     return f"Of {what}:" if tests == len(claims) else f"Of {plural(tests, 'test')} of {what}:"
 
 
-def sureness_text(document: Mapping[str, Any], seeds: Sequence[int], images: int) -> str:
+def sureness_text(found: Outcomes, seeds: Sequence[int], images: int) -> str:
     """Say how sure the findings are: over how many seeds, test images and tests.
 
     Parameters
     ----------
-    document : mapping
-        `verdicts.json`.
+    found : Outcomes
     seeds : sequence of int
         Runs of each variant.
     images : int
@@ -166,10 +144,10 @@ def sureness_text(document: Mapping[str, Any], seeds: Sequence[int], images: int
     low, high = min(seeds), max(seeds)
     trained = f"{low} times" if low == high else f"{low} to {high} times"
     parts = [f"each variant was trained {trained}, with other random choices, and tested on {images:,} images."]
-    if document["family"] > 1:
-        corrected = CORRECTIONS[document["correction"]]
-        parts.append(f"{document['family']} tests count together: intervals are wider for it, {corrected}.")
-    count_of, exploratory = len(document["claims"]), sum(bool(claim["exploratory"]) for claim in document["claims"])
+    if found.family > 1:
+        corrected = CORRECTIONS[found.correction]
+        parts.append(f"{found.family} tests count together: intervals are wider for it, {corrected}.")
+    count_of, exploratory = len(found.claims), sum(bool(claim.exploratory) for claim in found.claims)
     if exploratory:
         were = "was" if exploratory == 1 else "were"
         parts.append(

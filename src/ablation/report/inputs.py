@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from ablation.analysis.outcomes import Outcomes
 from ablation.networks.layertable import LayerRow
 from ablation.study.plan import Plan
 
@@ -22,8 +22,8 @@ class StudyTables:
         `ablation.analysis.collection.Collected`).
     contrasts : pandas.DataFrame
         `contrasts.csv` (see `ablation.analysis.contrasts`).
-    verdicts : mapping
-        `verdicts.json` (see `ablation.analysis.verdicts`).
+    verdicts : Outcomes
+        `verdicts.json`: the claims, their tests and the verdicts.
     comparison : pandas.DataFrame
         `tables/comparison.csv` (see `ablation.report.tables.comparison`).
     layers : dict of str to sequence of LayerRow
@@ -36,6 +36,6 @@ class StudyTables:
     diagnostics: pd.DataFrame
     classes: pd.DataFrame
     contrasts: pd.DataFrame
-    verdicts: Mapping[str, Any]
+    verdicts: Outcomes
     comparison: pd.DataFrame
     layers: Mapping[str, Sequence[LayerRow]]

@@ -1,13 +1,12 @@
 """Drawings of effects with their intervals, as SVG that takes any width: places are percentages, letters keep their size."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup, escape
 
-from ablation.analysis.verdicts import EQUIVALENT
+from ablation.analysis.outcomes import EQUIVALENT, ClaimOutcome, ClaimTestOutcome
 from ablation.catalogue.metrics import Metric
 from ablation.report.findings import RATIO, amount, bracket, unit_of
 from ablation.report.tables import MINUS
@@ -51,11 +50,13 @@ class Interval:
     ratio: bool = False
 
     @classmethod
-    def of(cls, claim: Mapping[str, Any], test: Mapping[str, Any], metric: Metric) -> "Interval":
+    def of(cls, claim: ClaimOutcome, test: ClaimTestOutcome, metric: Metric) -> "Interval":
         """Take the numbers of a test of `verdicts.json`."""
         names = ("effect", "low", "high", "low_adjusted", "high_adjusted", "equivalence_low", "equivalence_high")
-        values = [math.nan if test[name] is None else metric.scale * test[name] for name in names]
-        margin = math.nan if claim["margin"] is None or metric is RATIO else metric.scale * claim["margin"]
+        values = [
+            math.nan if value is None else metric.scale * value for value in (getattr(test, name) for name in names)
+        ]
+        margin = math.nan if claim.margin is None or metric is RATIO else metric.scale * claim.margin
         return cls(*values, margin, metric is RATIO)
 
     @property
@@ -98,7 +99,7 @@ def limits(intervals: Iterable[Interval], unit: str) -> list[float]:
     return [next((scale for scale in reversed(scales) if scale >= reach), widest) for reach in reaches]
 
 
-def draw(claim: Mapping[str, Any], test: Mapping[str, Any], metric: Metric, limit: float) -> Markup:
+def draw(claim: ClaimOutcome, test: ClaimTestOutcome, metric: Metric, limit: float) -> Markup:
     """Draw the effect of a test with its intervals, the region of equivalence, and which way the claim says it is.
 
     Parameters
@@ -117,12 +118,12 @@ def draw(claim: Mapping[str, Any], test: Mapping[str, Any], metric: Metric, limi
     """
     one = Interval.of(claim, test, metric)
     shapes = [
-        *_region(one, limit, claim["direction"]),
+        *_region(one, limit, claim.direction),
         *_axis(one, metric, limit),
-        *_direction(one, claim["direction"]),
+        *_direction(one, claim.direction),
     ]
     shapes += _bars(one, limit)
-    if claim["direction"] == EQUIVALENT or test["verdict"] == EQUIVALENT:
+    if claim.direction == EQUIVALENT or test.verdict == EQUIVALENT:
         shapes += _equivalence(one, limit)
     if not math.isnan(one.effect):
         shapes.append(f'<circle class="point" cx="{one.x(one.effect, limit)}%" cy="28" r="4.5"/>')
@@ -132,14 +133,14 @@ def draw(claim: Mapping[str, Any], test: Mapping[str, Any], metric: Metric, limi
     )
 
 
-def described(claim: Mapping[str, Any], test: Mapping[str, Any], metric: Metric) -> str:
+def described(claim: ClaimOutcome, test: ClaimTestOutcome, metric: Metric) -> str:
     """Say in words what a drawing shows."""
-    parts = [f"Effect {amount(test['effect'], metric)}", f"95 % interval {bracket(test['low'], test['high'], metric)}"]
-    parts.append(f"interval that decides {bracket(test['low_adjusted'], test['high_adjusted'], metric)}")
-    if claim["margin"] is not None and metric is not RATIO:
-        parts.append(f"region of equivalence ±{amount(claim['margin'], metric, sign=False)}")
+    parts = [f"Effect {amount(test.effect, metric)}", f"95 % interval {bracket(test.low, test.high, metric)}"]
+    parts.append(f"interval that decides {bracket(test.low_adjusted, test.high_adjusted, metric)}")
+    if claim.margin is not None and metric is not RATIO:
+        parts.append(f"region of equivalence ±{amount(claim.margin, metric, sign=False)}")
     says = {"greater": "claimed: greater", "less": "claimed: less", EQUIVALENT: "claimed: within the region"}
-    return "; ".join([*parts, says[claim["direction"]]])
+    return "; ".join([*parts, says[claim.direction]])
 
 
 def _region(one: Interval, limit: float, direction: str) -> list[str]:

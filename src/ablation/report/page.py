@@ -64,19 +64,19 @@ def template_file(name: str) -> str:
 
 def claim_parts(tables: StudyTables, published: Sequence[Mapping[str, str]], images: int) -> dict[str, Any]:
     """Write what was found: the claims with their verdicts or, of a study without any, a sentence about its contrasts."""
-    plan, document = tables.plan, tables.verdicts
-    if not document["claims"]:
+    plan, outcomes = tables.plan, tables.verdicts
+    if not outcomes.claims:
         reasons = filter(None, tables.contrasts["not_testable"])
         return {"found": contrasts_text(plan, tables.contrasts), "untestable": next(reasons, "")}
     found = {
-        "found": tested_text(document),
-        "sureness": sureness_text(document, list(tables.runs.groupby("variant").size()), images),
-        "tally": tally(document),
+        "found": tested_text(outcomes),
+        "sureness": sureness_text(outcomes, list(tables.runs.groupby("variant").size()), images),
+        "tally": tally(outcomes),
         "meanings": meanings(),
     }
-    if has_many_tests(document):
-        return {**found, "claim_tables": claim_tables(plan, document)}
-    return {**found, "claims": claim_groups(plan, document), "details": claim_details(tables, published)}
+    if has_many_tests(outcomes):
+        return {**found, "claim_tables": claim_tables(plan, outcomes)}
+    return {**found, "claims": claim_groups(plan, outcomes), "details": claim_details(tables, published)}
 
 
 def big_tables(tables: StudyTables) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ablation.analysis.published.numbers import Published
 from ablation.catalogue.catalogue import OURS
 from ablation.catalogue.metrics import Metric
 from ablation.report.htmltables import fitting_table
-from ablation.report.tables import effect_text, mean_text, number_text
+from ablation.report.tables import interval_text, mean_text, number_text
 from ablation.statistics.external import UNKNOWN
 from ablation.study.plan import Plan
 from ablation.support.formatting import plural
@@ -82,8 +82,10 @@ def ours_text(comparison: Comparison) -> str:
     known, metric = comparison.ours, _metric(comparison.match)
     if metric.exact:
         return number_text(known.mean, metric)
-    runs = plural(known.n, "run") if known.n == comparison.runs else f"{known.n} of {plural(comparison.runs, 'run')}"
-    return f"{mean_text(known.mean, known.sd, metric)} ({runs})"
+    counted, several = comparison.counts, plural(comparison.counts.runs, "run")
+    runs = several if known.n == counted.runs else f"{known.n} of {several}"
+    diverged = f", {counted.diverged} diverged" if counted.diverged else ""
+    return f"{mean_text(known.mean, known.sd, metric)} ({runs}{diverged})"
 
 
 def place_text(comparison: Comparison) -> str:
@@ -102,7 +104,8 @@ def place_text(comparison: Comparison) -> str:
 
 def difference_text(comparison: Comparison) -> str:
     """Write ours minus theirs with its interval, where both spreads are known."""
-    return effect_text(comparison.effect, _metric(comparison.match)) if comparison.effect else "–"
+    effect = comparison.effect
+    return interval_text(effect.effect, effect.low, effect.high, _metric(comparison.match)) if effect else "–"
 
 
 def why_lines(match: Match) -> list[str]:
@@ -126,7 +129,7 @@ def best_epoch_text(comparison: Comparison) -> str:
     best, metric = comparison.best_epoch, OURS.metrics[ACCURACY]
     if best is None or best.gain.n == 0:
         return "what its best epoch gains cannot be measured: our records have no accuracy on validation images"
-    gain = effect_text(best.gain.mean, best.gain.low, best.gain.high, metric)
+    gain = interval_text(best.gain.mean, best.gain.low, best.gain.high, metric)
     left = f" of {best.gain.n + best.left_out}; the others did not finish" if best.left_out else ""
     placed = best.placement
     then = (
@@ -141,7 +144,7 @@ def best_epoch_rows(table: pd.DataFrame) -> list[dict[str, str]]:
     return [
         {
             "variant": row.variant,
-            "best epoch minus last, validation images (points)": effect_text(row.gain, row.low, row.high, metric),
+            "best epoch minus last, validation images (points)": interval_text(row.gain, row.low, row.high, metric),
             "runs": f"{row.n}" if row.n == row.runs else f"{row.n} of {row.runs}",
         }
         for row in table.itertuples()

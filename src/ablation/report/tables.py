@@ -56,13 +56,23 @@ def mean_text(mean: float, sd: float, metric: Metric, n: int | None = None, leas
 
 def effect_text(estimate: Estimate | Any, metric: Metric) -> str:
     """Write an effect with its interval, or what it could be; `estimate` has the fields of `Estimate`."""
-    low, high, text = estimate.low, estimate.high, number_text(estimate.effect, metric, sign=True)
+    text = number_text(estimate.effect, metric, sign=True)
     if math.isnan(estimate.effect) and not math.isnan(estimate.effect_least):
         ends = (number_text(end, metric, sign=True) for end in (estimate.effect_least, estimate.effect_most))
         text = " to ".join(ends)
-    if math.isnan(low) or low == high:  # unknown, or counted
-        return text
-    return f"{text} [{number_text(low, metric, sign=True)}, {number_text(high, metric, sign=True)}]"
+    return text + bounds_text(estimate.low, estimate.high, metric)
+
+
+def interval_text(effect: float, low: float, high: float, metric: Metric) -> str:
+    """Write a difference with its interval."""
+    return number_text(effect, metric, sign=True) + bounds_text(low, high, metric)
+
+
+def bounds_text(low: float, high: float, metric: Metric) -> str:
+    """Write the bounds of a difference behind it; nothing where they are unknown, or counted."""
+    if math.isnan(low) or low == high:
+        return ""
+    return f" [{number_text(low, metric, sign=True)}, {number_text(high, metric, sign=True)}]"
 
 
 def count_text(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The difference of two variants over seeds and test images at once, with a derivation.
+"""Differences of variants, and other weighted sums of their means, over seeds and test images at once.
 
 The score (correctness or loss) of seed k of variant A on image i is ::
 
@@ -29,22 +29,65 @@ the first term, in powers of 1 / df, of the quantile of Cochran (1964, Biometric
 two t distributions. Satterthwaite (1946) squares the shares, which with three seeds is too narrow where the images matter
 a little. In the simulations of `benchmarks/statistics`, which compare ways of the bootstrap as well, the interval of 95 %
 covers the effect in 92.5 to 97.3 % of the cases (Satterthwaite's in 91.6 to 96.8 %), least where few runs are skewed.
+
+Of a weighted sum of more than two means, the weights take the place of 1 and -1: their squares weight S and R, and V is
+the variance of the images' weighted sums.
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from ablation.statistics.estimates import Estimate, over_seeds, summarise
+from ablation.statistics import linear
+from ablation.statistics.estimates import Estimate, summarise
 
 
-class _Parts(NamedTuple):
-    """What a matrix of scores (seeds, images) says of its variance."""
+@dataclass(frozen=True)
+class Scores:
+    """What the scores of a variant, seeds by images, say of its variance.
 
-    seeds: np.ndarray  # the mean of each (seeds,)
-    images: np.ndarray  # the mean of each (images,)
-    interaction: float  # mean square of what neither explains; NaN for one seed
+    Attributes
+    ----------
+    seeds : numpy.ndarray
+        The mean of each seed (seeds,).
+    images : numpy.ndarray
+        The mean of each test image (images,).
+    interaction : float
+        Mean square of what neither explains; NaN for one seed.
+    """
+
+    seeds: np.ndarray
+    images: np.ndarray
+    interaction: float
+
+    @classmethod
+    def of(cls, scores: np.ndarray) -> "Scores":
+        """Sum scores up.
+
+        Parameters
+        ----------
+        scores : numpy.ndarray
+            The score of each seed on each test image, (seeds, images): whether it was right, or its loss. A run that
+            diverged is a row of the constant that it is worth.
+
+        Raises
+        ------
+        ValueError
+            If there are no seeds or fewer than two images, or a score is not finite.
+        """
+        scores = np.asarray(scores, float)
+        if scores.ndim != 2 or not len(scores) or scores.shape[1] < 2:
+            raise ValueError(f"found scores {scores.shape}, expected (seeds, images), of two images or more")
+        if not np.isfinite(scores).all():
+            raise ValueError("found scores that are not finite, expected a stated value for a run that diverged")
+        seeds, images = scores.mean(axis=1), scores.mean(axis=0)
+        if len(seeds) < 2:
+            return cls(seeds, images, math.nan)
+        centred = scores - seeds[:, None]
+        left = float(np.vdot(centred, centred) - len(seeds) * ((images - images.mean()) ** 2).sum())
+        return cls(seeds, images, max(0.0, left) / ((len(seeds) - 1) * (len(images) - 1)))
 
 
 def over_seeds_and_images(variant: np.ndarray, reference: np.ndarray) -> Estimate:
@@ -53,51 +96,51 @@ def over_seeds_and_images(variant: np.ndarray, reference: np.ndarray) -> Estimat
     Parameters
     ----------
     variant, reference : numpy.ndarray
-        The score of each seed on each test image, (seeds, images): whether it was right, or its loss. Both have the same
-        images in the same order; their seeds are independent and may differ in number. A run that diverged is a row of
-        the constant that it is worth.
-
-    Returns
-    -------
-    Estimate
-        Without interval if a side has one seed, or if the means of the seeds differ on neither side: a few equal runs do
-        not show that the variance is zero.
+        As for `Scores.of`; their seeds are independent and may differ in number.
 
     Raises
     ------
     ValueError
-        If the two do not have the same images, at least two, or a score is not finite.
+        As for `Scores.of` and `contrast`.
     """
-    a, b = (np.asarray(scores, float) for scores in (variant, reference))
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1:] != b.shape[1:] or min(a.size, b.size) == 0 or a.shape[1] < 2:
-        raise ValueError(
-            f"found scores {a.shape} and {b.shape}, expected (seeds, images), of the same images, two or more"
-        )
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise ValueError("found scores that are not finite, expected a stated value for a run that diverged")
-    a, b = _parts(a), _parts(b)
-    seeds = over_seeds(a.seeds, b.seeds)
+    return contrast([Scores.of(variant), Scores.of(reference)], [1, -1])
+
+
+def contrast(cells: Sequence[Scores], weights: Sequence[float]) -> Estimate:
+    """Estimate a weighted sum of means over seeds and test images, which are crossed.
+
+    Parameters
+    ----------
+    cells : sequence of Scores
+        All of the same images in the same order; their seeds are independent and may differ in number.
+    weights : sequence of float
+        One per cell.
+
+    Returns
+    -------
+    Estimate
+        Without interval if a cell has one seed, or if the means of the seeds differ in none: a few equal runs do not show
+        that the variance is zero.
+
+    Raises
+    ------
+    ValueError
+        If the cells do not have as many images.
+    """
+    counts = {len(cell.images) for cell in cells}
+    if len(counts) > 1:
+        raise ValueError(f"found scores of {sorted(counts)} images, expected the same images")
+    seeds = linear.contrast([cell.seeds for cell in cells], weights)
     if math.isnan(seeds.df):
         return seeds
-    differences = a.images - b.images
-    count = len(differences)
-    spread = summarise(differences).sd ** 2
-    both = a.interaction / len(a.seeds) + b.interaction / len(b.seeds)
-    images = max(0.0, spread - both) / count
+    used = [(weight, cell) for weight, cell in zip(weights, cells, strict=True) if weight]
+    combined = sum(weight * cell.images for weight, cell in used)
+    both = sum(weight**2 * cell.interaction / len(cell.seeds) for weight, cell in used)
+    images = max(0.0, summarise(combined).sd ** 2 - both) / len(combined)
     variance = seeds.standard_error**2 + images
     share = images / variance
-    inverse_df = (1 - share) / seeds.df + (share / _df_of_variance(differences) if share else 0)
+    inverse_df = (1 - share) / seeds.df + (share / _df_of_variance(combined) if share else 0)
     return Estimate(seeds.effect, math.sqrt(variance), 1 / inverse_df, share)
-
-
-def _parts(scores: np.ndarray) -> _Parts:
-    seeds, images = scores.mean(axis=1), scores.mean(axis=0)
-    count = (len(seeds) - 1) * (len(images) - 1)
-    if not count:
-        return _Parts(seeds, images, math.nan)
-    centred = scores - seeds[:, None]
-    of_images = len(seeds) * ((images - images.mean()) ** 2).sum()
-    return _Parts(seeds, images, max(0.0, float(np.vdot(centred, centred) - of_images)) / count)
 
 
 def _df_of_variance(values: np.ndarray) -> float:

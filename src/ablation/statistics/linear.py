@@ -110,16 +110,26 @@ def trend(levels: Sequence[float], cells: Sequence[np.ndarray], scale: Scale = "
     ValueError
         If levels are equal, fewer than two, not as many as cells, or not positive on the scale of logarithms.
     """
-    order = np.argsort(_checked(levels, cells))
-    places = np.asarray(levels, dtype=float)[order]
+    _checked(levels, len(cells))
+    return contrast(cells, _slope(levels, scale))
+
+
+def _places(levels: Sequence[float], scale: Scale) -> np.ndarray:
+    """Return where levels (n,) lie on the axis on which a trend is straight."""
+    places = np.asarray(levels, dtype=float)
     if scale == "log":
-        if places[0] <= 0:
-            raise ValueError(f"found the level {places[0]:g}, expected positive levels for a trend in their logarithm")
-        places = np.log2(places)
-    elif scale == "rank":
-        places = np.arange(len(places), dtype=float)
-    centred = places - places.mean()
-    return contrast([cells[index] for index in order], list(centred / (centred**2).sum()))
+        if places.min() <= 0:
+            raise ValueError(
+                f"found the level {places.min():g}, expected positive levels for a trend in their logarithm"
+            )
+        return np.log2(places)
+    return np.argsort(np.argsort(places)).astype(float) if scale == "rank" else places
+
+
+def _slope(levels: Sequence[float], scale: Scale) -> np.ndarray:
+    centred = _places(levels, scale)
+    centred = centred - centred.mean()
+    return centred / (centred**2).sum()
 
 
 def monotone(levels: Sequence[float], cells: Sequence[np.ndarray]) -> Monotone:
@@ -139,7 +149,7 @@ def monotone(levels: Sequence[float], cells: Sequence[np.ndarray]) -> Monotone:
     ValueError
         As for `trend`.
     """
-    order = np.argsort(_checked(levels, cells))
+    order = np.argsort(_checked(levels, len(cells)))
     kept = [np.asarray(cells[index], dtype=float) for index in order]
     kept = [cell[~np.isnan(cell)] for cell in kept]
     sizes = [len(cell) for cell in kept]
@@ -156,11 +166,9 @@ def monotone(levels: Sequence[float], cells: Sequence[np.ndarray]) -> Monotone:
     return Monotone(rises / pairs, float((1 + as_far.sum()) / (1 + PERMUTATIONS)))
 
 
-def _checked(levels: Sequence[float], cells: Sequence[np.ndarray]) -> np.ndarray:
-    if len(set(levels)) != len(levels) or len(levels) != len(cells) or len(levels) < FEWEST_LEVELS:
-        raise ValueError(
-            f"found levels {list(levels)} of {len(cells)} cells, expected two or more that differ, one each"
-        )
+def _checked(levels: Sequence[float], cells: int) -> np.ndarray:
+    if len(set(levels)) != len(levels) or len(levels) != cells or len(levels) < FEWEST_LEVELS:
+        raise ValueError(f"found levels {list(levels)} of {cells} cells, expected two or more that differ, one each")
     return np.asarray(levels, dtype=float)
 
 

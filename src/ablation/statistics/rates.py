@@ -1,6 +1,7 @@
 """Rates of runs, such as those that diverged: exact intervals for few runs, and the exact test that agrees with them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -115,6 +116,27 @@ def difference_of_rates(
         return float(kept_place)
 
     return RateDifference(effect, bound(kept[0], kept[0] - 1), bound(kept[-1], kept[-1] + 1), p)
+
+
+def weighted_rates(
+    counts: Sequence[tuple[int, int]], weights: Sequence[float], confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Return bounds of a weighted sum of rates that cover at least as often as they say.
+
+    Those of each rate are exact, and wide enough that all hold at once (Bonferroni).
+
+    Parameters
+    ----------
+    counts : sequence of (int, int)
+        How many of how many runs failed, by cell.
+    weights : sequence of float
+        One per cell.
+    confidence : float
+    """
+    used = [(weight, count) for weight, count in zip(weights, counts, strict=True) if weight]
+    found = [(weight, rate(*count, 1 - (1 - confidence) / len(used))) for weight, count in used]
+    ends = [sorted((weight * one.low, weight * one.high)) for weight, one in found]
+    return sum(low for low, _ in ends), sum(high for _, high in ends)
 
 
 def _refuse_impossible(failed: int, n: int) -> None:

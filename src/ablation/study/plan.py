@@ -10,6 +10,7 @@ from ablation.catalogue.architectures import family_of
 from ablation.catalogue.catalogue import OURS, Catalogue
 from ablation.catalogue.metrics import Metric
 from ablation.catalogue.sources import Source
+from ablation.study.claims import Claims
 from ablation.study.contrasts import Contrast, Contrasts, contrasts_of_variants
 from ablation.study.controls import Controls
 from ablation.study.expansion import expand
@@ -24,7 +25,7 @@ MOST_STARTS = 10  # warm starts one after the other, which a spec holds one with
 
 
 class Plan:
-    """A study with everything that follows from it: variants, contrasts and the contrasts of its claims.
+    """A study with everything that follows from it: variants, contrasts and the tests of its claims.
 
     Parameters
     ----------
@@ -45,8 +46,8 @@ class Plan:
     contrasts : list of Contrast
         Each variant against its baseline, against the variants that lack one of its changes, where it changes several,
         and against its control of equal size, where the study asks for one.
-    claims : list of (str, Contrast)
-        Each claim with each contrast that tests it.
+    claims : list of (str, ClaimTest)
+        Each claim with each test of it.
 
     Raises
     ------
@@ -68,7 +69,7 @@ class Plan:
         variants, controls = expand(self._resolver), Controls(self._resolver, answers)
         contrasts = Contrasts(self._resolver, controls, variants)
         controlled = contrasts.of_controls()
-        self.claims = contrasts.of_claims()
+        self.claims = Claims(self._resolver, contrasts, variants).tests()
         order = {name: place for place, name in enumerate(study.architectures)}
         self.variants = dict(sorted(variants.items(), key=lambda item: order[item[1].architecture]))
         self._check_ids()
@@ -144,11 +145,16 @@ class Plan:
     @property
     def smallest_effect(self) -> float:
         """The smallest effect of interest on the first metric: the study's or, where it states none, the metric's."""
-        return self.study.smallest_effect or self.metrics[self.study.metrics[0]].smallest_effect
+        return self._resolver.margin(self.study.metrics[0])
 
     def margin(self, metric: str) -> float | None:
         """Return the smallest effect of interest on a metric: on the first one the study's, on others their own, if any."""
-        return self.smallest_effect if metric == self.study.metrics[0] else self.metrics[metric].smallest_effect
+        return self._resolver.margin(metric)
+
+    def margin_of(self, claim: str) -> float | None:
+        """Return the smallest effect of interest of a claim: its own or that on its metric; None of a ratio of spreads."""
+        stated = self.study.claims[claim]
+        return None if stated.outcome == "spread" else stated.margin or self.margin(stated.metric)
 
     def frozen(self) -> str:
         """Write the plan as a line of JSON for `ablation.study.studyfile.read_frozen`: the study and the answers."""
@@ -163,8 +169,8 @@ class Plan:
     @property
     def matched(self) -> list[Contrast]:
         """The contrasts with a control of equal size, of the grid and of claims, each once."""
-        contrasts = [*self.contrasts, *(contrast for _, contrast in self.claims)]
-        found = {(one.variant, one.reference): one for one in contrasts if one.matched}
+        contrasts = [*self.contrasts, *(test.contrast for _, test in self.claims)]
+        found = {(one.variant, one.reference): one for one in contrasts if one and one.matched}
         return list(found.values())
 
     @cached_property

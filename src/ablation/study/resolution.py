@@ -111,6 +111,11 @@ class Resolver:
             return False
         return True
 
+    def margin(self, metric: str) -> float | None:
+        """Return the smallest effect of interest on a metric: on the first one the study's, on others their own, if any."""
+        stated = self.study.smallest_effect if metric == self.study.metrics[0] else None
+        return stated or self.catalogue.metrics[metric].smallest_effect
+
     def builder(self, architecture: str) -> str:
         """Return the name in the catalogue of an architecture of the study."""
         return self.study.architectures[architecture].builder or architecture

@@ -148,26 +148,108 @@ class Block(Strict):
         return self
 
 
+class Interaction(Strict):
+    """Between what a claim about an interaction compares an effect."""
+
+    level: dict[str, Any] = Field(min_length=1, description="Levels of other factors: the effect where these hold …")
+    against: dict[str, Any] = Field(
+        {}, description="… less the effect where these hold; without them, at the baseline's levels."
+    )
+
+
+class Magnitude(Strict):
+    """How large an effect is said to be."""
+
+    difference: number(gt=0) | None = Field(
+        None, description="The size of the effect, in the metric's own unit (0.006 accuracy are 0.6 points)."
+    )
+    ratio: number(gt=1) | None = Field(
+        None, description="How many times the larger mean is the smaller one, such as 6 for six times faster."
+    )
+
+    @model_validator(mode="after")
+    def state_one(self) -> "Magnitude":
+        """Refuse a magnitude that states nothing, or two."""
+        if (self.difference is None) == (self.ratio is None):
+            raise contradiction("a magnitude states either a difference or a ratio")
+        return self
+
+
 class Claim(Strict):
     """A statement from a source, as a contrast, a metric and a direction."""
 
     statement: Text = Field(description="What the source says.")
     source: Text = Field(description="Who says it: paper and section, or notes.")
     architectures: Architectures | None = Field(
-        None, description="Where it is tested; without it, wherever the study has the contrast."
+        None, description="Where it is tested; without it, wherever the study has the variants."
     )
     factor: str = Field(
         description="The factor that the statement is about; `architecture`, if it compares two architectures of the study."
     )
-    level: Any = Field(description="The level that is said to differ …")
-    against: Any = Field(description="… from this level.")
-    given: dict[str, Any] = Field({}, description="Levels of other factors, on both sides.")
+    level: Any = Field(None, description="The level that is said to differ …")
+    against: Any = Field(None, description="… from this level.")
+    levels: list[Any] | None = Field(
+        None,
+        min_length=2,
+        max_length=MOST_ENTRIES,
+        description="Instead of level and against: a trend over these levels in their order. The effect is the change from "
+        "the lowest to the highest one along the fitted line.",
+    )
+    scale: Literal["level", "log", "rank"] = Field(
+        "level",
+        description="Of a trend: in what the line is straight: the level, its logarithm, or its rank.",
+    )
+    given: dict[str, Any] = Field({}, description="Levels of other factors, on all sides.")
+    interaction: Interaction | None = Field(
+        None, description="Makes it a claim about how the effect differs between levels of other factors."
+    )
+    over: dict[str, list[Any]] = Field(
+        {},
+        description="Other factors with levels: the effect is averaged over all of their combinations (a main effect).",
+    )
     metric: MetricName = Field(description="The metric that it is said to change.")
+    outcome: Literal["mean", "spread"] = Field(
+        "mean",
+        description="Whether means over seeds are compared, or how much seeds differ: the ratio of standard deviations.",
+    )
     match: Equal | None = Field(None, description="Scale the side `against` until it is as large as that of `level`.")
     by: str = Field(
         "width", description="The argument that is scaled for `match`: one in which the network grows, such as width."
     )
-    direction: Literal["greater", "less"] = Field(description="Which way, for `level` minus `against`.")
+    direction: Literal["greater", "less", "equivalent"] = Field(
+        description="Which way, for `level` minus `against`; `equivalent`, if it is said to make no difference that matters."
+    )
+    margin: number(gt=0) | None = Field(
+        None,
+        description="The smallest effect that matters, in the metric's own unit; else the study's or the metric's.",
+    )
+    magnitude: Magnitude | None = Field(None, description="How large the effect is said to be, if it is.")
+
+    @model_validator(mode="after")
+    def fit_together(self) -> "Claim":
+        """Refuse entries that contradict each other."""
+        sides = [name for name in ("level", "against") if getattr(self, name) is not None]
+        if self.levels is not None and sides:
+            raise contradiction("found levels and level or against, expected the levels of a trend or two sides")
+        if self.levels is None and len(sides) < 2:
+            raise contradiction("expected level and against, or the levels of a trend")
+        shapes = {
+            "levels": self.levels is not None,
+            "interaction": self.interaction is not None,
+            "over": bool(self.over),
+            "outcome": self.outcome == "spread",
+            "match": self.match is not None,
+        }
+        stated = [name for name, is_stated in shapes.items() if is_stated]
+        if len(stated) > 1 and stated != ["outcome", "match"]:
+            raise contradiction(f"found {' and '.join(stated)}, expected one of them")
+        if self.factor == "architecture" and (self.levels is not None or self.over):
+            raise contradiction("two architectures are compared by level and against")
+        if self.direction == "equivalent" and (self.outcome == "spread" or self.magnitude is not None):
+            raise contradiction("a claim of no difference is about means, and has no magnitude")
+        if self.magnitude is not None and self.magnitude.ratio is not None and stated not in ([], ["match"]):
+            raise contradiction("a ratio is one of two means")
+        return self
 
 
 class Study(Strict):
@@ -219,6 +301,10 @@ class Study(Strict):
     )
     threshold: number(gt=0, lt=1) | None = Field(
         None, description="Training accuracy that the metric epochs_to_threshold waits for."
+    )
+    correction: Literal["holm", "fdr"] = Field(
+        "holm",
+        description="How the tests of all claims are corrected: that any is false (holm), or which share is (fdr).",
     )
     claims: dict[str, Claim] = Field({}, max_length=MOST_ENTRIES, description="The statements to test, by name.")
 

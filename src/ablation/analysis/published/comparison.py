@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ablation.analysis.failures import Counts, counts
 from ablation.analysis.published.bestepoch import BestEpoch, best_epoch, gains_of_runs
 from ablation.analysis.published.numbers import Published
 from ablation.analysis.published.protocol import Difference, protocol_diff, unstated
@@ -45,9 +46,9 @@ class Comparison:
     ----------
     match : Match
     ours : Summary
-        Our runs that have a value of the metric.
-    runs : int
-        Our runs, with those that have none.
+        Our runs that have a value of the metric; one that diverged has what it is worth.
+    counts : Counts
+        All our runs, with those that failed, diverged or were stuck.
     placement : Placement or None
         Where the published value falls among our runs; None where only a spread is published, or the metric is counted.
     effect : Effect or None
@@ -58,7 +59,7 @@ class Comparison:
 
     match: Match
     ours: Summary
-    runs: int
+    counts: Counts
     placement: Placement | None
     effect: Effect | None
     best_epoch: BestEpoch | None
@@ -120,12 +121,12 @@ def compare(match: Match, runs: pd.DataFrame, curves: pd.DataFrame) -> Compariso
     ours, theirs = summarise(values), Summary(published.runs or 0, published.value, published.sd)
     if OURS.metrics[published.entry.metric].exact:
         difference = ours.mean - theirs.mean  # of what is counted, so the interval is the difference itself
-        return Comparison(match, ours, len(runs), None, Effect(difference, difference, difference, math.nan), None)
+        return Comparison(match, ours, counts(runs), None, Effect(difference, difference, difference, math.nan), None)
     two = not math.isnan(theirs.sd) and not math.isnan(theirs.mean) and min(ours.n, theirs.n) > 1
     return Comparison(
         match,
         ours,
-        len(runs),
+        counts(runs),
         place_published(published, values),
         welch_of_summaries(ours, theirs) if two else None,
         best_epoch(gains_of_runs(runs, curves), values, published) if published.of_best_epoch else None,

@@ -97,7 +97,7 @@ def comparison_row(comparison: Comparison) -> dict[str, Any]:
         "entry": published.id,
         "metric": published.entry.metric,
         "n": comparison.ours.n,
-        "all_runs": comparison.runs,
+        "all_runs": comparison.counts.runs,
         "mean": comparison.ours.mean,
         "sd": comparison.ours.sd,
         "published": published.value,

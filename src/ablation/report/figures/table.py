@@ -51,12 +51,12 @@ def has_times(plan: Plan) -> bool:
 
 def has_interactions(plan: Plan) -> bool:
     """Say whether a claim is about an interaction."""
-    return any(getattr(test, "kind", "") == "interaction" for _, test in plan.claims)
+    return any(test.kind == "interaction" for _, test in plan.claims)
 
 
 def has_trends(plan: Plan) -> bool:
     """Say whether a claim is about a trend over ordered levels."""
-    return any(getattr(test, "kind", "") == "trend" for _, test in plan.claims)
+    return any(test.kind == "trend" for _, test in plan.claims)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from invented import invented_outcomes
 from predicted import predictions
 from specs import make_spec
 
+from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.collection import collect
-from ablation.analysis.contrasts import claim_table, contrast_table
-from ablation.analysis.failures import image_scores, whole_curves
+from ablation.analysis.contrasts import contrast_table
+from ablation.analysis.failures import whole_curves
 from ablation.analysis.maineffects import main_effects
 from ablation.catalogue.metrics import FAILURE_RATES, METRICS, epochs_to_threshold, gradient_ratio
 from ablation.records.environment import KIND
@@ -113,8 +115,13 @@ def gather(folder, plan, variant, baseline=GOOD):
     return collect(plan, store, keys, sizes, list("abcdefghij"))
 
 
+def verdict_of(plan, runs, claim):
+    found = {one.claim: one for one in invented_outcomes(plan, runs).claims}
+    return found[claim].tests[0]
+
+
 def row_of(plan, runs, metric, variant=VARIANT):
-    found = contrast_table(plan, runs)
+    found = contrast_table(plan, RunsByVariant(runs))
     return found[(found["metric"] == metric) & (found["variant"] == variant)].iloc[0]
 
 
@@ -160,30 +167,27 @@ def test_every_metric_of_ours_is_worth_something_or_says_what_it_could_have_been
 
 
 @pytest.mark.parametrize(
-    ("diverged", "observed"), [(0, "open"), (1, "open"), (3, "open"), (4, "as claimed"), (5, "as claimed")]
+    ("diverged", "verdict"),
+    [(0, "undecided"), (1, "undecided"), (3, "undecided"), (4, "supported"), (5, "supported")],
 )
-def test_a_claim_says_how_many_runs_diverged_and_reads_with_all_of_them(plan, tmp_path, diverged, observed):
-    runs = gather(tmp_path, plan, some(diverged)).runs
-    row = claim_table(plan, runs).set_index("claim").loc["norm-helps"]
-    assert (row["n_variant"], row["n_reference"]) == (5, 5)
-    assert (row["diverged_variant"], row["diverged_reference"]) == (0, diverged)
+def test_a_claim_says_how_many_runs_diverged_and_reads_with_all_of_them(plan, tmp_path, diverged, verdict):
+    found = verdict_of(plan, gather(tmp_path, plan, some(diverged)).runs, "norm-helps")
+    assert [(cell.n, cell.diverged) for cell in found.cells] == [(5, 0), (5, diverged)]
     values = [0.1] * diverged + [accuracy for _, accuracy in GOOD[diverged:]]
-    assert row["effect"] == pytest.approx(0.95 - np.mean(values))
-    assert row["observed"] == observed
-    assert row["completed_n_reference"] == 5 - diverged
+    assert found.effect == pytest.approx(0.95 - np.mean(values))
+    assert found.verdict == verdict
     if diverged < 5:
-        assert row["completed_effect"] == pytest.approx(0.95 - np.mean(values[diverged:]))
+        assert found.completed_effect == pytest.approx(0.95 - np.mean(values[diverged:]))
     else:
-        assert math.isnan(row["completed_effect"])
-    assert row["failures_effect"] == pytest.approx(-diverged / 5)
+        assert found.completed_effect is None
+    assert found.failures_effect == pytest.approx(-diverged / 5)
 
 
 def test_a_claim_on_the_rate_of_divergence_has_an_exact_interval(plan, tmp_path):
-    runs = gather(tmp_path, plan, some(5)).runs
-    row = claim_table(plan, runs).set_index("claim").loc["norm-saves"]
-    assert row["observed"] == "as claimed"
-    assert (row["effect"], row["low"]) == (-1.0, -1.0)
-    assert -0.6 < row["high"] < -0.3
+    found = verdict_of(plan, gather(tmp_path, plan, some(5)).runs, "norm-saves")
+    assert found.verdict == "supported"
+    assert (found.effect, found.low) == (-1.0, -1.0)
+    assert -0.6 < found.high < -0.3
 
 
 @pytest.mark.parametrize(("diverged", "stuck"), [(3, 0), (0, 4), (2, 2)])
@@ -229,7 +233,9 @@ def test_a_time_that_was_never_reached_is_as_long_as_the_horizon_and_not_left_ou
     assert row["n_variant"] == 5
     shorter = row_of(plan, runs, "epochs_to_threshold", "lenet-epochs.3")
     assert shorter["horizon"] == 3
-    readable = tables.readable(plan, tables.comparison(plan, runs, contrast_table(plan, runs))).set_index("variant")
+    readable = tables.readable(
+        plan, tables.comparison(plan, runs, contrast_table(plan, RunsByVariant(runs)))
+    ).set_index("variant")
     assert readable.loc[VARIANT, "epochs to the threshold (epochs)"] == "≥ 5.2 ± 1.1"
     assert readable.loc["lenet", "epochs to the threshold (epochs)"] == "1.0 ± 0.0"
 
@@ -242,7 +248,7 @@ def test_epochs_to_a_threshold_are_infinite_where_it_is_not_reached():
 
 def test_n_diverged_and_stuck_stand_in_every_row(plan, tmp_path):
     runs = gather(tmp_path, plan, some(2, 1)).runs
-    comparison = tables.comparison(plan, runs, contrast_table(plan, runs)).set_index("variant")
+    comparison = tables.comparison(plan, runs, contrast_table(plan, RunsByVariant(runs))).set_index("variant")
     assert comparison.loc[VARIANT, ["runs", "diverged", "stuck", "test_accuracy_n"]].tolist() == [5, 2, 1, 5]
     assert comparison.loc[VARIANT, "test_accuracy_mean"] == pytest.approx((0.1 + 0.1 + 0.1 + 0.93 + 0.97) / 5)
     assert comparison.loc[VARIANT, ["test_accuracy_completed_n", "test_accuracy_completed_mean"]].tolist() == [2, 0.95]
@@ -253,9 +259,10 @@ def test_n_diverged_and_stuck_stand_in_every_row(plan, tmp_path):
     assert text["completed alone: test accuracy (%)"] == "95.00 ± 2.83 (n = 2)"
     short = tables.summary(plan, comparison.reset_index(), runs)
     assert "2 diverged, 1 stuck" in short
-    for one in (contrast_table(plan, runs), claim_table(plan, runs)):
-        counted = one[["n_variant", "n_reference", "diverged_variant", "diverged_reference", "stuck_variant"]]
-        assert counted.notna().all(axis=None)
+    counted = contrast_table(plan, RunsByVariant(runs))[
+        ["n_variant", "n_reference", "diverged_variant", "stuck_reference"]
+    ]
+    assert counted.notna().all(axis=None)
 
 
 def test_main_effects_count_runs_that_diverged(plan, tmp_path):
@@ -281,8 +288,10 @@ def test_curves_of_runs_that_diverged_go_on_at_what_they_are_worth(plan, tmp_pat
 
 def test_the_images_of_a_run_that_diverged_are_guessed(plan, tmp_path):
     found = gather(tmp_path, plan, some(2, 1))
-    scores = image_scores(found.runs, found.examples, CLASSES)
-    assert scores.mean(axis=1) == pytest.approx(found.runs["test_accuracy"].to_numpy())
+    scores = RunsByVariant(found.runs, found.examples).scores(VARIANT, "test_accuracy", 1)
+    values = found.runs.loc[found.runs["variant"] == VARIANT, "test_accuracy"]
+    assert scores.seeds == pytest.approx(values.to_numpy())
+    assert values.tolist()[:2] == [0.1, 0.1]
 
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, 359 / 7, 1e-9])

@@ -1,0 +1,115 @@
+"""How large an effect is against what a claim states, and how many seeds would decide."""
+
+import math
+from typing import Protocol
+
+import numpy as np
+
+from ablation.analysis.byvariant import RunsByVariant
+from ablation.analysis.contrasts import horizon_of
+from ablation.analysis.inference import Finding
+from ablation.analysis.outcomes import MagnitudeOutcome, SeedsNeeded, or_none
+from ablation.statistics.estimates import CONFIDENCE, summarise
+from ablation.statistics.power import Design, Seeds, seeds_for_difference, seeds_for_equivalence
+from ablation.statistics.ratios import ratio_of_means
+from ablation.statistics.survival import restricted_means, until
+from ablation.study.claims import ClaimTest
+from ablation.study.plan import Plan
+
+
+class Levels(Protocol):
+    """The levels at which a test is decided."""
+
+    alpha: float
+    equivalence_alpha: float
+
+
+def magnitude_outcome(
+    plan: Plan, runs: RunsByVariant, claim: str, test: ClaimTest, finding: Finding, alpha: float
+) -> MagnitudeOutcome | None:
+    """Say whether the interval of the effect holds the size that a claim states; None if it states none."""
+    stated, sign = plan.study.claims[claim].magnitude, 1 if plan.study.claims[claim].direction == "greater" else -1
+    if stated is None:
+        return None
+    confidence = CONFIDENCE if math.isnan(alpha) else 1 - alpha
+    if stated.ratio is None:
+        claimed, kind = stated.difference, "difference"
+        low, high = sorted(sign * bound for bound in finding.interval(confidence))
+        value = sign * finding.effect
+    else:
+        claimed, kind = stated.ratio, "ratio"
+        value, low, high = _ratio(plan, runs, claim, test, sign, confidence) if finding.known else (math.nan,) * 3
+    unknown = math.isnan(low) or math.isnan(high)
+    return MagnitudeOutcome(
+        claimed=claimed,
+        measured_as=kind,
+        value=or_none(value),
+        low=or_none(low),
+        high=or_none(high),
+        holds=None if unknown else bool(low <= claimed <= high),
+    )
+
+
+def _ratio(
+    plan: Plan, runs: RunsByVariant, claim: str, test: ClaimTest, sign: int, confidence: float
+) -> tuple[float, float, float]:
+    """Return the ratio of the mean that is said to be larger to the other one, with its interval."""
+    name = plan.study.claims[claim].metric
+    metric, sides = plan.metrics[name], test.variants[::sign]  # the larger one first
+    values, horizon = [runs.values(side, name) for side in sides], horizon_of(plan, plan.metrics[name], sides)
+    if metric.diverged == "never":
+        found = restricted_means(*(until(side, horizon) for side in values), confidence)
+        return found.ratio, found.ratio_low, found.ratio_high
+    found = ratio_of_means(*values, confidence)
+    return found.ratio, found.low, found.high
+
+
+def seeds_needed(
+    plan: Plan, runs: RunsByVariant, claim: str, test: ClaimTest, finding: Finding, levels: Levels
+) -> SeedsNeeded | None:
+    """Return how many seeds per variant would probably decide an undecided test; None where no method says it.
+
+    By a difference from zero or by equivalence, whichever needs fewer; of a claim of no difference, by equivalence or by an
+    effect beyond the margin.
+    """
+    stated = plan.study.claims[claim]
+    metric, margin = plan.metrics[stated.metric], plan.margin_of(claim)
+    if test.kind == "spread" or metric.binary or math.isnan(finding.effect):
+        return None
+    design = _design(plan, runs, stated.metric, test, finding)
+    effect = abs(finding.effect)
+    away = effect if stated.direction != "equivalent" else effect - margin
+    ways = [seeds_for_difference(away, design, levels.alpha)] if away > 0 else []
+    if margin and effect < margin:
+        ways.append(seeds_for_equivalence(effect, margin, design, levels.equivalence_alpha))
+    if not ways:
+        return None
+    best = min(ways, key=_hardest)
+    return SeedsNeeded(low=best.low, high=best.high, limit=best.limit)
+
+
+def _hardest(seeds: Seeds) -> tuple[float, float]:
+    return seeds.high or math.inf, seeds.low or math.inf
+
+
+def _design(plan: Plan, runs: RunsByVariant, metric: str, test: ClaimTest, finding: Finding) -> Design:
+    """Return the seeds and spreads of a test as those of two sides: the variants that are added, and those taken off.
+
+    The variances of a side are those of its cells, each weighted by its square; its seeds are as many as the side's variance
+    says, so that of two variants both are their own.
+    """
+    horizon = horizon_of(plan, plan.metrics[metric], test.variants)
+    sides = []
+    for sign in (1, -1):
+        parts = [
+            (weight**2, summarise(np.minimum(runs.values(variant, metric), horizon)))
+            for variant, weight in test.cells
+            if weight * sign > 0
+        ]
+        variance = sum(square * known.sd**2 for square, known in parts)
+        of_mean = sum(square * known.sd**2 / known.n for square, known in parts)
+        seeds = round(variance / of_mean) if of_mean else min(known.n for _, known in parts)
+        sides += [math.sqrt(variance), seeds]
+    estimate = finding.estimate
+    images = estimate.image_share * estimate.standard_error**2 if estimate else 0.0
+    return Design(*sides, 0.0 if math.isnan(images) else images)

@@ -1,0 +1,112 @@
+"""Verdicts in words, as the page, pages of published studies and the terminal write them."""
+
+import math
+from collections import Counter
+
+from ablation.analysis.outcomes import EQUIVALENT, UNDECIDED, VERDICTS, ClaimOutcome, ClaimTestOutcome, Outcomes
+from ablation.support.formatting import plural
+
+LIMITS = {
+    "images": "the test images limit it, however many the seeds",
+    "effect": "the effect may be too near to tell with any number of seeds",
+    "spread": "no two runs differ, so that nothing says how many seeds would decide",
+}
+
+
+def number(value: float, claim: ClaimOutcome) -> str:
+    """Write a difference on a claim's metric in the unit for people, with its sign."""
+    text = f"{value * claim.scale:+.{claim.digits}f}"
+    return text.replace("-", "−")
+
+
+def unit(claim: ClaimOutcome) -> str:
+    """Return the unit of differences of a claim's metric."""
+    return "points" if claim.unit == "%" else claim.unit
+
+
+def effect_words(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
+    """Write the effect of a test with the interval that decides; a dash where there is none."""
+    if test.effect is None and test.effect_least is None:
+        return "–"
+    low, high = test.low_adjusted, test.high_adjusted
+    if test.kind == "spread":
+        return f"× {test.effect:.2f} [{low:.2f}, {high:.2f}]"
+    if test.effect is None:
+        text = f"{number(test.effect_least, claim)} to {number(test.effect_most, claim)}"
+    else:
+        text = number(test.effect, claim)
+    bounds = "" if low is None or low == high else f" [{number(low, claim)}, {number(high, claim)}]"
+    return f"{text}{bounds} {unit(claim)}".rstrip()
+
+
+def seeds_words(test: ClaimTestOutcome) -> str:
+    """Say how many seeds would probably decide; empty where a test is decided, or nothing says it."""
+    needed = test.seeds_needed
+    if needed is None:
+        return ""
+    if needed.low is None:
+        return LIMITS[needed.limit]
+    if needed.high is None:
+        return f"{needed.low} seeds or more would probably decide; {LIMITS[needed.limit]}"
+    if needed.low == needed.high:
+        return f"{needed.low} seeds would probably decide"
+    return f"{needed.low} to {needed.high} seeds would probably decide"
+
+
+def magnitude_words(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
+    """Say whether the interval holds the size that is claimed; empty where none is."""
+    size = test.magnitude
+    if size is None:
+        return ""
+    if size.measured_as == "ratio":
+        claimed = f"{size.claimed:g} times"
+        found = "" if size.value is None else f"{size.value:.1f} times"
+        bounds = "" if size.low is None else f" [{size.low:.1f}, {'∞' if size.high is None else f'{size.high:.1f}'}]"
+    else:
+        claimed = f"{number(size.claimed, claim)} {unit(claim)}"
+        found = "" if size.value is None else f"{number(size.value, claim)} {unit(claim)}"
+        bounds = "" if size.low is None else f" [{number(size.low, claim)}, {number(size.high, claim)}]"
+    held = {True: "holds it", False: "does not hold it", None: "is not known"}[size.holds]
+    return f"claimed are {claimed}; found {found or 'nothing'}{bounds}: the interval {held}"
+
+
+def remark(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
+    """Say what belongs to a verdict: why there is none, how many seeds are needed, or that what differs does not matter."""
+    words = [test.why]
+    if test.verdict == UNDECIDED:
+        words.append(seeds_words(test))
+        if claim.direction == "equivalent" and test.differs:
+            words.append("it differs, but perhaps by too little to matter")
+    if test.verdict == EQUIVALENT and test.differs:
+        words.append("it differs, by too little to matter")
+    return "; ".join(filter(None, [*words, magnitude_words(claim, test)]))
+
+
+def counts_words(found: Outcomes) -> str:
+    """Count the verdicts, such as ``9 supported, 1 refuted``; empty without claims."""
+    seen = Counter(test.verdict for claim in found.claims for test in claim.tests)
+    return ", ".join(f"{seen[verdict]} {verdict}" for verdict in VERDICTS if seen[verdict])
+
+
+def correction_words(found: Outcomes) -> str:
+    """Say how the tests are corrected."""
+    if not found.family:
+        return "no test of a registered claim to correct"
+    how = {"holm": "Holm", "fdr": "Benjamini and Hochberg"}[found.correction]
+    return f"corrected for {plural(found.family, 'test')} ({how}, {math.ceil(100 * found.alpha)} %)"
+
+
+def verdict_lines(found: Outcomes) -> list[str]:
+    """Write the verdicts for the terminal: a line per test, below its claim."""
+    if not found.claims:
+        return [f"{found.study}: no claims"]
+    lines = [f"{found.title}: {counts_words(found)}; {correction_words(found)}"]
+    for claim in found.claims:
+        lines += ["", f"{claim.claim}: {claim.statement}"]
+        lines += [f"  exploratory: {claim.exploratory}"] if claim.exploratory else []
+        for test in claim.tests:
+            lines.append(f"  {test.verdict.upper()}  {test.architecture}  {claim.label}  {effect_words(claim, test)}")
+            lines.append(f"    {test.compared}")
+            if more := remark(claim, test):
+                lines.append(f"    {more}")
+    return lines
