@@ -154,8 +154,10 @@ def test_the_report_has_main_effects_and_every_row_to_search(study, page):
     assert page.count("<tr") < 400
     assert 'aria-label="Main effects"' in page
     assert re.search(r"tanh</td><td>49.00 ± 1.00</td><td>−20.00</td><td>30</td>", page.replace(' class="text"', ""))
-    every, contrasts = searchable(page)
+    claims, tests, every, contrasts = searchable(page)
     assert [row[0] for row in every] == list(study.plan.variants)
+    assert (len(claims), len(tests)) == (60, 60)
+    assert claims[0][1:4] == ["ReLU </script> 0", "s", "no"]
     assert len(contrasts) == len(study.plan.contrasts)
     assert "−30.00" in contrasts[0][3], "the largest first: tanh and the rate 0.2 together"
 

@@ -60,8 +60,8 @@ def amount(value: float | None, metric: Metric, sign: bool = True) -> str:
 
 
 def between(low: float | None, high: float | None, metric: Metric) -> str:
-    """Write the two ends of an interval: between −1.2 and +3.4 points; empty where there are none."""
-    if low is None or high is None:
+    """Write the two ends of an interval: between −1.2 and +3.4 points; empty where there is none, or what is counted."""
+    if low is None or high is None or low == high:
         return ""
     return f"between {number_text(low, metric, metric is not RATIO)} and {amount(high, metric)}"
 

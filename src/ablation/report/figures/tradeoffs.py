@@ -126,7 +126,7 @@ def _draw_points(axis: Axes, plan: Plan, means: pd.DataFrame, size: str, colours
     many = has_many(plan)
     architectures = [plan.variants[variant].architecture for variant in means.index]
     for architecture, colour in colours.items():
-        own = means[[one == architecture for one in architectures]]
+        own = means[np.array([one == architecture for one in architectures], dtype=bool)]
         if not many:
             axis.errorbar(
                 own[size], own["mean"], own["sd"], fmt="none", ecolor=colour, elinewidth=1, capsize=2, alpha=0.7
