@@ -195,7 +195,7 @@ def test_what_is_not_testable_has_no_drawing(tables):
     assert intervals.HALF > 0
 
 
-def test_every_section_of_the_page_is_in_the_contents_and_every_link_leads_somewhere(page):
+def test_every_section_of_the_page_is_in_the_contents_and_every_link_leads_somewhere(tables, page):
     ids = re.findall(r' id="([^"]+)"', page)
     links = re.findall(r'href="#([^"]+)"', page)
     assert len(set(ids)) == len(ids)
