@@ -9,6 +9,7 @@ usage() {
 ./do study NAME --retry-failed              and train those runs again that are recorded as failed
 ./do show ARCHITECTURE | STUDY VARIANT      what a variant is, layer by layer (./do show --help)
 ./do list [STUDY]                           the studies, or the variants of one with what is there of each
+./do power STUDY                            the smallest effects that its claims can detect with its seeds
 ./do price STUDY                            what a study costs here: hours, memory, disk (./do price --help)
 ./do ablation certify STUDY                 train some of its runs again, and say whether they come out the same
 ./do ablation scrub [STUDY]                 find what a disk has lost of the results, by the digest of every file
@@ -42,7 +43,7 @@ find_uv() {
 verb=${1:-help}
 [ $# -gt 0 ] && shift
 case $verb in
-    study | show | list | price | ablation | test | check | format | schema | factors | mlflow | setup) ;;
+    study | show | list | price | power | ablation | test | check | format | schema | factors | mlflow | setup) ;;
     help | -h | --help) usage; exit 0 ;;
     *) echo "do: no such verb: $verb" >&2; usage >&2; exit 2 ;;
 esac
@@ -82,7 +83,7 @@ case $verb in
         ;;
     show) exec python -m ablation show "$@" ;;
     list) exec python -m ablation list "$@" ;;
-    price) exec python -m ablation price "$@" ;;
+    price | power) exec python -m ablation "$verb" "$@" ;;
     ablation) exec python -m ablation "$@" ;;
     test)
         # All of them on all cores; a single file is faster in one process.

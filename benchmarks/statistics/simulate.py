@@ -21,9 +21,9 @@ from scipy import special
 
 from ablation.records.environment import processor
 from ablation.statistics.crossed import over_seeds_and_images
-from ablation.statistics.equivalence import EQUIVALENT, decide
+from ablation.statistics.equivalence import equivalence_p
 from ablation.statistics.estimates import over_seeds
-from ablation.statistics.families import holm
+from ablation.statistics.families import ALPHA, holm
 from ablation.statistics.permutation import permutation_p
 
 EQUAL = ((3, 3), (5, 5), (10, 10))
@@ -79,7 +79,7 @@ def false_equivalence(name: str, seeds: tuple[int, int], images: int, margin: fl
     for _ in range(fewer(repeats, images)):
         data = populations.draw(rng, scenario, seeds, images)
         estimates = over_seeds_and_images(*data), over_seeds(*(side.mean(axis=1) for side in data))
-        called.append([decide(estimate, margin).outcome == EQUIVALENT for estimate in estimates])
+        called.append([equivalence_p(estimate, margin) <= ALPHA for estimate in estimates])
     both, alone = np.mean(called, axis=0)
     return {"both": float(both), "seeds only": float(alone)}
 

@@ -76,7 +76,7 @@ def test_the_first_screen_counts_all_tests_and_says_how_sure_they_are(tables, pa
     tests = [test for claim in tables.verdicts.claims for test in claim.tests]
     assert sum(row["count"] for row in tally(tables.verdicts)) == len(tests) == 11
     assert f"Of 11 tests of {len(tables.verdicts.claims)} claims:" in page
-    assert "each variant was trained 3 times" in page
+    assert "Each variant was trained 3 times" in page
     assert "and tested on 5 images" in page
     assert "10 tests count together" in page, "one is exploratory"
     assert "1 of 10 claims was stated after results were seen" in page

@@ -155,6 +155,13 @@ def note_the_start():
         if new := register(PLAN, Path(STUDY)):
             names = ", ".join(one.claim for one in new)
             tell(f"{OUTLINE.name}: registered {plural(len(new), 'claim')}: {names}")
+            from ablation.analysis.detection import (
+                detectable,
+            )  # a second of imports, which other starts do without
+            from ablation.report.detection import power_sentence
+
+            if said := power_sentence(PLAN, detectable(PLAN, Path(RESULTS))):
+                tell(f"{OUTLINE.name}: {said}")
         for name, text in (("study", PLAN.frozen()), ("outline", OUTLINE.text())):
             with write_whole(Path(f"{STARTED}/{name}.json")) as file:
                 file.write(text.encode())

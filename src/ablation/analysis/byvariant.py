@@ -36,6 +36,10 @@ class RunsByVariant:
     def _counts(self) -> dict[str, Counts]:
         return counts_by_variant(pd.DataFrame({name: self._columns[name] for name in ("variant", "status")}))
 
+    def has(self, metric: str) -> bool:
+        """Say whether the table has a metric."""
+        return metric in self._columns
+
     def counts(self, variant: str) -> Counts:
         """Count the runs of a variant, and those that failed, diverged or were stuck."""
         return self._counts.get(variant, NO_RUNS)

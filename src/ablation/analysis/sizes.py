@@ -76,7 +76,7 @@ def seeds_needed(
     metric, margin = plan.metrics[stated.metric], plan.margin_of(claim)
     if test.kind == "spread" or metric.binary or math.isnan(finding.effect):
         return None
-    design = _design(plan, runs, stated.metric, test, finding)
+    design = design_of(plan, runs, stated.metric, test, finding)
     effect = abs(finding.effect)
     away = effect if stated.direction != "equivalent" else effect - margin
     ways = [seeds_for_difference(away, design, levels.alpha)] if away > 0 else []
@@ -92,7 +92,7 @@ def _hardest(seeds: Seeds) -> tuple[float, float]:
     return seeds.high or math.inf, seeds.low or math.inf
 
 
-def _design(plan: Plan, runs: RunsByVariant, metric: str, test: ClaimTest, finding: Finding) -> Design:
+def design_of(plan: Plan, runs: RunsByVariant, metric: str, test: ClaimTest, finding: Finding) -> Design:
     """Return the seeds and spreads of a test as those of two sides: the variants that are added, and those taken off.
 
     The variances of a side are those of its cells, each weighted by its square; its seeds are as many as the side's variance

@@ -21,6 +21,7 @@ VERBS = {
     "list": "list the studies, or the variants of one with what is there of each",
     "price": "say what a study costs before it is started",
     "verdict": "print what was found of the claims of a study",
+    "power": "say what the claims of a study can decide with its seeds, before it is run",
     "published": "list published numbers, or hold a study against them",
     "register": "register the claims of a study before its runs are trained",
     "check": "check a file of parts of one's own",

@@ -85,7 +85,7 @@ def change(claim: ClaimOutcome, test: ClaimTestOutcome, metric: Metric) -> str:
         case "interaction":
             return f"the difference in {label} is {size} {'greater' if is_higher else 'smaller'}"
         case "trend":
-            return f"{label} {'higher' if is_higher else 'lower'} by {size} at the end than at the start"
+            return f"a {'rise' if is_higher else 'fall'} of {label} by {size} from the first level to the last"
         case kind:
             average = "on average " if kind == "main effect" else ""
             return f"{label} {average}{'higher' if is_higher else 'lower'} by {size}"
@@ -143,7 +143,7 @@ def sureness_text(found: Outcomes, seeds: Sequence[int], images: int) -> str:
     """
     low, high = min(seeds), max(seeds)
     trained = f"{low} times" if low == high else f"{low} to {high} times"
-    parts = [f"each variant was trained {trained}, with other random choices, and tested on {images:,} images."]
+    parts = [f"Each variant was trained {trained}, with other random choices, and tested on {images:,} images."]
     if found.family > 1:
         corrected = CORRECTIONS[found.correction]
         parts.append(f"{found.family} tests count together: intervals are wider for it, {corrected}.")
@@ -164,7 +164,7 @@ def contrasts_text(plan: Plan, contrasts: pd.DataFrame) -> str:
     clear = rows[(rows["low"] > 0) | (rows["high"] < 0)]
     untested = sum(bool(why) for why in own["not_testable"])
     known = f"{plural(len(rows), 'contrast')} on {plan.metrics[first].label}"
-    text = f"no claim was stated. Of {known}, the 95 % interval lies clear of zero in {len(clear)}."
+    text = f"No claim was stated. Of {known}, the 95 % interval lies clear of zero in {len(clear)}."
     return f"{text} {untested} more {'is' if untested == 1 else 'are'} {NOT_TESTABLE}." if untested else text
 
 
