@@ -92,7 +92,9 @@ def test_the_curve_of_times_is_the_share_that_has_not_come_so_far(tables):
     assert base.get_label() == "baseline"
     assert base.get_xdata().tolist() == [0, 1, 2, 3, 4]
     assert base.get_ydata() == pytest.approx([100, 200 / 3, 100 / 3, 0, 0])
-    assert failed.get_ydata() + 0.7 == pytest.approx([100, 100]), "what diverged or was stuck never comes so far"
+    assert failed.get_ydata() + times.APART / 7 == pytest.approx([100, 100]), (
+        "what diverged or was stuck never comes so far"
+    )
 
 
 def test_runs_that_failed_by_an_error_are_no_evidence_of_slowness(tables):

@@ -98,7 +98,7 @@ def finding(claim: ClaimOutcome, test: ClaimTestOutcome, metric: Metric) -> str:
         return f"This cannot be tested here: {test.why or 'runs that it needs are missing'}."
     wide = between(test.low_adjusted, test.high_adjusted, metric)
     if verdict == UNDECIDED:
-        may = f": it may be {wide}" if wide else ""
+        may = f": the effect may be anything {wide}" if wide else ""
         return f"These runs do not tell{may}. {sentence(seeds_words(test))}".strip()
     found = change(claim, test, metric)
     near = between(test.equivalence_low, test.equivalence_high, metric)

@@ -13,6 +13,7 @@ from ablation.report.inputs import StudyTables
 from ablation.statistics.survival import Curve, kaplan_meier, until
 
 METRIC = "epochs_to_threshold"
+APART = 4.0  # percent, over which curves that would cover each other are spread
 MOST_BANDS = 3  # groups of a panel whose intervals can be told apart
 
 
@@ -26,15 +27,14 @@ def curve_of(tables: StudyTables, group: Group) -> Curve | None:
     return kaplan_meier(until(np.where(np.isnan(times), np.inf, times), horizon(tables.plan, *group.variants)))
 
 
-def _draw(axis: Axes, curve: Curve, group: Group, last: float, place: int, has_band: bool) -> None:
-    """Draw a curve to the last epoch as steps; those that lie on each other are set apart by less than a line's width."""
+def _draw(axis: Axes, curve: Curve, group: Group, last: float, lower: float, has_band: bool) -> None:
+    """Draw a curve to the last epoch as steps, a little lower, so that those with the same values can be told apart."""
     times, share, low, high = (
         np.append(column, column[-1]) for column in (curve.times, curve.share, curve.low, curve.high)
     )
     times[-1] = last
     style = {"lw": 2.0, "ls": "-"} if group.reference else {"lw": 1.5, "ls": (0, (4, 1))}
-    shift = -0.7 * place  # percent
-    axis.step(times, 100 * share + shift, where="post", color=group.colour, label=group.label, **style)
+    axis.step(times, 100 * share - lower, where="post", color=group.colour, label=group.label, **style)
     if has_band:
         axis.fill_between(times, 100 * low, 100 * high, step="post", color=group.colour, alpha=0.12, lw=0)
 
@@ -50,8 +50,8 @@ def epochs_to_threshold(tables: StudyTables) -> Figure:
         for place, group in enumerate(panel.groups):
             curve = curve_of(tables, group)
             if curve is not None:
-                _draw(axis, curve, group, last, place, len(panel.groups) <= MOST_BANDS)
-        axis.set_ylim(-4 - 0.7 * len(panel.groups), 104)
+                _draw(axis, curve, group, last, APART * place / len(panel.groups), len(panel.groups) <= MOST_BANDS)
+        axis.set_ylim(-4 - APART, 104)
         axis.set_xlim(0, last)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
         axis.set_ylabel("not yet (%)")

@@ -30,6 +30,9 @@ PLACES = tuple(
 )
 
 
+NEAR = 8  # of these, the ones for points that are worth no line to their label
+
+
 class Box(NamedTuple):
     """A rectangle of the drawing, in points."""
 
@@ -114,6 +117,8 @@ def accuracy_against_size(tables: StudyTables) -> Figure:
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
         axis.minorticks_off()
         axis.margins(x=0.14, y=0.12)
+    if metric.unit == "%":
+        axes[0, 0].set_ylim(top=min(axes[0, 0].get_ylim()[1], 104))
     if len(colours) > 1:
         axes[0, 0].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize="small")
     figure.draw_without_rendering()  # where points lie is known once the layout is
@@ -159,7 +164,8 @@ def place_labels(axis: Axes, tables: StudyTables, means: pd.DataFrame, size: str
     for place in order:
         text = _label(plan, names[place], counted.get(names[place], NO_RUNS))
         width = TextPath((0, 0), text, size=LETTERS).get_extents().width + 2
-        for right, up in PLACES:
+        prominent = place in on_front or names[place] in plan.study.architectures
+        for right, up in PLACES if prominent else PLACES[:NEAR]:
             x, y = points[place] + (right, up)
             left = x if right > 0 else x - width if right < 0 else x - width / 2
             box = Box(left, y - LETTERS * 0.6, left + width, y + LETTERS * 0.6)
