@@ -98,6 +98,13 @@ def test_svg_loses_its_head_only():
     assert inline_svg('<?xml version="1.0"?>\n<svg a="b"></svg>', "x & y") == named
 
 
+def test_svg_on_the_page_is_no_larger_than_it_has_to_be():
+    path = '<path d="M 10.987654 2.5 -3.14159e-05" transform="scale(0.015625)"/></svg>'
+    svg = f"<svg><metadata>\n a 1.23456\n</metadata>{path}"
+    made = '<path d="M 10.98 2.5 -3.14e-05" transform="scale(0.015625)"/></svg>'
+    assert inline_svg(svg, "x") == f'<svg role="img" aria-label="x">{made}'
+
+
 def test_diagnostics_state_their_cost(study):
     plan = study.plan
     assert diagnostics_cost(plan, study.runs) == []

@@ -1,5 +1,6 @@
 """The report: one page that needs nothing else, with every number computed from the records."""
 
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, NamedTuple
@@ -189,5 +190,14 @@ def write_report(
 
 
 def inline_svg(svg: str, title: str) -> str:
-    """Take an SVG file's element, without what stands before it, and name it for those who cannot see it."""
-    return svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)
+    """Take an SVG file's element for the page: named for those who cannot see it, and no larger than it has to be.
+
+    What stands before the element and its metadata go, and no place needs more than two decimals, though a scale
+    below one does.
+    """
+    element = re.sub(r"\s*<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    element = re.sub(r"(?<![\d.])([1-9]\d*\.\d\d)\d+", r"\1", element)
+    element = element.replace('xlink:href="#DejaVuSans-', 'href="#g-').replace(
+        'id="DejaVuSans-', 'id="g-'
+    )  # per letter
+    return element.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)

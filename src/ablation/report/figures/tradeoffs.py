@@ -30,6 +30,7 @@ PLACES = tuple(
 )
 
 
+STEPS = 150  # in each direction, by which points of many variants are told apart
 NEAR = 8  # of these, the ones for points that are worth no line to their label
 
 
@@ -136,6 +137,7 @@ def _draw_points(axis: Axes, plan: Plan, means: pd.DataFrame, size: str, colours
             axis.errorbar(
                 own[size], own["mean"], own["sd"], fmt="none", ecolor=colour, elinewidth=1, capsize=2, alpha=0.7
             )
+        own = own[_distinct(own[size], own["mean"])] if many else own
         style = {"ms": 3, "alpha": 0.4, "mew": 0} if many else {"ms": 6, "mec": "white", "mew": 0.6}
         axis.plot(own[size], own["mean"], "o", color=colour, label=architecture, **style)
     best = means.iloc[list(front)]
@@ -143,6 +145,14 @@ def _draw_points(axis: Axes, plan: Plan, means: pd.DataFrame, size: str, colours
         axis.errorbar(best[size], best["mean"], best["sd"], fmt="none", ecolor="0.2", elinewidth=1, capsize=2)
     axis.plot(best[size], best["mean"], "-", color="0.25", lw=1.1, zorder=1.5, drawstyle="steps-post")
     axis.plot(best[size], best["mean"], "o", mfc="none", mec="0.15", ms=9, mew=1.1)
+
+
+def _distinct(sizes: pd.Series, values: pd.Series) -> np.ndarray:
+    """Mark one point of all those that a drawing would put onto each other: thousands make a file large."""
+    places = np.column_stack([np.log10(sizes), values])
+    spans = np.maximum(np.ptp(places, axis=0), 1e-9) if len(places) else 1
+    first = np.unique(np.round(STEPS * places / spans), axis=0, return_index=True)[1]
+    return np.isin(np.arange(len(places)), first)
 
 
 def place_labels(axis: Axes, tables: StudyTables, means: pd.DataFrame, size: str, front: Sequence[int]) -> list[Box]:
