@@ -159,6 +159,19 @@ def _gradient_text(rows: pd.DataFrame) -> str:
     return f"10^{sum(logs) / len(logs):.1f}".replace("-", "\N{MINUS SIGN}") if logs else "–"
 
 
+def says(plan: Plan, claim: ClaimOutcome) -> str:
+    """Say what was asked of a claim: metric and direction, the smallest effect that matters, and when it was registered."""
+    directions = {"greater": "is greater", "less": "is less", "equivalent": "differs by less than what matters"}
+    parts = [f"Claimed: {claim.label} {directions[claim.direction]}, for what is compared."]
+    if claim.margin is not None:
+        parts.append(f"Too small to matter: ±{amount(claim.margin, plan.metrics[claim.metric], sign=False)}.")
+    if claim.exploratory:
+        parts.append(f"Exploratory: {claim.exploratory}.")
+    elif claim.registered:
+        parts.append(f"Registered {claim.registered[:16].replace('T', ' ')} UTC, before its runs.")
+    return " ".join(parts)
+
+
 def claim_details(tables: StudyTables, published: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
     """Write all numbers of every claim.
 
@@ -176,6 +189,7 @@ def claim_details(tables: StudyTables, published: Sequence[Mapping[str, str]]) -
             {
                 "name": claim.claim,
                 "statement": claim.statement,
+                "says": says(tables.plan, claim),
                 "tests": [_details_of(tables, claim, test) for test in claim.tests],
                 "mechanism": html_table(inside, {"variant"}) if inside.shape[1] > 1 else "",
                 "published": [row for row in published if row["variant"] in variants],

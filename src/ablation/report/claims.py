@@ -110,8 +110,6 @@ def claim_view(plan: Plan, claim: ClaimOutcome, pictures: Mapping[tuple[str, int
     return {
         **{name: getattr(claim, name) for name in ("statement", "source", "label", "exploratory")},
         "name": claim.claim,
-        "registered": (claim.registered or "")[:16].replace("T", " "),
-        "margin": "" if claim.margin is None else amount(claim.margin, plan.metrics[claim.metric], sign=False),
         "tests": tests,
     }
 
