@@ -82,6 +82,7 @@ def test_it_is_accessible_and_fits_every_screen_in_light_and_dark(opened, scheme
     assert page.evaluate(OVERFLOW) == 0
     page.evaluate(OPEN_ALL)
     assert page.evaluate(OVERFLOW) == 0
+    page.add_style_tag(content=".scroll { background: none !important }")  # contrasts are not measured on gradients
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
 
