@@ -57,4 +57,4 @@ def test_the_report_is_one_page_that_needs_no_other_file(files, tmp_path):
     page = References()
     page.feed((tmp_path / "report.html").read_text())
     assert not page.found
-    assert page.tags.count("svg") == len(names)
+    assert page.tags.count("figure") == len(names)

@@ -48,4 +48,6 @@ def test_it_is_on_the_page(plan):
     runs = invented_runs(plan)
     page = write_report(invented_tables(plan, classes=invented_classes(runs, 100)), MANIFEST, {})
     assert f"the {COLUMNS} classes with the lowest, of 100</summary>" in page
-    assert "by class" not in write_report(invented_tables(plan, classes=invented_classes(runs)[:0]), MANIFEST, {})
+    assert "Test accuracy by class" not in write_report(
+        invented_tables(plan, classes=invented_classes(runs)[:0]), MANIFEST, {}
+    )

@@ -239,10 +239,17 @@ def figure_code(wildcards):
 
 @planned
 def report_code(wildcards):
-    """Return the digest of the modules that write the report, and of its template."""
-    template = Path(SOURCE) / "ablation/report/templates/report.html"
+    """Return the digest of the modules that write the report, of its templates, and of the published numbers on it."""
+    package = Path(SOURCE) / "ablation"
+    files = [
+        *(package / "report/templates").glob("**/*.*"),
+        *(package / "analysis/published").glob("*.[cy]*"),
+    ]
     return digest(
-        [sources().digest(["ablation.cli.report:main"]), file_digest(template)]
+        [
+            sources().digest(["ablation.cli.report:main"]),
+            *map(file_digest, sorted(files)),
+        ]
     )
 
 

@@ -10,11 +10,13 @@ LONG = 100  # rows that a page shows at once
 MOST_ROWS = 20_000  # of a searchable table: the page has to stay small
 
 
-def html_table(table: pd.DataFrame, text_columns: set[str], baselines: set[str] = frozenset()) -> Markup:
-    """Write a sortable table; rows whose first cell is a baseline are shaded."""
+def html_table(
+    table: pd.DataFrame, text_columns: set[str], baselines: set[str] = frozenset(), wide: set[str] = frozenset()
+) -> Markup:
+    """Write a sortable table; rows whose first cell is a baseline are shaded, cells of `wide` columns are broken."""
 
     def css(column: str) -> str:
-        return ' class="text"' if column in text_columns else ""
+        return f' class="text{" wrap" if column in wide else ""}"' if column in text_columns else ""
 
     head = "".join(f"<th{css(column)}>{escape(column)}</th>" for column in table)
     rows = []
@@ -29,7 +31,7 @@ def html_table(table: pd.DataFrame, text_columns: set[str], baselines: set[str] 
 
 
 def searchable_table(
-    table: pd.DataFrame, text_columns: set[str], file: str, baselines: set[str] = frozenset()
+    table: pd.DataFrame, text_columns: set[str], file: str, name: str, baselines: set[str] = frozenset()
 ) -> Markup:
     """Write a table of which `SHOWN` rows are shown at a time, with a field to search all of them.
 
@@ -41,6 +43,8 @@ def searchable_table(
         Columns that are aligned to the left.
     file : str
         Where all rows are, for those who see the page without its script and where rows are left out.
+    name : str
+        What the table is, for those who cannot see it.
     baselines : set of str
         First cells of rows that are shaded.
 
@@ -65,14 +69,19 @@ def searchable_table(
     return Markup(
         f'<div class="searchable" data-shown="{SHOWN}"><p class="search"><label>Search {what}: <input type="search" '
         f'placeholder="words that a row has"></label> <span class="found" aria-live="polite"></span></p>\n'
-        f'<div class="scroll">{first}</div>\n<p><button type="button" class="more" hidden>Show more rows</button></p>\n'
+        f'{scrolling(first, name)}\n<p><button type="button" class="more" hidden>Show more rows</button></p>\n'
         f"<noscript><p>The first {min(SHOWN, len(kept))} rows; all of them are in {escape(file)}.</p></noscript>\n"
         f'<script type="application/json">{content}</script></div>'
     )
 
 
-def fitting_table(table: pd.DataFrame, text_columns: set[str], file: str) -> Markup:
+def fitting_table(table: pd.DataFrame, text_columns: set[str], file: str, name: str) -> Markup:
     """Write all rows of a table if they are few, or a searchable one."""
     if len(table) > LONG:
-        return searchable_table(table, text_columns, file)
-    return Markup(f'<div class="scroll">{html_table(table, text_columns)}</div>')
+        return searchable_table(table, text_columns, file, name)
+    return scrolling(html_table(table, text_columns), name)
+
+
+def scrolling(table: Markup, name: str) -> Markup:
+    """Put a table into a box that scrolls where it is too wide, also by the keyboard."""
+    return Markup(f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(name)}">{table}</div>')

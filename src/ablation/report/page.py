@@ -1,130 +1,130 @@
 """The report: one page that needs nothing else, with every number computed from the records."""
 
-import json
-import math
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
-import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from ablation.analysis.maineffects import MANY, has_many, main_effects
+from ablation.analysis.maineffects import has_many, main_effects
 from ablation.networks.layertext import NOTE
-from ablation.records.store import DIVERGED, FAILED, STUCK
 from ablation.report.byclass import class_table
-from ablation.report.claims import claim_sections, claim_tables, verdict
-from ablation.report.contrasttables import failure_rates, readable_contrasts
+from ablation.report.claimdetails import claim_details
+from ablation.report.claims import claim_groups, claim_tables, has_many_tests, meanings, tally
+from ablation.report.contrasttables import readable_contrasts
+from ablation.report.failed import failure_parts
 from ablation.report.figures.table import FIGURES
+from ablation.report.findings import contrasts_text, sureness_text, tested_text
 from ablation.report.htmltables import fitting_table, html_table, searchable_table
 from ablation.report.inputs import StudyTables
 from ablation.report.provenance import core_seconds, facts, provenance, warnings
+from ablation.report.published import published_parts
+from ablation.report.recomputing import recompute_rows
 from ablation.report.structures import layer_sections
-from ablation.report.tables import caption, number_text, readable, readable_effects
+from ablation.report.tables import caption, readable, readable_effects
 from ablation.report.varied import own_parts, varied
 from ablation.study.controls import CLOSE
 from ablation.study.plan import Plan
 from ablation.support.accounting import Start
 
-TRACEBACK_LINES = 24  # of the end of a traceback: the page is no log
+
+class Section(NamedTuple):
+    """A section of the page: its anchor, which names its template, too; its title; what the page must have for it.
+
+    ``needs`` is a part of the page that is not empty, or of a figure of this section; always there if it is empty itself.
+    """
+
+    id: str
+    title: str
+    needs: str = ""
 
 
-def first_reason(tables: StudyTables) -> str:
-    """Return why the first claim or contrast that is not testable is none; empty if all are."""
-    of_claims = [test.why for claim in tables.verdicts.claims for test in claim.tests]
-    return next(filter(None, [*of_claims, *tables.contrasts["not_testable"]]), "")
+SECTIONS = (
+    Section("claims", "Claim by claim", "details"),
+    Section("factors", "Factor by factor", "main_effects"),
+    Section("comparison", "All variants"),
+    Section("size", "Accuracy against size", "figures"),
+    Section("designs", "Interactions and trends", "figures"),
+    Section("times", "Epochs to the threshold", "figures"),
+    Section("mechanisms", "What went on inside", "figures"),
+    Section("published", "Published numbers", "published"),
+    Section("networks", "What was compared"),
+    Section("failures", "Failures"),
+    Section("contrasts", "All contrasts"),
+    Section("cost", "Cost and provenance"),
+    Section("recompute", "How to recompute each number"),
+)
 
 
-def unmeasured(plan: Plan, runs: pd.DataFrame) -> list[dict[str, Any]]:
-    """List the metrics whose code failed: for how many runs, and why for the first of them."""
-    errors = [error for text in runs["metric_errors"].dropna() for error in json.loads(text).items()]
-    found = pd.DataFrame(errors, columns=["metric", "why"]).groupby("metric", sort=False)["why"]
-    return [{"metric": plan.metrics[name].label, "runs": len(whys), "why": whys.iloc[0]} for name, whys in found]
+def template_file(name: str) -> str:
+    """Read a file of the templates."""
+    return resources.files("ablation.report").joinpath(f"templates/{name}").read_text(encoding="utf-8")
 
 
-def failures(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> list[dict[str, Any]]:
-    """List the runs that diverged or were stuck."""
-    chosen = runs[runs["status"].isin([DIVERGED, STUCK])]
-    own_curves = dict(iter(curves[curves["variant"].isin(chosen["variant"])].groupby(["variant", "seed"])["objective"]))
-    accuracy, rows = plan.metrics["train_accuracy"], []
-    for run in chosen.itertuples():
-        objective = own_curves[run.variant, run.seed]
-        loss, stopped = objective.iloc[-1], getattr(run, "stopped_at", None)
-        rows.append(
-            {
-                "variant": run.variant,
-                "seed": run.seed,
-                "status": run.status,
-                "epochs": len(objective),
-                "stopped": "–" if pd.isna(stopped) else f"after epoch {stopped:.0f}",
-                "loss": "not finite" if math.isnan(loss) else f"{loss:.3f}",
-                "accuracy": f"{number_text(run.train_accuracy, accuracy)} %" if run.status == STUCK else "–",
-            }
-        )
-    return rows
-
-
-def failures_table(rows: list[dict[str, Any]]) -> Markup | str:
-    """Write many runs that diverged or were stuck as a table to search; nothing of few, which the page lists."""
-    if len(rows) <= MANY:
-        return ""
-    table = pd.DataFrame(rows).rename(
-        columns={"stopped": "stopped before its last", "loss": "last objective", "accuracy": "training accuracy"}
-    )
-    return searchable_table(table, {"variant", "status"}, "runs.parquet")
-
-
-def failure_parts(tables: StudyTables) -> dict[str, Any]:
-    """Write what diverged or was stuck: the runs, and how the rates differ."""
-    rows = failures(tables.plan, tables.runs, tables.curves)
-    rates = failure_rates(tables.plan, tables.contrasts)
-    return {
-        "failures": rows,
-        "failures_table": failures_table(rows),
-        "failure_rates": fitting_table(rates, {"variant", "against"}, "contrasts.csv") if len(rates) else "",
+def claim_parts(tables: StudyTables, published: Sequence[Mapping[str, str]], images: int) -> dict[str, Any]:
+    """Write what was found: the claims with their verdicts or, of a study without any, a sentence about its contrasts."""
+    plan, outcomes = tables.plan, tables.verdicts
+    if not outcomes.claims:
+        reasons = filter(None, tables.contrasts["not_testable"])
+        return {"found": contrasts_text(plan, tables.contrasts), "untestable": next(reasons, "")}
+    found = {
+        "found": tested_text(outcomes),
+        "sureness": sureness_text(outcomes, list(tables.runs.groupby("variant").size()), images),
+        "tally": tally(outcomes),
+        "meanings": meanings(),
     }
-
-
-def errors_of_runs(runs: pd.DataFrame) -> list[dict[str, Any]]:
-    """List the runs that failed by themselves, at most `MANY`: their error in a line, the end of its traceback, the log."""
-    columns = ["variant", "seed", "epochs", "error", "traceback", "log"]
-    rows = runs.loc[runs["status"] == FAILED].head(MANY).reindex(columns=columns).to_dict("records")
-    return [
-        {**row, "traceback": "".join(row["traceback"].splitlines(keepends=True)[-TRACEBACK_LINES:])} for row in rows
-    ]
+    if has_many_tests(outcomes):
+        return {**found, "claim_tables": claim_tables(plan, outcomes)}
+    return {**found, "claims": claim_groups(plan, outcomes), "details": claim_details(tables, published)}
 
 
 def big_tables(tables: StudyTables) -> dict[str, Any]:
-    """Write the comparison and the contrasts; of a study with many variants, main effects and tables to search."""
+    """Write main effects, the comparison and the contrasts; of a study with many variants, as tables to search."""
     plan, text_columns = tables.plan, {"variant", "failures", "against", "metric", "network", "factor", "level"}
     baselines, every = set(plan.study.architectures), readable(plan, tables.comparison)
     contrasts = readable_contrasts(plan, tables.contrasts)
+    effects = readable_effects(plan, main_effects(plan, tables.runs, plan.study.metrics[0]))
+    parts = {
+        "main_effects": fitting_table(effects, text_columns, "runs.parquet", "Main effects") if len(effects) else "",
+        "first_metric": plan.metrics[plan.study.metrics[0]].label,
+    }
     if not has_many(plan):
-        return {
+        own = {
             "comparison": html_table(every, text_columns, baselines),
             "contrasts": html_table(contrasts, text_columns),
         }
-    effects = readable_effects(plan, main_effects(plan, tables.runs, plan.study.metrics[0]))
+        return {**parts, **own}
     return {
-        "main_effects": fitting_table(effects, text_columns, "runs.parquet") if len(effects) else "",
-        "comparison": searchable_table(every, text_columns, "tables/comparison.csv", baselines),
-        "contrasts": searchable_table(contrasts, text_columns, "contrasts.csv"),
-        "first_metric": plan.metrics[plan.study.metrics[0]].label,
+        **parts,
+        "comparison": searchable_table(every, text_columns, "tables/comparison.csv", "Comparison", baselines),
+        "contrasts": searchable_table(contrasts, text_columns, "contrasts.csv", "Contrasts"),
     }
 
 
 def figure_sections(plan: Plan, figures: Mapping[str, str]) -> list[dict[str, Any]]:
     """Give each figure (SVG by name) its caption and its section of the page."""
     accuracy, many = plan.metrics[plan.watched_accuracy].label, has_many(plan)
-    return [
-        {
-            "section": FIGURES[name].section,
-            "svg": Markup(inline_svg(svg)),
-            "caption": ((many and FIGURES[name].of_many) or FIGURES[name].caption).format(accuracy=accuracy),
-        }
-        for name, svg in figures.items()
-    ]
+    found = []
+    for name, svg in figures.items():
+        figure, title = FIGURES[name], name.replace("_", " ")
+        text = ((many and figure.of_many) or figure.caption).format(accuracy=accuracy)
+        picture = Markup(inline_svg(svg, title))
+        found.append({"section": figure.section, "title": title, "svg": picture, "caption": text})
+    return found
+
+
+def sections_of(parts: Mapping[str, Any]) -> list[Section]:
+    """List the sections that a page has something for."""
+    drawn = {figure["section"] for figure in parts["figures"]}
+
+    def has(section: Section) -> bool:
+        if section.needs == "figures":
+            return section.id in drawn
+        return not section.needs or bool(parts.get(section.needs))
+
+    return [section for section in SECTIONS if has(section)]
 
 
 def write_report(
@@ -154,40 +154,50 @@ def write_report(
         HTML without any reference to another file.
     """
     plan = tables.plan
-    template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-        resources.files("ablation.report").joinpath("templates/report.html").read_text(encoding="utf-8")
-    )
-    claims = claim_sections(plan, tables.verdicts)
-    return template.render(
+    published = published_parts(plan, tables.runs, tables.curves)
+    parts = {
+        "facts": facts(tables, manifest),
+        **claim_parts(tables, published["rows"], manifest["counts"]["test"]),
+        **big_tables(tables),
+        "caption": caption(plan, tables.runs),
+        "by_class": class_table(plan, tables.classes, tables.runs),
+        "figures": figure_sections(plan, figures),
+        "published": published if published["rows"] else None,
+        "varied": varied(plan),
+        "parts": own_parts(plan),
+        "networks": layer_sections(plan, tables.layers),
+        "layers_note": NOTE,
+        **failure_parts(tables),
+        "contrast_count": len(tables.contrasts),
+        "close": f"{CLOSE:.0%}".replace("%", " %"),
+        "warnings": warnings(tables.runs, certificate),
+        "provenance": [*provenance(tables, manifest, certificate), *core_seconds(starts)],
+        "recipe": [(name.replace("_", " "), value) for name, value in plan.study.recipe.model_dump().items()],
+        "recompute": recompute_rows(plan),
+    }
+    loader = jinja2.FunctionLoader(template_file)
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template("page.html").render(
         name=plan.name,
         study=plan.study,
         run_count=len(tables.runs),
-        facts=facts(tables, manifest),
-        verdict=verdict(plan, tables.verdicts, tables.contrasts),
-        claims=claims,
-        claim_tables=claim_tables(claims),
         many=has_many(plan),
-        **big_tables(tables),
-        caption=caption(plan, tables.runs),
-        by_class=class_table(plan, tables.classes, tables.runs),
-        figures=figure_sections(plan, figures),
-        varied=varied(plan),
-        parts=own_parts(plan),
-        networks=layer_sections(plan, tables.layers),
-        layers_note=NOTE,
-        failed=errors_of_runs(tables.runs),
-        failed_count=int((tables.runs["status"] == FAILED).sum()),
-        untestable=first_reason(tables),
-        unmeasured=unmeasured(plan, tables.runs),
-        **failure_parts(tables),
-        contrast_count=len(tables.contrasts),
-        close=f"{CLOSE:.0%}".replace("%", " %"),
-        warnings=warnings(tables.runs, certificate),
-        provenance=[*provenance(tables, manifest, certificate), *core_seconds(starts)],
-        recipe=[(name.replace("_", " "), value) for name, value in plan.study.recipe.model_dump().items()],
+        sections=sections_of(parts),
+        css=Markup(template_file("page.css").strip()),
+        script=Markup(template_file("page.js").strip()),
+        **parts,
     )
 
 
-def inline_svg(svg: str) -> str:
-    """Strip what a page does not need from an SVG file: the XML head before the element."""
-    return svg[svg.index("<svg") :]
+def inline_svg(svg: str, title: str) -> str:
+    """Take an SVG file's element for the page: named for those who cannot see it, and no larger than it has to be.
+
+    What stands before the element and its metadata go, and no place needs more than two decimals, though a scale
+    below one does.
+    """
+    element = re.sub(r"\s*<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    element = re.sub(r"(?<![\d.])([1-9]\d*\.\d\d)\d+", r"\1", element)
+    element = element.replace('xlink:href="#DejaVuSans-', 'href="#g-').replace(
+        'id="DejaVuSans-', 'id="g-'
+    )  # per letter
+    return element.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)

@@ -2,18 +2,31 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
 from ablation.analysis.published.bestepoch import ACCURACY
-from ablation.analysis.published.comparison import Comparison, Match
+from ablation.analysis.published.comparison import Comparison, Match, compare_published
+from ablation.analysis.published.ledger import read_ledger
 from ablation.analysis.published.numbers import Published
 from ablation.catalogue.catalogue import OURS
 from ablation.catalogue.metrics import Metric
+from ablation.report.htmltables import fitting_table
 from ablation.report.tables import interval_text, mean_text, number_text
 from ablation.statistics.external import UNKNOWN
+from ablation.study.plan import Plan
 from ablation.support.formatting import plural
 
+TEXT_COLUMNS = {
+    "variant",
+    "entry",
+    "metric",
+    "ours",
+    "published",
+    "where the published value falls",
+    "ours minus published",
+}
 NOTHING = "no difference that the source states"
 
 
@@ -136,6 +149,35 @@ def best_epoch_rows(table: pd.DataFrame) -> list[dict[str, str]]:
         }
         for row in table.itertuples()
     ]
+
+
+def published_parts(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Any]:
+    """Write for the page how a study stands to the published numbers that its variants have.
+
+    Returns
+    -------
+    dict
+        ``rows`` (`comparison_rows`), the ``table`` of them, and in ``why`` for each entry its source and why numbers may
+        differ; what is the same for several variants once.
+    """
+    found = compare_published(plan, runs, curves, read_ledger())
+    reasons: dict[tuple, list[str]] = {}
+    for one in found:
+        lines = (*why_lines(one.match), *filter(None, [best_epoch_text(one)]))
+        reasons.setdefault((one.match.published.id, source_text(one.match.published), lines), []).append(
+            one.match.variant
+        )
+    rows = comparison_rows(found)
+    columns = [name for name in rows[0] if any(row[name] != "–" for row in rows)] if rows else []
+    table = pd.DataFrame(rows, columns=columns)
+    return {
+        "rows": rows,
+        "table": fitting_table(table, TEXT_COLUMNS, "runs.parquet", "Published numbers") if rows else "",
+        "why": [
+            {"entry": entry, "source": source, "lines": lines, "variants": ", ".join(variants)}
+            for (entry, source, lines), variants in reasons.items()
+        ],
+    }
 
 
 def _metric(match: Match) -> Metric:

@@ -39,6 +39,26 @@ def has_source_diagnostics(plan: Plan) -> bool:
     return has_diagnostics(plan) and dense
 
 
+def has_variants(plan: Plan) -> bool:
+    """Say whether there is more than one variant."""
+    return len(plan.variants) > 1
+
+
+def has_times(plan: Plan) -> bool:
+    """Say whether the study asks how soon a threshold is reached."""
+    return "epochs_to_threshold" in plan.asked and plan.can_have("epochs_to_threshold")
+
+
+def has_interactions(plan: Plan) -> bool:
+    """Say whether a claim is about an interaction."""
+    return any(test.kind == "interaction" for _, test in plan.claims)
+
+
+def has_trends(plan: Plan) -> bool:
+    """Say whether a claim is about a trend over ordered levels."""
+    return any(test.kind == "trend" for _, test in plan.claims)
+
+
 @dataclass(frozen=True)
 class Figure:
     """A figure that a study can have.
@@ -54,14 +74,14 @@ class Figure:
     needs : callable, optional
         Says of a plan whether the study has the figure; without it every study does.
     section : str
-        Of the report: ``results``, or ``networks`` for what the variants are.
+        Of the report (`ablation.report.page.SECTIONS`); ``results`` stand beside the comparison.
     """
 
     draw: str
     caption: str
     of_many: str = ""
     needs: Callable[[Plan], bool] | None = None
-    section: Literal["results", "networks"] = "results"
+    section: Literal["results", "size", "designs", "times", "mechanisms", "networks"] = "results"
 
 
 FIGURES: dict[str, Figure] = {
@@ -98,10 +118,48 @@ FIGURES: dict[str, Figure] = {
         "cover that choice.",
         needs=has_contrasts,
     ),
+    "accuracy_against_size": Figure(
+        draw="ablation.report.figures.tradeoffs:accuracy_against_size",
+        caption="What accuracy costs: means over seeds with their standard deviation, against the parameters and the "
+        "multiply-adds of one forward pass. Circled and joined are the variants that no other one beats, being as small and "
+        "better or as good and smaller (the Pareto front). It is chosen by means: where whiskers overlap, other seeds may "
+        "choose otherwise. Points are named where there is room.",
+        of_many="What accuracy costs: the mean over seeds of each variant, against the parameters and the multiply-adds of "
+        "one forward pass. Circled, joined and named are the variants that no other one beats (the Pareto front). Chosen "
+        "from many for being high, these means are larger than they would be found again.",
+        needs=has_variants,
+        section="size",
+    ),
     "series": Figure(
         draw="ablation.report.figures.results:series",
         caption="The levels of a numeric factor against the parameters that they cost.",
         needs=has_series,
+        section="size",
+    ),
+    "interactions": Figure(
+        draw="ablation.report.figures.designs:interactions",
+        caption="The claims about interactions. Parallel lines would say that a change brings as much at both levels of the "
+        "other factor. Dots are runs, diamonds means with their 95 % intervals over seeds.",
+        needs=has_interactions,
+        section="designs",
+    ),
+    "trends": Figure(
+        draw="ablation.report.figures.designs:trends",
+        caption="The claims about trends. Dots are runs, diamonds means with their 95 % intervals over seeds; the line is "
+        "the one whose rise from the lowest level to the highest is tested. Levels stand so that the line is straight.",
+        needs=has_trends,
+        section="designs",
+    ),
+    "epochs_to_threshold": Figure(
+        draw="ablation.report.figures.times:epochs_to_threshold",
+        caption="The share of runs that have not yet come so far, by epoch (Kaplan and Meier). A run that diverged or was "
+        "stopped never comes so far, and stays. Where a panel has few curves, bands are exact 95 % intervals; curves that "
+        "would cover each other are set a hair apart.",
+        of_many="The share of runs that have not yet come so far, by epoch (Kaplan and Meier), over all settings of the "
+        "other factors that the levels share. A run that diverged or was stopped never comes so far, and stays. Curves that "
+        "would cover each other are set a hair apart.",
+        needs=has_times,
+        section="times",
     ),
     "gradient_flow": Figure(
         draw="ablation.report.figures.mechanisms:gradient_flow",
@@ -111,6 +169,7 @@ FIGURES: dict[str, Figure] = {
         "training images; layers in order of execution. At each level of a factor: the mean over the settings of the other "
         "factors that all its levels have. Of many factors, those whose levels differ most in the final value.",
         needs=has_diagnostics,
+        section="mechanisms",
     ),
     "saturation": Figure(
         draw="ablation.report.figures.mechanisms:saturation",
@@ -121,6 +180,7 @@ FIGURES: dict[str, Figure] = {
         "every image and position of the fixed batch, at each level of a factor: the mean over the settings of the other "
         "factors that all its levels have. Of many factors, those whose levels differ most in the final value.",
         needs=has_diagnostics,
+        section="mechanisms",
     ),
     "sources": Figure(
         draw="ablation.report.figures.mechanisms:sources",
@@ -128,6 +188,7 @@ FIGURES: dict[str, Figure] = {
         "et al. 2017, figure 5: source 0 is what enters the block, the last column the transition after it. Baselines "
         "only.",
         needs=has_source_diagnostics,
+        section="mechanisms",
     ),
 }
 
