@@ -32,7 +32,7 @@ MEANINGS = {
     NOT_TESTABLE: "runs that the test needs are missing, which is no evidence either way",
 }
 CORRECTIONS = {
-    "holm": "so that all verdicts of a study are right together 95 times in 100 (Holm's correction)",
+    "holm": "so that in 95 of 100 such studies nothing is called different that is not (Holm's correction)",
     "fdr": "so that of the effects that a study finds, 5 in 100 are none (false discovery rate)",
 }
 
