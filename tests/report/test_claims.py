@@ -191,6 +191,17 @@ def test_a_drawing_says_what_it_shows_and_marks_what_leaves_it(tables, claims):
     assert set(re.findall(r'class="(\w+)', drawn)) <= set(re.findall(r"\.(\w+)", template_file("page.css")))
 
 
+def test_an_effect_with_missing_values_is_all_that_it_could_be(tables, claims):
+    claim = claims["relu-better"]
+    test = replace(claim.tests[0], effect=None, effect_least=0.1, effect_most=0.3)
+    assert "values are missing, and the effect on test accuracy is between +10.00 and +30.00" in said(
+        tables, claim, test
+    )
+    drawn = draw(claim, test, tables.plan.metrics[claim.metric], 50)
+    assert 'class="point"' not in drawn
+    assert 'x1="59.0%" x2="77.0%"' in drawn
+
+
 def test_what_is_not_testable_has_no_drawing(tables):
     views = {view["name"]: view for group in claim_groups(tables.plan, tables.verdicts) for view in group["claims"]}
     assert views["broken"]["tests"][0]["drawing"] == ""

@@ -77,7 +77,8 @@ def change(claim: ClaimOutcome, test: ClaimTestOutcome, metric: Metric) -> str:
     """Say what the effect is: test accuracy is 4.65 points higher."""
     effect, label = test.effect, claim.label
     if effect is None:
-        return f"the difference in {label} is not known exactly"
+        could_be = between(test.effect_least, test.effect_most, metric) or "unknown"
+        return f"values are missing, and the effect on {label} is {could_be}"
     size, is_higher = amount(abs(effect), metric, sign=False), effect >= 0
     match test.kind:
         case "spread":
