@@ -32,8 +32,8 @@ MEANINGS = {
     NOT_TESTABLE: "runs that the test needs are missing, which is no evidence either way",
 }
 CORRECTIONS = {
-    "holm": "so that all verdicts of a study are right together 95 times in 100 (Holm's correction)",
-    "fdr": "so that of the effects that a study finds, 5 in 100 are none (false discovery rate)",
+    "holm": "so that at most 5 in 100 such studies find any difference that is none (Holm's correction)",
+    "fdr": "so that of all differences that such studies find, 5 in 100 are none (false discovery rate)",
 }
 
 
