@@ -12,8 +12,11 @@ usage() {
 ./do power STUDY                            the smallest effects that its claims can detect with its seeds
 ./do price STUDY                            what a study costs here: hours, memory, disk (./do price --help)
 ./do ablation certify STUDY                 train some of its runs again, and say whether they come out the same
+./do ablation bundle STUDY                  write one archive of it, to give away (an RO-Crate)
+./do ablation recompute ARCHIVE             make the tables and verdicts of such an archive again, without training
 ./do ablation scrub [STUDY]                 find what a disk has lost of the results, by the digest of every file
-./do ablation verdict STUDY [--require …]    what was found of its claims; an error where it is not what is required
+./do ablation verdict STUDY [--require …]   what was found of its claims; an error where it is not what is required
+./do ablation publish [STUDY ...]           write docs/studies/STUDY.md from its results, and the README's table
 ./do ablation published [STUDY]             published numbers, and a study held against them
 ./do ablation VERB ...                      any command of the package, such as: ./do ablation check my_parts.py
 ./do test [PYTEST OPTIONS]                  pass the tests

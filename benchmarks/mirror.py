@@ -15,10 +15,17 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ablation.records.environment import processor
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ablation.study.plan import Plan
+    from ablation.tracking.conclusion import Results
 
 SEEDS, IMAGES, CLASSES = 5, 360, 10  # as many test images as the digits have
 MANIFEST = {"digest": "d" * 32, "data": {"name": "digits"}, "counts": {"train": 1151}}
@@ -36,6 +43,9 @@ grid:
 seeds: {seeds}
 metrics: [test_accuracy]
 smallest_effect: 0.01
+claims:
+  wider-better:
+    {{statement: It is better, factor: width, source: me, level: 2, against: 1, metric: test_accuracy, direction: greater}}
 """
 TABLE = """\
 # What the mirror costs
@@ -119,6 +129,7 @@ def measure(folder: Path) -> dict:
     import pandas as pd
 
     from ablation.analysis.collection import run_row
+    from ablation.jobs.registration import register
     from ablation.jobs.shards import planned_runs
     from ablation.records.runs import read_run
     from ablation.records.store import Store
@@ -135,23 +146,37 @@ def measure(folder: Path) -> dict:
     def open_mirror() -> Mirror:
         plan, address = parts["plan"], Address.of(folder, {})
         sizes = {variant: {"parameters": 10, "multiply_adds": 20} for variant in plan.variants}
-        ledger = folder / "synthetic" / "mlflow-ledger.jsonl"
         artifacts = str(folder / "mlartifacts")
-        return Mirror(plan, parts["runs"], store, MANIFEST, sizes, address, artifacts, ledger)
+        return Mirror(plan, parts["runs"], store, MANIFEST, sizes, address, artifacts, folder / "synthetic")
 
     store = Store(folder / "store")
     found["plan"] = timed(read)
     mirror = open_mirror()
+    register(parts["plan"], folder / "synthetic")
     found["sync"] = timed(mirror.sync)
     sizes = {"parameters": 10, "multiply_adds": 20}
     rows = [run_row(parts["plan"], p.variant, p.key, read_run(store, p.key), sizes, 10) for p in parts["runs"]]
-    table = pd.DataFrame(rows)
-    found["conclude"] = timed(lambda: mirror.conclude(table, []))
+    results = judged(parts["plan"], pd.DataFrame(rows))
+    found["conclude"] = timed(lambda: mirror.conclude(results))
     found["next look"] = timed(mirror.sync)
     found["next start"] = timed(lambda: open_mirror().sync())
     found["runs"], found["memory"] = len(parts["runs"]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     found["database"] = (folder / "mlflow.db").stat().st_size / 2**20
     return found
+
+
+def judged(plan: "Plan", runs: "pd.DataFrame") -> "Results":
+    """Compare the variants and judge the claims, which is no work of the mirror."""
+    from ablation.analysis.byvariant import RunsByVariant
+    from ablation.analysis.contrasts import contrast_table
+    from ablation.analysis.verdicts import Standing, outcomes
+    from ablation.report.tables import comparison
+    from ablation.tracking.conclusion import Results
+
+    examples = np.random.default_rng(0).random((len(runs), IMAGES)) < 0.9
+    by_variant = RunsByVariant(runs, examples)
+    found = outcomes(plan, by_variant, dict.fromkeys(plan.study.claims, Standing(None, "")))
+    return Results(runs, comparison(plan, runs, contrast_table(plan, by_variant)), found, [], examples)
 
 
 def in_a_process(*words: object) -> str:

@@ -1,22 +1,32 @@
 """Synthetic studies for the tests of the mirror, and the comparison of an experiment with the records."""
 
+import argparse
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import predicted
 import pytest
+from invented import invented_outcomes
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
 from specs import GOOD
 
+from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.collection import final_metrics, run_row
+from ablation.analysis.contrasts import contrast_table
+from ablation.analysis.outcomes import Outcomes, outcomes_text
+from ablation.cli.mirror import read_results
 from ablation.jobs.shards import planned_runs
 from ablation.records.runs import read_run
 from ablation.records.store import Store
+from ablation.report import tables
 from ablation.study.levels import level_text
 from ablation.study.studyfile import read_study
 from ablation.tracking.address import Address
@@ -33,6 +43,13 @@ ROW = {
     "lr": 0.1,
 }
 SIZES = {"parameters": 10, "multiply_adds": 20}
+CLAIM = (
+    "  {}: {{statement: It is, source: me, factor: activation, level: {}, against: {}, metric: test_accuracy, {}}}\n"
+)
+CLAIMS = f"""\
+claims:
+{CLAIM.format("tanh-better", "tanh", "relu", "direction: greater")}\
+{CLAIM.format("relu-better", "relu", "tanh", "direction: greater")}"""
 CURVES = [*ROW, "seconds"]
 MLFLOWS = ("mlflow.parentRunId", "mlflow.runName", "mlflow.user", "superseded")
 
@@ -87,18 +104,24 @@ class Synthetic:
     results : Path
     name : str
     seeds : int
+    edits : dict of str to str
+        What is written otherwise in the study.
     """
 
-    def __init__(self, results: Path, name: str, seeds: int = 2):
+    def __init__(self, results: Path, name: str, seeds: int = 2, edits: Mapping[str, str] = MappingProxyType({})):
         results.mkdir(parents=True, exist_ok=True)
         self.results, self.file = results, results / f"{name}.json"
         stated = results / f"{name}.yaml"
         text = GOOD.replace("seeds: 3", f"seeds: {seeds}").replace("[sigmoid, tanh], norm: [batch]", "[tanh]")
-        stated.write_text(
+        text = (
             text[: text.index("  resnet:")]
             + text[text.index("grid:") : text.index("  - architectures: [resnet]")]
             + text[text.index("seeds:") :]
+            + CLAIMS
         )
+        for old, new in edits.items():
+            text = text.replace(old, new)
+        stated.write_text(text)
         self.plan = read_study(stated)
         self.file.write_text(self.plan.frozen())
         self.store = Store(results / "store")
@@ -114,12 +137,14 @@ class Synthetic:
         self.artifacts[0].parent.mkdir(exist_ok=True)
         for path in self.artifacts:
             path.write_text(path.name)
+        self.words = dict.fromkeys(self.plan.study.claims, "undecided")
+        self.exploratory = dict.fromkeys(self.plan.study.claims, "")
 
     def mirror(self, uri: str, lease: Lease | None = None) -> Mirror:
         address = Address.of(self.results, {"MLFLOW_TRACKING_URI": uri})
         place = str(self.results / "artifacts") if address.local else None
-        ledger = self.results / self.plan.name / "mlflow-ledger.jsonl"
-        return Mirror(self.plan, self.runs, self.store, MANIFEST, self.sizes, address, place, ledger, lease)
+        folder = self.results / self.plan.name
+        return Mirror(self.plan, self.runs, self.store, MANIFEST, self.sizes, address, place, folder, lease)
 
     def finish(self, planned, rows=None, status="completed"):
         content = record(planned, status, rows)
@@ -153,14 +178,68 @@ class Synthetic:
         rows = [run_row(self.plan, p.variant, p.key, read_run(self.store, p.key), SIZES, 10) for p in self.runs]
         return pd.DataFrame(rows)
 
-    def complete(self, mirror: Mirror) -> str:
+    def outcomes(self, table: pd.DataFrame, examples: np.ndarray) -> Outcomes:
+        """What becomes of the claims, with verdicts that are given."""
+        found = invented_outcomes(self.plan, table, examples)
+        claims = [
+            replace(
+                claim,
+                exploratory=self.exploratory[claim.claim],
+                tests=tuple(replace(test, verdict=self.words[claim.claim]) for test in claim.tests),
+            )
+            for claim in found.claims
+            if claim.claim in self.words
+        ]
+        return replace(found, claims=tuple(claims))
+
+    def write_results(self, table: pd.DataFrame | None = None) -> argparse.Namespace:
+        """Write what there is of a study that is done, and return the arguments of the command that mirrors it."""
+        table = self.table() if table is None else table
+        runs, verdicts = self.results / "runs.parquet", self.results / "verdicts.json"
+        comparison = self.results / "tables" / "comparison.csv"
+        table.to_parquet(runs)
+        known, generator = int((table["status"] != "failed").sum()), np.random.default_rng(0)
+        examples = generator.random((known, 50)) < generator.random(50)  # some images are harder than others
+        np.save(self.results / "examples.npy", examples)
+        verdicts.write_text(outcomes_text(self.outcomes(table, examples)))
+        contrasts = contrast_table(self.plan, RunsByVariant(table, examples))
+        tables.comparison(self.plan, table, contrasts).to_csv(comparison, index=False)
+        files = {
+            "runs": runs,
+            "examples": self.results / "examples.npy",
+            "comparison": comparison,
+            "verdicts": verdicts,
+        }
+        return argparse.Namespace(**files, artifacts=self.artifacts, layers=self.layers)
+
+    def complete(self, mirror: Mirror, table: pd.DataFrame | None = None) -> str:
         mirror.sync()
-        return mirror.conclude(self.table(), self.artifacts, self.layers)
+        return mirror.conclude(read_results(self.write_results(table)))
 
 
 def active_runs(client: MlflowClient, name: str) -> dict:
     identity = client.get_experiment_by_name(name).experiment_id
     return {run.info.run_id: run for run in client.search_runs([identity], "", ViewType.ACTIVE_ONLY, 1000)}
+
+
+def everything(uri, study):
+    client = MlflowClient(tracking_uri=uri)
+    found = active_runs(client, study.plan.name)
+    history = {
+        (run, metric): [(p.step, p.timestamp, p.value) for p in client.get_metric_history(run, metric)]
+        for run, content in found.items()
+        for metric in content.data.metrics
+    }
+    return found, history
+
+
+def by_level(uri, study):
+    """The runs of an experiment: those of seeds by variant and seed, those of variants by name, and the study's."""
+    found = list(everything(uri, study)[0].values())
+    seeds = {(r.data.tags["variant"], int(r.data.tags["seed"])): r for r in found if r.data.tags["level"] == "run"}
+    variants = {r.data.tags["variant"]: r for r in found if r.data.tags["level"] == "variant"}
+    (whole,) = [run for run in found if run.data.tags["level"] == "study"]
+    return seeds, variants, whole
 
 
 def assert_is_the_study(study: Synthetic, client: MlflowClient, folder: Path) -> None:
@@ -185,6 +264,8 @@ def assert_is_the_study(study: Synthetic, client: MlflowClient, folder: Path) ->
         assert files(client, run, folder) == {"layers.md": f"# {variant}"}
         assert run.data.params == {f: level_text(v) for f, v in study.plan.variants[variant].levels.items()}
     expected = {"tables/comparison.md": "comparison.md", "report.html": "report.html"}
+    expected |= {"tables/comparison.csv": (study.results / "tables" / "comparison.csv").read_text()}
+    expected |= {"verdicts.json": (study.results / "verdicts.json").read_text()}
     assert files(client, levels["study"][0], folder) == expected
 
 

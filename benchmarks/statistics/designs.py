@@ -289,14 +289,22 @@ def spread_power(rng: np.random.Generator, runs: int = 10_000) -> Rows:
 
 def times_rows(rng: np.random.Generator, runs: int = 1500) -> Rows:
     horizon = 18
-    for words, centre in (("all reach the threshold", 1.5), ("a fifth does not", 2.5), ("half do not", 2.9)):
-        row, means = [words], []
-        for mu in (centre, 2.0):
-            means.append(np.minimum(np.ceil(np.exp(rng.normal(mu, 0.5, 10**6))), horizon).mean())
+    cases = {
+        "all reach the threshold": (1.5, 0.5),
+        "a fifth does not": (2.5, 0.5),
+        "half do not": (2.9, 0.5),
+        "most within one epoch": (1.0, 0.12),
+        "all within one epoch or the next": (1.1, 0.05),
+    }
+    for words, (centre, spread) in cases.items():
+        sides_of, means = ((centre, spread), (2.0, 0.5)), []
+        row = [words]
+        for mu, sd in sides_of:
+            means.append(np.minimum(np.ceil(np.exp(rng.normal(mu, sd, 10**6))), horizon).mean())
         for n in (3, 5, 10):
             held = np.zeros(2)
             for _ in range(runs):
-                sides = (until(np.ceil(np.exp(rng.normal(mu, 0.5, n))), horizon) for mu in (centre, 2.0))
+                sides = (until(np.ceil(np.exp(rng.normal(mu, sd, n))), horizon) for mu, sd in sides_of)
                 found = restricted_means(*sides)
                 held += (
                     found.low <= means[0] - means[1] <= found.high,

@@ -2,12 +2,15 @@
 
 import argparse
 import json
+import os
+import time
 
 import pytest
 from mirrored import MANIFEST, Synthetic, curves
 
 from ablation.cli import mirror
-from ablation.tracking.address import Address
+from ablation.jobs.registration import register
+from ablation.tracking.address import LEDGER, Address
 
 
 @pytest.fixture
@@ -49,3 +52,19 @@ def test_nothing_is_read_before_the_data_are_known(study, arguments, monkeypatch
     opening = mirror.Opening(arguments, Address.of(study.results, {}))
     study.finish(study.runs[0])
     assert opening() is None
+
+
+def test_claims_that_were_registered_since_anything_was_sent_are_news(study, arguments, monkeypatch):
+    monkeypatch.setattr(mirror, "make_mirror", lambda *given: "opened")
+    arguments.manifest.write_text(json.dumps(MANIFEST))
+
+    def first_look():
+        return mirror.Opening(arguments, Address.of(study.results, {}))()
+
+    assert first_look() is None, "nothing was registered"
+    register(study.plan, study.results)
+    assert first_look() == "opened"
+    ledger = study.results / LEDGER
+    ledger.touch()
+    os.utime(ledger, (time.time() + 9, time.time() + 9))
+    assert first_look() is None, "it was sent: a start that trains nothing costs nothing"

@@ -15,6 +15,8 @@ import pytest
 from mirrored import Synthetic
 
 from ablation.cli import ui
+from ablation.tracking.address import LEDGER
+from ablation.tracking.view import link
 
 
 def start(results, *words, **variables):
@@ -50,6 +52,8 @@ def test_the_runs_are_served_to_this_machine_alone(tmp_path):
             assert line, f"it ended: {said}"
             said += line
         url, port = found[1], int(found[2])
+        # Its address is given before the UI answers, with that of each study's table.
+        assert server.stdout.readline().startswith(f"variants of looked-at: {url}/#/experiments/1/runs?")
         deadline = time.monotonic() + 60
         while ui.is_free(port) and time.monotonic() < deadline:
             time.sleep(0.2)
@@ -67,6 +71,10 @@ def test_what_cannot_be_served_is_said(tmp_path):
     assert output == f"there are no runs yet: {tmp_path / 'mlflow.db'} comes with the first training\n"
     output, _ = start(tmp_path, MLFLOW_TRACKING_URI="https://me:secret@host/x").communicate()
     assert output == "MLFLOW_TRACKING_URI names a server, where the runs are: open https://host/x\n"
+    (tmp_path / "sent").mkdir()
+    (tmp_path / "sent" / LEDGER).write_text('{"uri": "https://host/x", "experiment": "7"}\n')
+    output, _ = start(tmp_path, MLFLOW_TRACKING_URI="https://me:secret@host/x").communicate()
+    assert output.splitlines()[1] == f"variants of sent: {link('https://host/x', '7')}"
 
 
 def test_a_port_that_is_taken_is_not_fought_for(monkeypatch):

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 from invented import invented_outcomes, invented_runs
@@ -6,6 +7,7 @@ from workspace import ROOT
 
 from ablation.analysis.outcomes import outcomes_text
 from ablation.cli import entry
+from ablation.report.verdicts import verdict_table
 from ablation.study.studyfile import read_study
 
 
@@ -28,6 +30,13 @@ def test_verdicts_are_printed_in_words(results, capsys):
     assert claim.statement in text
     assert f"  {claim.tests[0].verdict.upper()}  lenet  " in text
     assert "corrected for 1 test (Holm, 5 %)" in text
+
+
+def test_a_start_ends_with_a_line_for_each_verdict(results):
+    text = verdict_table(results[1])
+    assert text.splitlines()[2].startswith("undecided  relu-better  lenet      test accuracy  ")
+    assert text.endswith("1 undecided; corrected for 1 test (Holm, 5 %); ./do ablation verdict miniature says more")
+    assert verdict_table(replace(results[1], claims=())) == ""
 
 
 def test_what_is_required_decides_the_exit_status(results, capsys):

@@ -58,6 +58,18 @@ def test_a_claim_is_registered_once_and_is_then_a_test(plan, tmp_path):
     assert why_exploratory(plan(), "tanh", folder, [one.time, one.time + 1]) == ""
 
 
+def test_a_study_that_is_moved_with_its_parts_claims_the_same(tmp_path):
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.py").write_text(
+            'LEVELS = {"activation": {"own": {"make": "own", "text": "t"}}}\ndef own(): 1\n'
+        )
+        (tmp_path / folder / "s.yaml").write_text(f"{STUDY.replace('tanh', 'own')}parts: [own.py]\n")
+    here, there = (read_study(tmp_path / folder / "s.yaml") for folder in ("here", "there"))
+    register(here, tmp_path / "results")
+    assert register(there, tmp_path / "results") == []
+
+
 def test_its_words_may_be_mended_afterwards(plan, tmp_path):
     register(plan(), tmp_path / "results")
     mended = plan(STUDY.replace("Tanh is better.", "Tanh is more accurate.").replace("nobody", "somebody"))

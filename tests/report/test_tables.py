@@ -75,6 +75,7 @@ def test_every_form_of_the_table_has_every_variant(study):
         assert variant in markdown
         assert variant.replace("_", r"\_") in latex
     assert "15 runs of 5 variants, 3 seeds each" in caption
+    assert "with a 95 % interval over seeds and test images." in caption
     assert not [line for line in latex.splitlines() if "%" in line.replace(r"\%", "")]
 
 

@@ -59,9 +59,13 @@ class Commands:
             os.close(ended)
 
     def finish(self):
-        table = self.study.results / "runs.parquet"
-        self.study.table().to_parquet(table)
-        files = ["--runs", table, "--artifacts", *self.study.artifacts, "--layers", self.study.layers]
+        given = vars(self.study.write_results())
+        files = [
+            word
+            for name in ("runs", "examples", "comparison", "verdicts", "layers")
+            for word in (f"--{name}", given[name])
+        ]
+        files += ["--artifacts", *given["artifacts"]]
         command = self._command(*files, "--receipt", self.receipt)
         output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return subprocess.Popen(command, env=self.environment, **output)

@@ -93,6 +93,16 @@ def test_runs_of_which_none_got_there_do_not_differ_and_are_not_sure_of_it():
     assert (found.ratio, found.ratio_low) == (1, pytest.approx(0.025**0.2))
 
 
+def test_runs_that_all_got_there_in_the_same_epoch_are_known_to_that_epoch():
+    quick, slow = until([2] * 5, 10), until([5, 6, 5, 7, 5], 10)
+    found = restricted_means(quick, slow)
+    half = stats.t.ppf(0.975, 4) * math.hypot(0.5, np.std([5, 6, 5, 7, 5], ddof=1)) / math.sqrt(5)
+    assert (found.effect, found.high) == pytest.approx((-3.6, -3.6 + half))
+    same = restricted_means(quick, quick)
+    assert same.low < -0.5 < 0.5 < same.high < 1
+    assert restricted_means(until([2], 10), slow).high > 1, "a single run shows nothing"
+
+
 def test_without_runs_everything_is_possible():
     found = restricted_means(until([], 20), FAST)
     assert math.isnan(found.effect)

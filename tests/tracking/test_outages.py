@@ -21,14 +21,6 @@ from ablation.tracking import attempts, database, sending
 from ablation.tracking.address import Address
 
 
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory):
-    """An empty database, made once."""
-    path = tmp_path_factory.mktemp("tables") / "mlflow.db"
-    database.make_tables(path)
-    return path.read_bytes()
-
-
 @pytest.fixture
 def path(tmp_path, tables):
     place = tmp_path / "mlflow.db"

@@ -9,43 +9,12 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from mirrored import Synthetic, active_runs, assert_is_the_study, curves, files
+from mirrored import assert_is_the_study, by_level, curves, everything, files
 from mlflow.tracking import MlflowClient
 
-from ablation.support.digests import digest
-from ablation.tracking import attempts, database
+from ablation.tracking import attempts
 from ablation.tracking.address import RETRIES, Address, Redacted, receipt_is_stale
 from ablation.tracking.lease import OtherWriterError
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    return tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-
-
-@pytest.fixture(params=["written", "through the client"])
-def uri(path, request, monkeypatch):
-    """A database of MLflow, written as it is and as a server is."""
-    if request.param == "through the client":
-        monkeypatch.setattr(database, "open_database", lambda *_: None)
-    return f"sqlite:///{path}"
-
-
-@pytest.fixture
-def study(tmp_path, request):
-    """A study of two variants and two seeds with a name of its own."""
-    return Synthetic(tmp_path / "results", "s" + digest(request.node.name)[:12])
-
-
-def everything(uri, study):
-    client = MlflowClient(tracking_uri=uri)
-    found = active_runs(client, study.plan.name)
-    history = {
-        (run, metric): [(p.step, p.timestamp, p.value) for p in client.get_metric_history(run, metric)]
-        for run, content in found.items()
-        for metric in content.data.metrics
-    }
-    return found, history
 
 
 def test_runs_appear_while_they_train_and_end_with_their_record(study, uri):
@@ -349,15 +318,6 @@ def test_variants_that_come_out_the_same_share_a_record_and_have_a_run_each(stud
     assert seeds == sorted((run.variant, str(run.seed)) for run in study.runs)
 
 
-def by_level(uri, study):
-    """The runs of an experiment: those of seeds by variant and seed, those of variants by name, and the study's."""
-    found = list(everything(uri, study)[0].values())
-    seeds = {(r.data.tags["variant"], int(r.data.tags["seed"])): r for r in found if r.data.tags["level"] == "run"}
-    variants = {r.data.tags["variant"]: r for r in found if r.data.tags["level"] == "variant"}
-    (whole,) = [run for run in found if run.data.tags["level"] == "study"]
-    return seeds, variants, whole
-
-
 @pytest.mark.parametrize("reached", [0, 2], ids=lambda epochs: f"after {epochs} epochs")
 @pytest.mark.parametrize("remembers", [True, False], ids=["with its ledger", "without"])
 def test_a_failed_run_is_one_of_mlflow_and_a_second_try_takes_its_place(study, uri, reached, remembers, tmp_path):
@@ -412,9 +372,7 @@ def test_metrics_added_or_changed_after_a_run_was_sent_reach_it(study, uri):
     table.loc[has_value, added] = 0.375
 
     def conclude():
-        mirror = study.mirror(uri)
-        mirror.sync()
-        mirror.conclude(table, study.artifacts, study.layers)
+        study.complete(study.mirror(uri), table)
         return everything(uri, study)
 
     found, history = conclude()

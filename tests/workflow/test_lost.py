@@ -26,6 +26,8 @@ STABLE = (
         "tables/comparison.csv",
         "tables/comparison.md",
         "tables/comparison.tex",
+        "tables/claims.md",
+        "tables/claims.tex",
         "tables/summary.txt",
         "figures/effects.svg",
     ),

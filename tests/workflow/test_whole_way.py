@@ -1,12 +1,18 @@
 """A study from its file to its report."""
 
+import contextlib
 import json
 import re
+import sqlite3
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 import yaml
 from workspace import STUDY
+
+from ablation.tracking.view import link
 
 
 def test_the_study_ends_in_everything_it_promises(finished):
@@ -36,7 +42,9 @@ def test_the_study_ends_in_everything_it_promises(finished):
         page = (results / f"plan/layers/{variant}.md").read_text()
         assert page.startswith(f"# {variant} (1x8x8, 10 classes)")
         assert ("## Difference from lenet" in page) == (variant != "lenet")
-    assert json.loads((results / "mlflow.json").read_text())["runs"] == 10
+    receipt = json.loads((results / "mlflow.json").read_text())
+    assert (receipt["runs"], receipt["table"]) == (10, link(receipt["uri"], "1"))
+    assert mlflow_tags(finished.path / "results/mlflow.db")["verdict.relu-better"] == {"supported"}
     assert "10 runs; how many of them exist is known once the data are prepared" in finished.output
     assert "100%" in finished.output
     assert "Report: results/miniature/report.html" in finished.output
@@ -44,9 +52,31 @@ def test_the_study_ends_in_everything_it_promises(finished):
     assert re.search(r"seed 0 \(1 of 2\)  epoch 1/4  loss \d\.\d+  validation accuracy", finished.output)
 
 
+def mlflow_tags(path):
+    """The values of each tag."""
+    with contextlib.closing(sqlite3.connect(path)) as there:
+        found = {}
+        for name, value in there.execute("SELECT key, value FROM tags"):
+            found.setdefault(name, set()).add(value)
+        return found
+
+
 def test_relu_beats_sigmoid(finished):
     claims = pd.read_csv(finished.path / "results/miniature/claims.csv")
     assert claims["verdict"].tolist() == ["supported"]
+
+
+def test_a_finished_study_is_published_as_that_of_the_code(finished, tmp_path):
+    docs = tmp_path / "docs"
+    command = [sys.executable, "-m", "ablation", "publish", "miniature", "--docs", str(docs)]
+    environment = {**finished.environment, "PYTHONPATH": str(finished.path / "src")}
+    subprocess.run(command, cwd=finished.path, env=environment, check=True, capture_output=True)
+    page = json.loads((docs / "studies/miniature.json").read_text())
+    assert page["verdicts"] == {"supported": 1}
+    assert page["summary"] == "1 supported", "registered by the start, before its runs"
+    assert page["kept"] is None
+    assert page["figure"]["file"] == "miniature.svg"
+    assert "**Supported:** lenet, activation: relu − sigmoid: " in (docs / "studies/miniature.md").read_text()
 
 
 def test_lint_and_graph(finished):

@@ -5,7 +5,7 @@ NEEDS: results/<study>/shards/<shard>.json and the records they name
        results/<study>/measured/<shard>.json, if anything is
 GIVES: results/<study>/{runs,curves,diagnostics,classes}.parquet, examples.npy
        results/<study>/{contrasts,claims}.csv, verdicts.json
-       results/<study>/tables/comparison.{csv,md,tex}, summary.txt, mixture.txt
+       results/<study>/tables/comparison.{csv,md,tex}, claims.{md,tex}, summary.txt, mixture.txt
 """
 
 
@@ -70,7 +70,7 @@ rule compare_variants:
     params:
         code=code_of("cli.compare:main"),
         src=source_folder,
-        registered=STUDY,
+        registered=lambda wildcards, output: Path(output.verdicts).parent,
     shell:
         r"""
         PYTHONPATH={params.src:q} python -m ablation compare \
@@ -86,11 +86,12 @@ rule compare_variants:
 
 
 rule write_tables:
-    """Write the comparison for machines, for people and for the terminal."""
+    """Write the comparison and the verdicts for machines, for people and for the terminal."""
     input:
         study=SETTLED,
         runs=rules.collect_records.output.runs,
         contrasts=rules.compare_variants.output.contrasts,
+        verdicts=rules.compare_variants.output.verdicts,
     output:
         csv=report(
             f"{STUDY}/tables/comparison.csv",
@@ -100,6 +101,8 @@ rule write_tables:
         ),
         markdown=f"{STUDY}/tables/comparison.md",
         latex=f"{STUDY}/tables/comparison.tex",
+        claims_markdown=f"{STUDY}/tables/claims.md",
+        claims_latex=f"{STUDY}/tables/claims.tex",
         summary=f"{STUDY}/tables/summary.txt",
         mixture=MIXTURE,
         seal=seal("write_tables"),
@@ -118,9 +121,12 @@ rule write_tables:
             --study {input.study:q} \
             --runs {input.runs:q} \
             --contrasts {input.contrasts:q} \
+            --verdicts {input.verdicts:q} \
             --csv {output.csv:q} \
             --markdown {output.markdown:q} \
             --latex {output.latex:q} \
+            --claims-markdown {output.claims_markdown:q} \
+            --claims-latex {output.claims_latex:q} \
             --summary {output.summary:q} \
             --mixture {output.mixture:q} \
             --seal {output:q} 2>&1 | tee {log:q} >&2

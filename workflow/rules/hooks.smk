@@ -216,6 +216,15 @@ def tell_costs():
         tell(f"\n{describe(starts[-1], time.monotonic() - BEGUN, beside)}")
 
 
+def runs_table(address):
+    """Return the address of the table of variants on a server; that of the server as long as the mirror is not complete."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        receipt = json.loads(Path(MIRRORED).read_text())
+        if receipt["uri"] == address.public and receipt["table"].startswith("http"):
+            return receipt["table"]
+    return address.public
+
+
 def print_summary():
     """End a study on the terminal: the few columns that fit, and where the report lies."""
     summary = Path(f"{STUDY}/tables/summary.txt").read_text()
@@ -223,7 +232,7 @@ def print_summary():
     address = Address.of(Path(RESULTS))
     command = [f"{CHECKOUT}/do", "mlflow", "--results", str(Path(RESULTS).resolve())]
     command = "./do mlflow" if AT_HOME else shlex.join(command)
-    runs = command if address.default else address.public
+    runs = command if address.default else runs_table(address)
     tell_costs()
     print(f"Report: {STUDY}/report.html    MLflow: {runs}", file=sys.stderr)
 

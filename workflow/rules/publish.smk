@@ -110,9 +110,11 @@ rule mirror_records:
         manifest=RECEIPT,
         variants=rules.plan_study.output.variants,
         runs=rules.collect_records.output.runs,
+        examples=rules.collect_records.output.examples,
         layers=rules.list_layers.output.pages,
+        comparison=rules.write_tables.output.csv,
+        verdicts=rules.compare_variants.output.verdicts,
         artifacts=[
-            rules.write_tables.output.csv,
             rules.write_tables.output.markdown,
             *rules.draw_figures.output.png,
             rules.write_report.output.report,
@@ -137,6 +139,9 @@ rule mirror_records:
             --variants {input.variants:q} \
             --store {params.store:q} \
             --runs {input.runs:q} \
+            --examples {input.examples:q} \
+            --comparison {input.comparison:q} \
+            --verdicts {input.verdicts:q} \
             --artifacts {input.artifacts:q} \
             --layers "$(dirname {input.layers[0]:q})" \
             --receipt {output.receipt:q} \

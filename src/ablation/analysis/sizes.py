@@ -16,6 +16,8 @@ from ablation.statistics.survival import restricted_means, until
 from ablation.study.claims import ClaimTest
 from ablation.study.plan import Plan
 
+STEP = 1.0  # epoch, in which times are counted
+
 
 class Levels(Protocol):
     """The levels at which a test is decided."""
@@ -84,8 +86,9 @@ def seeds_needed(
         ways.append(seeds_for_equivalence(effect, margin, design, levels.equivalence_alpha))
     if not ways:
         return None
-    best = min(ways, key=_hardest)
-    return SeedsNeeded(low=best.low, high=best.high, limit=best.limit)
+    best, more = min(ways, key=_hardest), len(plan.study.seeds) + 1  # as many as there are have not decided
+    low, high = (seeds and max(seeds, more) for seeds in (best.low, best.high))
+    return SeedsNeeded(low=low, high=high, limit=best.limit)
 
 
 def _hardest(seeds: Seeds) -> tuple[float, float]:
@@ -98,17 +101,14 @@ def design_of(plan: Plan, runs: RunsByVariant, metric: str, test: ClaimTest, fin
     The variances of a side are those of its cells, each weighted by its square; its seeds are as many as the side's variance
     says, so that of two variants both are their own.
     """
-    horizon = horizon_of(plan, plan.metrics[metric], test.variants)
-    sides = []
+    horizon, sides = horizon_of(plan, plan.metrics[metric], test.variants), []
+    least = 0.0 if math.isinf(horizon) else STEP / 2  # as `restricted_means` supposes of times that are equal
     for sign in (1, -1):
-        parts = [
-            (weight**2, summarise(np.minimum(runs.values(variant, metric), horizon)))
-            for variant, weight in test.cells
-            if weight * sign > 0
-        ]
-        variance = sum(square * known.sd**2 for square, known in parts)
-        of_mean = sum(square * known.sd**2 / known.n for square, known in parts)
-        seeds = round(variance / of_mean) if of_mean else min(known.n for _, known in parts)
+        used = [(variant, weight**2) for variant, weight in test.cells if weight * sign > 0]
+        known = [(square, summarise(np.minimum(runs.values(variant, metric), horizon))) for variant, square in used]
+        parts = [(square * max(one.sd, least) ** 2, one.n) for square, one in known]
+        variance, of_mean = sum(part for part, _ in parts), sum(part / n for part, n in parts)
+        seeds = round(variance / of_mean) if of_mean else min(n for _, n in parts)
         sides += [math.sqrt(variance), seeds]
     estimate = finding.estimate
     images = estimate.image_share * estimate.standard_error**2 if estimate else 0.0

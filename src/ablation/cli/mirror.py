@@ -9,15 +9,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ablation.jobs.registration import FILE as REGISTERED
 from ablation.jobs.shards import planned_runs
 from ablation.records.changes import Changes
 from ablation.records.store import Store
 from ablation.study.plan import Plan
 from ablation.study.studyfile import read_frozen, read_started
 from ablation.support.files import write_whole
-from ablation.tracking.address import RETRIES, Address, Redacted
+from ablation.tracking.address import LEDGER, RETRIES, Address, Redacted
 
 if TYPE_CHECKING:
+    from ablation.tracking.conclusion import Results
     from ablation.tracking.mirror import Mirror
 
 NEEDED = ("mlflow", "numpy", "pandas", "safetensors")  # the Python that runs Snakemake may have none of them
@@ -25,16 +27,19 @@ LOCK = ".mirror.lock"  # beside the store
 
 
 class Opening:
-    """Makes the mirror of a study that trains, once there is something new in the store and the study is known.
+    """Makes the mirror of a study that trains, once there is something to send and the study is known.
 
-    Until then it looks at times of files and reads none twice: planning a large study takes seconds. A start that trains
-    nothing has nothing to follow, and costs nothing.
+    That is something new in the store, or claims that were registered since anything was last sent, which MLflow is told
+    before their runs end. Until then it looks at times of files and reads none twice: planning a large study takes seconds.
+    A start that trains nothing and registers nothing has nothing to follow, and costs nothing.
     """
 
     def __init__(self, arguments: argparse.Namespace, address: Address):
         self.arguments, self.address = arguments, address
-        self.changes, self.changed = Changes(Store(arguments.store)), False
+        self.changes = Changes(Store(arguments.store))
         self.changes.look()
+        registered, sent = (stamp(arguments.manifest.with_name(name)) for name in (REGISTERED, LEDGER))
+        self.changed = registered is not None and (sent is None or sent < registered)
         self.stamps: list[tuple[int, int] | None] = []
 
     def __call__(self) -> "Mirror | None":
@@ -70,9 +75,9 @@ def make_mirror(arguments: argparse.Namespace, address: Address, plan: Plan) -> 
     runs = planned_runs(plan, manifest["digest"])
     artifacts = str((results / "mlartifacts" / plan.name).resolve()) if address.default else None
     lease = None if address.local else Lease(results)
-    ledger = results / plan.name / "mlflow-ledger.jsonl"
     sizes = read_sizes(arguments.variants)
-    return Mirror(plan, runs, Store(arguments.store), manifest, sizes, address, artifacts, ledger, lease)
+    folder = results / plan.name
+    return Mirror(plan, runs, Store(arguments.store), manifest, sizes, address, artifacts, folder, lease)
 
 
 def missing_module() -> str | None:
@@ -90,20 +95,18 @@ def follow(arguments: argparse.Namespace, address: Address) -> None:
 
 def finish(arguments: argparse.Namespace, address: Address) -> None:
     """Mirror everything and write the receipt."""
-    import pandas as pd
-
     from ablation.tracking.attempts import persist
     from ablation.tracking.lease import one_writer
+    from ablation.tracking.view import link
 
-    mirror = make_mirror(arguments, address, read_frozen(arguments.study))
-    table = pd.read_parquet(arguments.runs)
+    mirror, results = make_mirror(arguments, address, read_frozen(arguments.study)), read_results(arguments)
     lock = arguments.store.parent / LOCK
 
     def send() -> str:
         with one_writer(lock):
             if not mirror.sync():
                 raise RuntimeError("not every run has a whole record")
-            study_run = mirror.conclude(table, arguments.artifacts, arguments.layers)
+            study_run = mirror.conclude(results)
             mirror.release()
         return study_run
 
@@ -118,12 +121,32 @@ def finish(arguments: argparse.Namespace, address: Address) -> None:
         "uri": address.public,
         "experiment": mirror.plan.name,
         "run": study_run,
+        "table": link(address.public, mirror.ledger.experiment),
         "runs": len(mirror.runs),
         "mlflow": version("mlflow"),
     }
     with write_whole(arguments.receipt) as file:
         file.write(json.dumps(receipt, indent=1).encode())
     print(f"MLflow at {address.public}: experiment {mirror.plan.name} is complete")
+
+
+def read_results(arguments: argparse.Namespace) -> "Results":
+    """Read what there is of a study that is done."""
+    import numpy as np
+    import pandas as pd
+
+    from ablation.analysis.contrasts import read_table
+    from ablation.analysis.outcomes import read_outcomes
+    from ablation.tracking.conclusion import Results
+
+    return Results(
+        runs=pd.read_parquet(arguments.runs),
+        comparison=read_table(arguments.comparison),
+        outcomes=read_outcomes(arguments.verdicts),
+        artifacts=[*arguments.artifacts, arguments.comparison, arguments.verdicts],
+        examples=np.load(arguments.examples, mmap_mode="r"),
+        layers=arguments.layers,
+    )
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -161,6 +184,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--follow", action="store_true", help="mirror what grows until the parent process ends")
     parser.add_argument("--log", type=Path, help="file for what is said while it follows, instead of the terminal")
     parser.add_argument("--runs", type=Path, help="table of runs (Parquet)")
-    parser.add_argument("--artifacts", type=Path, nargs="*", default=[], help="tables, figures, report")
+    parser.add_argument("--examples", type=Path, help="which test images each run has right (NumPy)")
+    parser.add_argument("--comparison", type=Path, help="comparison of the variants (CSV)")
+    parser.add_argument("--verdicts", type=Path, help="verdicts of the claims (JSON)")
+    parser.add_argument("--artifacts", type=Path, nargs="*", default=[], help="other tables, figures, report")
     parser.add_argument("--layers", type=Path, help="folder of the variants' pages (Markdown)")
     parser.add_argument("--receipt", type=Path, help="receipt to write when all is mirrored (JSON)")

@@ -38,3 +38,11 @@ def read_study_tables(arguments: argparse.Namespace) -> StudyTables:
         comparison=read_table(arguments.comparison),
         layers=read_tables(pd.read_csv(arguments.layers)),
     )
+
+
+def read_tables_of(folder: Path) -> StudyTables:
+    """Read a study and its tables from the folder of its results."""
+    names = {"study": f"plan/{folder.name}.json", "comparison": "tables/comparison.csv", "layers": "plan/layers.csv"}
+    names |= {name: f"{name}.parquet" for name in ("runs", "curves", "diagnostics", "classes")}
+    names |= {"contrasts": "contrasts.csv", "verdicts": "verdicts.json"}
+    return read_study_tables(argparse.Namespace(**{name: folder / file for name, file in names.items()}))

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from ablation.tracking.address import Address
+from ablation.tracking.view import experiments, link
 
 HOST, PORT = "127.0.0.1", 5000
 
@@ -36,18 +37,28 @@ def choose_port(wanted: int | None) -> int:
     return wanted
 
 
+def say_tables(place: str, address: Address, results: Path) -> None:
+    """Print for each study the address of the table of its variants."""
+    for name, experiment in experiments(address, results):
+        print(f"variants of {name}: {link(place, experiment)}")
+
+
 def main(arguments: argparse.Namespace) -> None:
     """Replace this process by the MLflow server, or say where the runs are."""
     address = Address.of(arguments.results)
     if address.uri.startswith(("http://", "https://")):
         print(f"MLFLOW_TRACKING_URI names a server, where the runs are: open {address.public}")
+        say_tables(address.public, address, arguments.results)
         return
     if address.default and not (arguments.results / "mlflow.db").exists():
         sys.exit(f"there are no runs yet: {arguments.results / 'mlflow.db'} comes with the first training")
     port = choose_port(arguments.port)
     if arguments.port is None and port != PORT:
         print(f"port {PORT} is taken by another program")
-    print(f"the runs of {address.public}: open http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
+    place = f"http://{HOST}:{port}"
+    print(f"the runs of {address.public}: open {place} (Ctrl-C ends it)")
+    say_tables(place, address, arguments.results)
+    sys.stdout.flush()  # this process is about to be another one
     environment = {
         **os.environ,
         "MLFLOW_BACKEND_STORE_URI": address.uri,  # not among the arguments, which every user of the machine can read

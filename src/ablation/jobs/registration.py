@@ -20,8 +20,10 @@ from ablation.study.plan import Plan
 from ablation.support.digests import digest
 from ablation.support.files import read_json
 from ablation.support.formatting import plural
+from ablation.support.references import is_own
 
 FILE = "registered.jsonl"  # in the folder of a study's results
+DIGITS = 9  # of weights: what rounding makes of a sum is no other claim
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Registration:
 def content_of(plan: Plan, claim: str) -> dict[str, Any]:
     """Return what a claim commits itself to, as plain data: its words may be mended afterwards, this may not.
 
-    Sizes of controls are not part of it: they follow from the networks, whichever start finds them.
+    Sizes of controls are not part of it: they follow from the networks, whichever start finds them. Nor are the folders of
+    the author's own files: a study that is moved, or that somebody else unpacks, claims the same.
     """
     stated, entry = plan.settled({}), plan.study.claims[claim]
     metric = plan.metrics[entry.metric]
@@ -67,12 +70,24 @@ def content_of(plan: Plan, claim: str) -> dict[str, Any]:
 
 def _test(plan: Plan, test: ClaimTest) -> dict[str, Any]:
     seed = plan.study.seeds[0]
-    return {"kind": test.kind, "cells": [[_without_seed(plan.spec(one, seed)), weight] for one, weight in test.cells]}
+    cells = [
+        [_without_folders(_without_seed(plan.spec(one, seed))), round(weight, DIGITS)] for one, weight in test.cells
+    ]
+    return {"kind": test.kind, "cells": cells}
 
 
 def _without_seed(spec: Mapping[str, Any]) -> dict[str, Any]:
     start = spec["warm_start"] and _without_seed(spec["warm_start"])
     return {**{name: value for name, value in spec.items() if name not in ("seed", "diagnostics")}, "warm_start": start}
+
+
+def _without_folders(content: Any) -> Any:
+    """Return plain data with the references to files of the author's own by the names of these alone."""
+    if isinstance(content, Mapping):
+        return {name: _without_folders(inner) for name, inner in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_folders(inner) for inner in content]
+    return os.path.basename(content) if isinstance(content, str) and is_own(content) else content
 
 
 def register(plan: Plan, folder: Path) -> list[Registration]:

@@ -54,6 +54,17 @@ class NoWeightsError(UserError):
     """A record has no weights to go on with; the message says why and what to do."""
 
 
+def sealed(content: Mapping[str, Any]) -> bytes:
+    """Write `record.json`: its content, and the digest of it as ``seal``."""
+    return json.dumps({**content, "seal": digest(content)}, indent=1).encode()
+
+
+def without_weights(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of `record.json` of a record that has no weights any more, and says so."""
+    files = {name: digits for name, digits in record["files"].items() if name != WEIGHTS}
+    return {**record, "files": files, **({"freed": [WEIGHTS]} if WEIGHTS in record["files"] else {})}
+
+
 class Store:
     """All records under one folder.
 
@@ -217,14 +228,13 @@ class Store:
     @staticmethod
     def _seal(folder: Path, content: Mapping[str, Any]) -> None:
         with write_whole(folder / RECORD) as file:
-            file.write(json.dumps({**content, "seal": digest(content)}, indent=1).encode())
+            file.write(sealed(content))
 
     def free_weights(self, key: str) -> None:
         """Delete the weights of a record for good; the rest stays whole, and says that they were freed."""
         record = self.peek(key)
-        files = {name: digits for name, digits in record["files"].items() if name != WEIGHTS}
-        if len(files) < len(record["files"]):
-            self._seal(self.folder(key), {**record, "files": files, "freed": [WEIGHTS]})
+        if WEIGHTS in record["files"]:
+            self._seal(self.folder(key), without_weights(record))
         (self.folder(key) / WEIGHTS).unlink(missing_ok=True)
 
     def remove(self, key: str) -> None:

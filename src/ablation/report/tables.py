@@ -12,6 +12,7 @@ from ablation.analysis.failures import FAILURES, NO_RUNS, counts_by_variant, res
 from ablation.analysis.maineffects import has_many, main_effects
 from ablation.catalogue.metrics import Metric
 from ablation.records.store import COMPLETED, FAILED
+from ablation.report import latex
 from ablation.statistics.estimates import summarise
 from ablation.study.plan import Plan
 from ablation.support.formatting import count, plural
@@ -26,6 +27,8 @@ WORTH_TEXTS = {  # what becomes of a run that diverged, by what it is worth
     "as_measured": "counts with what was measured before",
     "missing": "has none, and the effect is stated for all that it could have been",
 }
+LEFT = ("variant", "failures")  # columns of texts
+ALONE, COSTS = "completed alone: ", ("multiply-adds", "training (s)")  # columns that a paper has no room for
 EFFECT = ("effect", "low", "high", "effect_least", "effect_most")  # columns of the effect on each metric
 
 
@@ -164,7 +167,7 @@ def readable(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
         if alone:
             name = f"{plan.study.metrics[0]}_completed"
             summary = (row[f"{name}_mean"], row[f"{name}_sd"], first, int(row[f"{name}_n"]))
-            cells[f"completed alone: {first.title}"] = mean_text(*summary) if row[f"{name}_n"] else "–"
+            cells[f"{ALONE}{first.title}"] = mean_text(*summary) if row[f"{name}_n"] else "–"
         cells |= {
             "parameters": count_text(row["parameters"]),
             "multiply-adds": count_text(row["multiply_adds"]),
@@ -210,6 +213,11 @@ def worth_text(metric: Metric) -> str:
     return f"a diverged run {WORTH_TEXTS[metric.diverged]}"
 
 
+def varied_over(metric: Metric) -> str:
+    """Say what the intervals of a metric cover: seeds and, where it is known image by image, test images."""
+    return "seeds and test images" if metric.per_image else "seeds"
+
+
 def caption(plan: Plan, runs: pd.DataFrame) -> str:
     """Write the caption of the comparison: what it shows, and of how many runs."""
     first = plan.metrics[plan.study.metrics[0]]
@@ -222,8 +230,9 @@ def caption(plan: Plan, runs: pd.DataFrame) -> str:
     untested = f" Runs failed by an error of their own ({of_variants}): effects that need them are not testable."
     text = (
         f"{len(runs):,} runs of {runs['variant'].nunique():,} variants, {each} seeds each. Mean ± standard deviation over "
-        f"seeds; effect on {first.label} against the baseline of the same architecture, with a 95 % interval over seeds "
-        f"(Welch). n counts the runs that have a value: {worth_text(first)}; a stuck run counts with the value that it has."
+        f"seeds; effect on {first.label} against the baseline of the same architecture, with a 95 % interval over "
+        f"{varied_over(first)}. n counts the runs that have a value: {worth_text(first)}; a stuck run counts with the value "
+        "that it has."
     )
     if "never" in [plan.metrics[name].diverged for name in plan.study.metrics]:
         text += " A time that a run did not reach is cut at its last epoch: the mean is at least (≥) what stands there."
@@ -232,18 +241,15 @@ def caption(plan: Plan, runs: pd.DataFrame) -> str:
 
 def to_markdown(table: pd.DataFrame, text: str) -> str:
     """Write a readable table as Markdown with its caption."""
-    align = ["left" if column in ("variant", "failures") else "right" for column in table]
+    align = ["left" if column in LEFT else "right" for column in table]
     return f"{table.to_markdown(index=False, colalign=align, disable_numparse=True)}\n\n{text}\n"
 
 
 def to_latex(table: pd.DataFrame, text: str, label: str) -> str:
-    """Write a readable table as LaTeX (packages booktabs and graphicx)."""
-    signs = str.maketrans(
-        {"%": r"\%", "_": r"\_", "±": r"$\pm$", MINUS: "$-$", "–": "--", "#": r"\#", "&": r"\&", "≥": r"$\geq$"}
-    )
-    clean = table.map(lambda cell: cell.translate(signs)).rename(columns=lambda name: name.translate(signs))
-    align = "".join("l" if column in ("variant", "failures") else "r" for column in table)
-    return clean.to_latex(index=False, escape=False, column_format=align, caption=text.translate(signs), label=label)
+    """Write a readable table as LaTeX (package booktabs) with its caption; costs and descriptions are left to the others."""
+    twice = [name for name in table if name == "parameters" and any(one.startswith("parameters (") for one in table)]
+    without = [name for name in table if name.startswith(ALONE) or name in (*COSTS, *twice)]
+    return latex.to_latex(table.drop(columns=without), text, label, LEFT)
 
 
 def summary(plan: Plan, table: pd.DataFrame, runs: pd.DataFrame) -> str:

@@ -3,12 +3,15 @@
 import math
 from collections import Counter
 
+from tabulate import tabulate
+
 from ablation.analysis.outcomes import EQUIVALENT, UNDECIDED, VERDICTS, ClaimOutcome, ClaimTestOutcome, Outcomes
 from ablation.support.formatting import plural
 
+MOST_SHOWN = 25  # tests at the end of a start
 LIMITS = {
     "images": "the test images limit it, however many the seeds",
-    "effect": "the effect may be too near to tell with any number of seeds",
+    "effect": "the effect is too near to tell with any number of seeds",
     "spread": "no two runs differ, so that nothing says how many seeds would decide",
 }
 
@@ -47,7 +50,7 @@ def seeds_words(test: ClaimTestOutcome) -> str:
     if needed.low is None:
         return LIMITS[needed.limit]
     if needed.high is None:
-        return f"{needed.low} seeds or more would probably decide; {LIMITS[needed.limit]}"
+        return f"{needed.low} seeds may decide, or {LIMITS[needed.limit]}"
     if needed.low == needed.high:
         return f"{needed.low} seeds would probably decide"
     return f"{needed.low} to {needed.high} seeds would probably decide"
@@ -66,8 +69,8 @@ def magnitude_words(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
         claimed = f"{number(size.claimed, claim)} {unit(claim)}"
         found = "" if size.value is None else f"{number(size.value, claim)} {unit(claim)}"
         bounds = "" if size.low is None else f" [{number(size.low, claim)}, {number(size.high, claim)}]"
-    held = {True: "holds it", False: "does not hold it", None: "is not known"}[size.holds]
-    return f"claimed are {claimed}; found {found or 'nothing'}{bounds}: the interval {held}"
+    held = {True: ", which holds it", False: ", which excludes it", None: ""}[size.holds]
+    return f"claimed {claimed}, found {found or 'nothing'}{bounds}{held}"
 
 
 def remark(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
@@ -94,6 +97,25 @@ def correction_words(found: Outcomes) -> str:
         return "no test of a registered claim to correct"
     how = {"holm": "Holm", "fdr": "Benjamini and Hochberg"}[found.correction]
     return f"corrected for {plural(found.family, 'test')} ({how}, {math.ceil(100 * found.alpha)} %)"
+
+
+def verdict_table(found: Outcomes) -> str:
+    """Write verdicts and effects as a table for the end of a start, of many claims the first; empty without claims."""
+    rows = [
+        (_marked(claim, test), claim.claim, test.architecture, claim.label, effect_words(claim, test))
+        for claim in found.claims
+        for test in claim.tests
+    ]
+    if not rows:
+        return ""
+    head = ["verdict", "claim", "network", "metric", "effect [corrected interval]"]
+    text = tabulate(rows[:MOST_SHOWN], head, tablefmt="simple", disable_numparse=True)
+    more = f"\n… and {len(rows) - MOST_SHOWN} more" if len(rows) > MOST_SHOWN else ""
+    return f"{text}{more}\n\n{counts_words(found)}; {correction_words(found)}; ./do ablation verdict {found.study} says more"
+
+
+def _marked(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
+    return f"{test.verdict} (exploratory)" if claim.exploratory else test.verdict
 
 
 def verdict_lines(found: Outcomes) -> list[str]:

@@ -176,13 +176,16 @@ def _permutation_p(scores: np.ndarray, n: int) -> float:
     return float((1 + (np.abs(shuffled[:, :n].sum(axis=1)) >= far).sum()) / (1 + PERMUTATIONS))
 
 
-def restricted_means(variant: Times, reference: Times, confidence: float = CONFIDENCE) -> RestrictedMeans:
+def restricted_means(
+    variant: Times, reference: Times, confidence: float = CONFIDENCE, step: float = 1.0
+) -> RestrictedMeans:
     """Estimate the difference and the ratio of mean times until a threshold, each time cut at the horizon.
 
     The area below the curve of Kaplan and Meier (Royston and Parmar 2013): without earlier censoring, a mean of cut times,
-    with the t interval of a mean. Runs that do not differ, such as those of which none got there, do not show that none ever
-    would: with as many runs, others can be a share of up to 1 - (α/2)^(1/n), anywhere from 0 to the horizon. The limits
-    of both sides are joined by their distances from the means (Zou and Donner, Statistics in Medicine 27, 2008), those of
+    with the t interval of a mean. Runs of which none got there do not show that none ever would: with as many runs, others
+    can be a share of up to 1 - (α/2)^(1/n), anywhere from 0 to the horizon. Runs that all got there in the same step are
+    known to that step: their standard deviation is taken to be half of it, the most that it can be within. The limits of
+    both sides are joined by their distances from the means (Zou and Donner, Statistics in Medicine 27, 2008), those of
     the ratio in logarithms.
 
     Parameters
@@ -190,11 +193,13 @@ def restricted_means(variant: Times, reference: Times, confidence: float = CONFI
     variant, reference : Times
         Cut at the shorter horizon.
     confidence : float
+    step : float
+        In which times are counted: an epoch.
     """
     variant, reference, horizon = _cut(variant, reference)
     df = contrast([variant.times, reference.times], [1, -1]).df  # Welch's interval, where both sides vary
-    mean_a, low_a, high_a = _mean(variant, df, confidence)
-    mean_b, low_b, high_b = _mean(reference, df, confidence)
+    mean_a, low_a, high_a = _mean(variant, df, confidence, step)
+    mean_b, low_b, high_b = _mean(reference, df, confidence, step)
     if math.isnan(mean_a + mean_b):
         low, high = -horizon, horizon
     else:
@@ -211,17 +216,18 @@ def _joined(a: float, low_a: float, high_a: float, b: float, low_b: float, high_
     return a - b - math.hypot(a - low_a, high_b - b), a - b + math.hypot(high_a - a, b - low_b)
 
 
-def _mean(runs: Times, df: float, confidence: float) -> tuple[float, float, float]:
+def _mean(runs: Times, df: float, confidence: float, step: float) -> tuple[float, float, float]:
     """Return the mean of cut times with its limits; without runs, all that can be."""
     times, n = runs.times, len(runs.times)
     if not n:
         return math.nan, 0.0, runs.horizon
     mean, tail = float(times.mean()), (1 - confidence) / 2
-    if are_equal(times):
+    if n == 1 or (are_equal(times) and not runs.reached.any()):
         others = 1 - tail ** (1 / n)
         return mean, mean - others * mean, mean + others * (runs.horizon - mean)
-    df = n - 1 if math.isnan(df) else df  # of this side alone, where the other one is a single run
-    half = float(special.stdtrit(df, 1 - tail) * times.std(ddof=1) / math.sqrt(n))
+    spread = step / 2 if are_equal(times) else float(times.std(ddof=1))
+    df = n - 1 if math.isnan(df) else df  # of this side alone, where the other one does not vary
+    half = float(special.stdtrit(df, 1 - tail)) * spread / math.sqrt(n)
     return mean, max(mean - half, 0.0), min(mean + half, runs.horizon)
 
 

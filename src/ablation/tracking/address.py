@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 URI = "MLFLOW_TRACKING_URI"
 USERNAME, PASSWORD, TOKEN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"
+LEDGER = "mlflow-ledger.jsonl"  # of what was sent there, in the folder of a study's results
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 # Scheme, user and password, rest. A password that nobody percent-encoded may hold anything.
 PARTS = re.compile(r"^(?P<scheme>[\w+.-]+://)(?:(?P<user>[^:@/?#]*)(?::(?P<password>.*))?@)?(?P<rest>.*)$", re.DOTALL)

@@ -87,6 +87,16 @@ class ClientExperiment(Experiment):
         named = [Param(*item) for item in (params or {}).items()], [RunTag(*item) for item in (tags or {}).items()]
         self.client.log_batch(run, metrics, *named)
 
+    def remove_tags(self, run: str, names: Collection[str]) -> None:
+        """Remove tags from a run."""
+        for name in names:
+            self.client.delete_tag(run, name)
+
+    def label(self, name: str, value: str) -> None:
+        """Give the experiment a tag, unless it has it."""
+        if self.client.get_experiment(self.id).tags.get(name) != value:
+            self.client.set_experiment_tag(self.id, name, value)
+
     def log_data(self, run: str, data: Mapping[str, str]) -> None:
         """Say what a run is trained on."""
         source = Dataset(data["name"], data["digest"], "ablation", data["source"], profile=data["profile"])

@@ -1,17 +1,49 @@
-"""What is sent once all runs of a study are there: metrics that came late, the variants' summaries, tables and figures."""
+"""What is sent once all runs of a study are there: late metrics, the variants' summaries, verdicts, tables and figures."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from ablation.analysis.byvariant import RunsByVariant
+from ablation.analysis.outcomes import Outcomes
 from ablation.records.store import FAILED
-from ablation.tracking.content import milliseconds, row_values, variant_values
+from ablation.tracking import claims
+from ablation.tracking.content import PRESENT, milliseconds, row_values
 from ablation.tracking.experiment import ENDINGS
 from ablation.tracking.sending import Sender
+from ablation.tracking.summary import variant_values
+
+
+@dataclass(frozen=True)
+class Results:
+    """What there is of a study once all its runs are there.
+
+    Attributes
+    ----------
+    runs, comparison : pandas.DataFrame
+        `runs.parquet` and `tables/comparison.csv`.
+    outcomes : Outcomes
+        `verdicts.json`.
+    artifacts : sequence of Path
+        Tables, figures, report and verdicts: artifacts of the study's run.
+    examples : numpy.ndarray, optional
+        `examples.npy`; without it intervals of means are over seeds alone.
+    layers : Path, optional
+        Folder with one page ``<variant>.md`` per variant, which becomes the artifact ``layers.md`` of the variant's run.
+    """
+
+    runs: pd.DataFrame
+    comparison: pd.DataFrame
+    outcomes: Outcomes
+    artifacts: Sequence[Path]
+    examples: np.ndarray | None = None
+    layers: Path | None = None
 
 
 def send_rows(sender: Sender, rows: Mapping[str, Mapping[str, Any]], ended: Callable[[str], int]) -> None:
@@ -41,39 +73,39 @@ def send_rows(sender: Sender, rows: Mapping[str, Mapping[str, Any]], ended: Call
     sender.each([key for key in rows if key in sender.ledger.runs], send)
 
 
-def send_variants(sender: Sender, runs: pd.DataFrame, layers: Path | None) -> None:
-    """Send the summary of each variant and, where there is one, its page of layers; `runs` is `runs.parquet`."""
-    rows = dict(list(runs.groupby("variant")))
-    sender.each(list(sender.plan.variants), lambda variant: _send_variant(sender, variant, rows[variant], layers))
+def send_variants(sender: Sender, results: Results) -> None:
+    """Send the summary of each variant, the verdicts that it has to do with and, where there is one, its page of layers."""
+    rows, runs = dict(list(results.runs.groupby("variant"))), RunsByVariant(results.runs, results.examples)
+    compared = {row["variant"]: row for row in results.comparison.to_dict("records")}
+    verdicts = claims.verdicts_of_variants(results.outcomes)
+
+    def send(variant: str) -> None:
+        entry, key = sender.variant_run(variant), sender.variant_keys[variant]
+        values = variant_values(sender.plan, variant, rows[variant], runs, compared[variant])
+        sender.renew(key, values, {**PRESENT, **verdicts.get(variant, {})})
+        if results.layers:
+            page = (results.layers / f"{variant}.md").read_bytes()
+            sender.experiment.upload(entry["artifacts"], {"layers.md": page})
+        _terminate(sender, key, rows[variant])
+
+    sender.each(list(sender.plan.variants), send)
 
 
-def _send_variant(sender: Sender, variant: str, rows: pd.DataFrame, layers: Path | None) -> None:
-    entry, values = sender.variant_run(variant), variant_values(sender.plan, rows)
-    key, now = sender.variant_keys[variant], milliseconds(time.time())
-    known = sender.values.setdefault(key, {})
-    new = [(name, value, now, 0) for name, value in values.items() if known.get(name) != value]
-    if new:
-        sender.experiment.log(entry["id"], new)
-        known |= values
-    if layers:
-        sender.experiment.upload(entry["artifacts"], {"layers.md": (layers / f"{variant}.md").read_bytes()})
-    _terminate(sender, key, rows)
-
-
-def send_study(sender: Sender, runs: pd.DataFrame, artifacts: Sequence[Path]) -> None:
-    """Send tables, figures and report, and what is known of the study as a whole; `runs` is `runs.parquet`."""
+def send_study(sender: Sender, results: Results, folder: Path) -> None:
+    """Send verdicts, tables, figures and report, and what is known of the study as a whole; `folder` has its results."""
     study, plan = sender.study_run(), sender.plan
 
     def upload(path: Path) -> None:
         folder = path.parent.name if path.parent.name in ("tables", "figures") else None
         sender.experiment.upload(study["artifacts"], {path.name: path.read_bytes()}, folder)
 
-    sender.each(list(artifacts), upload)
-    failed = int((runs["status"] == FAILED).sum())
+    sender.each(list(results.artifacts), upload)
+    failed = int((results.runs["status"] == FAILED).sum())
     facts = {"variants": len(plan.variants), "seeds": len(plan.study.seeds), "failed_runs": failed}
     tags = {"title": plan.study.title, **{name: str(value) for name, value in facts.items()}}
-    sender.experiment.log(study["id"], tags=tags)
-    _terminate(sender, sender.study_key, runs)
+    tags |= claims.registration_tags(plan, folder, results.outcomes) | claims.verdicts_of_study(results.outcomes)
+    sender.renew(sender.study_key, claims.verdict_counts(results.outcomes), tags)
+    _terminate(sender, sender.study_key, results.runs)
     sender.ledger.note()
 
 
@@ -87,7 +119,7 @@ def _terminate(sender: Sender, key: str, rows: pd.DataFrame) -> None:
 
 
 def mark_superseded(sender: Sender, wanted: set[str]) -> None:
-    """Mark the runs of earlier forms of the study, of which `wanted` are the present keys, and those that came back."""
+    """Mark runs and variants of earlier forms of the study, whose present keys are `wanted`, and those that came back."""
 
     def mark(superseded: bool, key: str) -> None:
         sender.experiment.log(sender.ledger.runs[key]["id"], tags={"superseded": str(superseded).lower()})
@@ -97,7 +129,7 @@ def mark_superseded(sender: Sender, wanted: set[str]) -> None:
         unmarked = [
             key
             for key, entry in sender.ledger.runs.items()
-            if (":" not in key and key not in wanted) == superseded != entry.get("superseded", False)
+            if (key not in wanted) == superseded != entry.get("superseded", False)
         ]
         sender.each(unmarked, partial(mark, superseded))
 

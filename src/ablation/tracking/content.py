@@ -10,15 +10,14 @@ from typing import Any
 import pandas as pd
 
 from ablation.analysis.collection import CURVES, final_metrics
-from ablation.analysis.failures import counts, restricted
 from ablation.jobs.shards import PlannedRun
 from ablation.records.runs import RunRecord
 from ablation.records.store import DIVERGED, FAILED
-from ablation.statistics.estimates import summarise
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
 from ablation.support.failures import in_one_line
 
+PRESENT = {"superseded": "false"}  # the tag of a variant that the study has as it stands
 LAST_OF_ROW = "seconds"  # every row has it, so that its steps tell which rows were sent
 
 
@@ -36,7 +35,7 @@ def variant_tags(plan: Plan, variant: str) -> dict[str, Any]:
     """Return the tags of a variant's run: the levels that differ from its baseline."""
     chosen = plan.variants[variant]
     levels = {f"factor.{factor}": level_text(level) for factor, level in chosen.changed.items()}
-    return {"level": "variant", "variant": variant, "architecture": chosen.architecture, **levels}
+    return {"level": "variant", "variant": variant, "architecture": chosen.architecture, **PRESENT, **levels}
 
 
 def run_tags(plan: Plan, planned: PlannedRun) -> dict[str, Any]:
@@ -103,17 +102,6 @@ def row_values(plan: Plan, row: Mapping[str, Any]) -> dict[str, float]:
         if name in row and (row["status"] != DIVERGED or metric.diverged == "as_measured")
     ]
     return {final_name(name): row[name] for name in measured if pd.notna(row[name]) and math.isfinite(row[name])}
-
-
-def variant_values(plan: Plan, runs: pd.DataFrame) -> dict[str, float]:
-    """Summarise the rows of one variant in `runs.parquet`; a time that was never reached is cut at its last epoch."""
-    summaries = {name: summarise(restricted(plan, runs, name)) for name in plan.metrics if name in runs}
-    values = {f"{name}_mean": s.mean for name, s in summaries.items() if s.n}
-    values |= {f"{name}_sd": s.sd for name, s in summaries.items() if s.n > 1}
-    size = runs["parameters"].iloc[0]
-    values |= {} if math.isnan(size) else {"parameters": int(size)}
-    found = counts(runs)._asdict()
-    return {**values, "runs": found.pop("runs"), **{f"{name}_runs": number for name, number in found.items()}}
 
 
 def run_files(record: Mapping[str, Any]) -> dict[str, bytes]:

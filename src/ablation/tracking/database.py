@@ -42,6 +42,10 @@ INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, us
                   lifecycle_stage, artifact_uri, experiment_id)
 VALUES (?, ?, 'UNKNOWN', '', '', 'unknown', 'RUNNING', ?, '', 'active', ?, ?)"""
 
+# Of the many runs of seeds only the tags that tell what was sent.
+SUMMARIES = "SELECT run_uuid FROM tags WHERE key = 'level' AND value IN ('study', 'variant')"
+TOLD = f"key IN (?, 'status', 'superseded') OR run_uuid IN ({SUMMARIES})"
+
 
 def open_database(address: Address, name: str, artifacts: str | None) -> "DatabaseExperiment | None":
     """Return an experiment that can be written without MLflow's client: found, restored or made.
@@ -178,7 +182,7 @@ class DatabaseExperiment(Experiment):
         """Return all runs by key, deleted ones too; of their tags, those that tell what was sent."""
         tags, metrics = defaultdict(dict), defaultdict(dict)
         of_ours = "JOIN runs USING (run_uuid) WHERE experiment_id = ?"
-        wanted = f"SELECT run_uuid, key, tags.value FROM tags {of_ours} AND key IN (?, 'status', 'superseded')"
+        wanted = f"SELECT run_uuid, key, tags.value FROM tags {of_ours} AND ({TOLD})"
         for run, key, value in self.database.execute(wanted, (self.number, KEY)):
             tags[run][key] = value
         latest = f"SELECT run_uuid, key, value, is_nan FROM latest_metrics {of_ours}"
@@ -234,6 +238,21 @@ class DatabaseExperiment(Experiment):
             raise GoneError(f"run {run} was not found")
         if found[0] != "active":
             raise GoneError(f"run {run} must be in the 'active' state: it was deleted")
+
+    def remove_tags(self, run: str, names: Collection[str]) -> None:
+        """Remove tags from a run."""
+        with self.together():
+            rows = [(run, name) for name in names]
+            self.database.executemany("DELETE FROM tags WHERE run_uuid = ? AND key = ?", rows)
+
+    def label(self, name: str, value: str) -> None:
+        """Give the experiment a tag, unless it has it."""
+        there = (name, value, self.number)
+        query = "SELECT 1 FROM experiment_tags WHERE key = ? AND value = ? AND experiment_id = ?"
+        if not self.database.execute(query, there).fetchone():
+            with self.together():
+                statement = "INSERT OR REPLACE INTO experiment_tags (key, value, experiment_id) VALUES (?, ?, ?)"
+                self.database.execute(statement, there)
 
     def log_data(self, run: str, data: Mapping[str, str]) -> None:
         """Say what a run is trained on; the experiment has each data set once."""

@@ -11,6 +11,7 @@ KEY = "ablation.key"
 PARENT, NAME = "mlflow.parentRunId", "mlflow.runName"  # MLflow's tags
 # Without the tag, the UI takes the experiment for one of prompts and agents.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
+OWNED = ("verdict.", "registered.", "exploratory.")  # tags of ours that go when they are not true any more
 ENDINGS = ("FINISHED", "FAILED")  # MLflow's word for a run that ended, by whether it failed
 
 Point = tuple[str, float, int, int]  # name, value, time in milliseconds since 1970, step
@@ -36,6 +37,7 @@ class Run:
     artifacts : str
         Where its artifacts lie.
     tags : mapping of str to str
+        All of a variant's or the study's; of another run at least those that tell what was sent of it.
     metrics : mapping of str to float
         The latest value of each.
     """
@@ -80,6 +82,14 @@ class Experiment(abc.ABC):
 
         At most 1000 points and 100 parameters and tags.
         """
+
+    @abc.abstractmethod
+    def remove_tags(self, run: str, names: Collection[str]) -> None:
+        """Remove tags from a run, which has them."""
+
+    @abc.abstractmethod
+    def label(self, name: str, value: str) -> None:
+        """Give the experiment itself a tag, unless it has it with this value."""
 
     @abc.abstractmethod
     def log_data(self, run: str, data: Mapping[str, str]) -> None:

@@ -12,6 +12,23 @@ from ablation.tracking.content import LAST_OF_ROW
 from ablation.tracking.experiment import ENDINGS, Experiment, Run
 
 
+def read_head(path: Path) -> tuple[str, str | None]:
+    """Return the server or database that a ledger is of and the id of the experiment there; neither if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return _parse_head(file.readline())
+    except OSError:
+        return "", None
+
+
+def _parse_head(line: bytes) -> tuple[str, str | None]:
+    try:
+        known = json.loads(line)
+        return known["uri"], known["experiment"]
+    except (ValueError, KeyError, TypeError):
+        return "", None
+
+
 def marks(runs: Sequence[PlannedRun]) -> dict[tuple[str, int], str]:
     """Return the key under which each run is found again in an experiment, by variant and seed.
 
@@ -32,7 +49,8 @@ class Ledger:
     An entry has the run's `id`, the place of its `artifacts`, how many `epochs` were sent, and its status once it is
     `done`, with the time when it `ended` (milliseconds since 1970); `described` once its parameters and data are there,
     `final` once its last metrics are, `paused` with the time (seconds since 1970) since which it is marked as killed, and
-    `superseded` while the study has no such run any more.
+    `superseded` while the study has no such run any more. That of the study's run has in `registered` how much was sent of
+    what was registered (bytes of a file that only grows).
 
     The file has a line for whose ledger it is, and a line for each change of an entry, of which the last one counts: what
     is noted costs the same however many runs there are. A process begins with `compare`, which writes it anew; a line
@@ -58,12 +76,12 @@ class Ledger:
         self._changed.clear()
         try:
             head, *lines = self.path.read_bytes().splitlines()
-            known = json.loads(head)
-            if known["uri"] != self.uri:
-                return
-            self.experiment = known["experiment"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError):
             return
+        uri, experiment = _parse_head(head)
+        if uri != self.uri:
+            return
+        self.experiment = experiment
         for line in lines:
             try:
                 key, entry = json.loads(line)
@@ -111,7 +129,7 @@ class Ledger:
         self._changed.clear()
         self._left = self._stamp()
 
-    def compare(self, experiment: Experiment, wanted: set[str]) -> dict[str, dict[str, float]]:
+    def compare(self, experiment: Experiment, wanted: set[str]) -> dict[str, Run]:
         """Make ledger and experiment agree: each wanted run once, none that is gone.
 
         Of a run that has not ended, the experiment says what was sent: a process may have been killed before it noted it.
@@ -125,11 +143,11 @@ class Ledger:
         Returns
         -------
         dict
-            The latest metrics of every run, by key.
+            Every run as the experiment has it, by key.
         """
         if self.experiment != experiment.id:
             self.experiment, self.runs = experiment.id, {}
-        found, values = experiment.runs(), {}
+        found, kept = experiment.runs(), {}
         if set(self.runs) - set(found):  # gone, or the answer was cut off
             found = experiment.runs()
         known, self.runs = self.runs, {}
@@ -141,14 +159,14 @@ class Ledger:
                 run = next((run for run in runs if run.active), None)
             if run is None:
                 continue
-            values[key] = run.metrics
+            kept[key] = run
             ended = run.status in ENDINGS
             if not (noted and noted["id"] == run.id and noted["done"] and ended):
                 described = ended or bool(noted and noted["id"] == run.id and noted.get("described"))
                 noted = {**_entry(run, experiment), "described": described}
             self.runs[key] = {**noted, "artifacts": run.artifacts}
         self._write()
-        return values
+        return kept
 
 
 def _entry(run: Run, experiment: Experiment) -> dict[str, Any]:

@@ -13,17 +13,15 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from ablation.jobs.shards import PlannedRun
 from ablation.records.changes import Changes
 from ablation.records.runs import RunRecord, read_run
 from ablation.records.store import FAILED, DamagedRecordError, Store
 from ablation.study.plan import Plan
-from ablation.tracking import conclusion
-from ablation.tracking.address import Address
+from ablation.tracking.address import LEDGER, Address
+from ablation.tracking.claims import registered_bytes, registration_tags
 from ablation.tracking.content import (
     beginning,
     ending,
@@ -38,6 +36,9 @@ from ablation.tracking.experiment import ENDINGS
 from ablation.tracking.lease import Lease
 from ablation.tracking.ledger import marks
 from ablation.tracking.sending import Sender
+
+if TYPE_CHECKING:
+    from ablation.tracking.conclusion import Results
 
 
 class Mirror:
@@ -55,8 +56,8 @@ class Mirror:
     address : Address
     artifacts : str
         Where a new experiment keeps its artifacts; None leaves it to the server.
-    ledger : Path
-        What was sent; it may be deleted.
+    folder : Path
+        The results of the study: what of its claims is registered and, in a file that may be deleted, what was sent.
     lease : Lease
         Guards a server against other machines; None if nobody else can reach the experiment.
     """
@@ -70,11 +71,12 @@ class Mirror:
         sizes: Mapping[str, Mapping[str, int]],
         address: Address,
         artifacts: str | None,
-        ledger: Path,
+        folder: Path,
         lease: Lease | None = None,
     ):
         self.plan, self.runs, self.store, self.sizes = plan, runs, store, sizes
-        self.sender = Sender(plan, manifest, address, artifacts, ledger, lease)
+        self.folder = folder
+        self.sender = Sender(plan, manifest, address, artifacts, folder / LEDGER, lease)
         self.ledger = self.sender.ledger
         self.marks = marks(runs)
         self.wanted = {*self.marks.values(), self.sender.study_key, *self.sender.variant_keys.values()}
@@ -104,7 +106,7 @@ class Mirror:
     def sync(self) -> bool:
         """Send what is new; return whether every run of the study is there to its end."""
         self._look()
-        if self.news:
+        if self.news or self._registered_more():
             with self._pass():
                 self._send_news()
         elif self.sender.experiment and self.sender.lease:
@@ -112,7 +114,23 @@ class Mirror:
                 pass  # renews the lease
         return self._is_complete()
 
+    def _registered_more(self) -> bool:
+        """Say whether claims were registered since that was last sent."""
+        noted = self.ledger.runs.get(self.sender.study_key, {}).get("registered", 0)
+        return registered_bytes(self.folder) != noted
+
+    def _send_registration(self) -> None:
+        """Tell when claims were registered, before their runs are trained; what is there of others, `conclude` judges."""
+        key, there = self.sender.study_key, registered_bytes(self.folder)
+        self.sender.study_run()
+        tags = {**self.sender.tags.get(key, {}), **registration_tags(self.plan, self.folder)}
+        self.sender.renew(key, {}, tags)
+        self.ledger.update(key, registered=there)
+        self.ledger.note()
+
     def _send_news(self) -> None:
+        if self._registered_more():
+            self._send_registration()
         self.sender.each(list(self.news.values()), self._sync_run)
         self.news.clear()
 
@@ -228,32 +246,25 @@ class Mirror:
         self.sender.experiment.set_status(self.ledger.runs[mark]["id"], "KILLED")
         self.ledger.update(mark, paused=time.time())
 
-    def conclude(self, runs: pd.DataFrame, artifacts: list[Path], layers: Path | None = None) -> str:
+    def conclude(self, results: "Results") -> str:
         """Send what is known once all runs are there, mark runs of earlier specs, and return the id of the study's run.
-
-        Parameters
-        ----------
-        runs : pandas.DataFrame
-            `runs.parquet`.
-        artifacts : list of Path
-            Tables, figures and report: artifacts of the study's run.
-        layers : Path
-            Folder with one page ``<variant>.md`` per variant, which becomes the artifact ``layers.md`` of the variant's run.
 
         Raises
         ------
         RuntimeError
             If a run is not there to its end.
         """
+        from ablation.tracking import conclusion  # and the statistics, which following a training does not need
+
         self._look()
         with self._pass():
             self._send_news()
             keys = {self._mark(planned): planned.key for planned in self.runs}
-            rows = {self.marks[row["variant"], row["seed"]]: row for row in runs.to_dict("records")}
+            rows = {self.marks[row["variant"], row["seed"]]: row for row in results.runs.to_dict("records")}
             conclusion.send_rows(self.sender, rows, lambda mark: milliseconds(ending(self.store.peek(keys[mark]))))
-            conclusion.send_variants(self.sender, runs, layers)
-            conclusion.send_study(self.sender, runs, artifacts)
+            conclusion.send_variants(self.sender, results)
+            conclusion.send_study(self.sender, results, self.folder)
             conclusion.mark_superseded(self.sender, self.wanted)
-            self.sender.values = self.ledger.compare(self.sender.experiment, self.wanted)
+            self.sender.compare(self.wanted)
             conclusion.expect_all(self.sender, self.wanted)
             return self.ledger.runs[self.sender.study_key]["id"]

@@ -1,6 +1,8 @@
 """What is sent to an experiment, given what the ledger says of it: runs made once, in few requests, and noted."""
 
 import json
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,13 +10,15 @@ from typing import Any
 from ablation.analysis.collection import CURVES
 from ablation.study.plan import Plan
 from ablation.support.digests import digest
+from ablation.tracking import view
 from ablation.tracking.address import Address
-from ablation.tracking.content import curve_points, parameters, variant_tags
-from ablation.tracking.experiment import KEY, NAME, PARENT, Experiment, Point, open_experiment
+from ablation.tracking.content import curve_points, milliseconds, parameters, variant_tags
+from ablation.tracking.experiment import KEY, NAME, OWNED, PARENT, Experiment, Point, open_experiment
 from ablation.tracking.lease import Lease
 from ablation.tracking.ledger import Ledger
 
 POINTS = 800  # per request, which is stored whole or not at all: MLflow takes 1000 points, parameters and tags
+TAGS = 100
 ROWS = POINTS // len(CURVES)
 TOGETHER = 200  # runs that are written at once where that can be done, and noted at once: a few seconds of work
 
@@ -38,8 +42,8 @@ class Sender:
     ----------
     experiment : Experiment or None
         None until something has to be sent, and after an error.
-    values : dict
-        By key, the latest metrics that the experiment has.
+    values, tags : dict
+        By key, the latest metrics that the experiment has, and the tags that `Run` has.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Sender:
         self.study_key = f"study:{plan.name}"
         self.variant_keys = {name: f"variant:{name}:{digest(v.levels)}" for name, v in plan.variants.items()}
         self.values: dict[str, dict[str, float]] = {}
+        self.tags: dict[str, dict[str, str]] = {}
         self.experiment: Experiment | None = None
 
     def open(self, wanted: set[str]) -> None:
@@ -67,7 +72,14 @@ class Sender:
         self.experiment = open_experiment(self.address, self.plan.name, self.artifacts)
         self.hold()
         self.ledger.read()
-        self.values = self.ledger.compare(self.experiment, wanted)
+        self.compare(wanted)
+        self.experiment.label(view.TAG, view.view(self.plan))
+
+    def compare(self, wanted: set[str]) -> None:
+        """Make experiment and ledger agree, and know what the experiment has."""
+        kept = self.ledger.compare(self.experiment, wanted)
+        self.values = {key: dict(run.metrics) for key, run in kept.items()}
+        self.tags = {key: dict(run.tags) for key, run in kept.items()}
 
     def close(self) -> None:
         """Let go of the experiment."""
@@ -139,6 +151,31 @@ class Sender:
             self.experiment.log_data(entry["id"], self.data)
         self.ledger.update(key, described=True, epochs=max(sent, len(rows)))
 
+    def renew(self, key: str, values: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        """Make the numbers and tags of a variant's or study's run the present ones; what it has is not sent again.
+
+        Parameters
+        ----------
+        key : str
+        values : mapping
+            NaN for what has no value, which is sent only where one stands that is not true any more.
+        tags : mapping
+            Of the tags that begin with one of `OWNED`, it keeps no others.
+        """
+        run, now = self.ledger.runs[key]["id"], milliseconds(time.time())
+        known, labels = self.values.setdefault(key, {}), self.tags.setdefault(key, {})
+        new = {name: value for name, value in values.items() if not _same(known.get(name, math.nan), value)}
+        points = [(name, value, now, 0) for name, value in new.items()]
+        changed = [item for item in tags.items() if labels.get(item[0]) != item[1]]
+        for part in range(max(-(-len(points) // POINTS), -(-len(changed) // TAGS))):
+            some = dict(changed[part * TAGS : (part + 1) * TAGS])
+            self.experiment.log(run, points[part * POINTS : (part + 1) * POINTS], tags=some)
+        gone = [name for name in labels if name.startswith(OWNED) and name not in tags]
+        if gone:
+            self.experiment.remove_tags(run, gone)
+        self.values[key] = {**known, **new}
+        self.tags[key] = {**{name: value for name, value in labels.items() if name not in gone}, **dict(changed)}
+
     def study_run(self) -> dict[str, Any]:
         """Return the ledger's entry of the study's run, made if need be."""
         return self._parent_run(self.study_key, f"{self.plan.name} (study)", None, {"level": "study"}, {})
@@ -155,3 +192,7 @@ class Sender:
             self.ensure(key, name, parent, tags)
             self.write(key, params)
         return self.ledger.runs[key]
+
+
+def _same(a: float, b: float) -> bool:
+    return a == b or (math.isnan(a) and math.isnan(b))

@@ -25,7 +25,7 @@ from ablation.report.figures.style import (
 )
 from ablation.report.figures.summaries import largest_differences, level_means
 from ablation.report.inputs import StudyTables
-from ablation.report.tables import EFFECT
+from ablation.report.tables import EFFECT, varied_over
 from ablation.support.formatting import count
 
 MARKERS = {"completed": "o", "stuck": "X", "diverged": "v", "failed": "x"}  # by status of a run
@@ -121,7 +121,7 @@ def final_runs(tables: StudyTables) -> Figure:
 
 
 def effects(tables: StudyTables) -> Figure:
-    """Draw each variant's effect on the first metric against its baseline, with the 95 % interval over seeds.
+    """Draw each variant's effect on the first metric against its baseline, with its 95 % interval.
 
     One that is not testable leaves a gap that says so, and why.
     """
@@ -157,7 +157,8 @@ def effects(tables: StudyTables) -> Figure:
                 axis.plot([low, high], [row, row], color=colours[variant], lw=1.8)
     points = "points" if metric.unit == "%" else metric.unit
     axes[-1].set_xlabel(
-        f"effect ({points}) with 95 % interval over seeds\ngrey: within the smallest effect of interest (±{margin:g})"
+        f"effect ({points}) with 95 % interval over {varied_over(metric)}\n"
+        f"grey: within the smallest effect of interest (±{margin:g})"
     )
     return figure
 

@@ -13,6 +13,7 @@ from ablation.analysis.failures import restricted
 from ablation.report.figures.panels import Panel, average, first_of_each, panels_of
 from ablation.report.figures.style import make_panels, seeds_text
 from ablation.report.inputs import StudyTables
+from ablation.report.tables import varied_over
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
 
@@ -107,9 +108,8 @@ def largest_differences(tables: StudyTables) -> Figure:
         axes[0].set_axis_off()
         axes[0].text(0, 0, "no two variants differ in one factor alone", color="0.4")
     points = "points" if metric.unit == "%" else metric.unit
-    axes[-1].set_xlabel(
-        f"effect ({points}) with 95 % interval over seeds\ngrey: within the smallest effect of interest (±{margin:g})"
-    )
+    effect = f"effect ({points}) with 95 % interval over {varied_over(metric)}"
+    axes[-1].set_xlabel(f"{effect}\ngrey: within the smallest effect of interest (±{margin:g})")
     return figure
 
 

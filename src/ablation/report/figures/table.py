@@ -111,11 +111,11 @@ FIGURES: dict[str, Figure] = {
     ),
     "effects": Figure(
         draw="ablation.report.figures.results:effects",
-        caption="Difference of each variant's mean from its baseline's, with the 95 % interval over seeds (Welch). Runs "
+        caption="Difference of each variant's mean from its baseline's, with its 95 % interval. Runs "
         "that diverged count with what they are worth, and those that were stuck with their value.",
         of_many="The contrasts of each factor with the largest effects, by a change of this factor alone. They were chosen "
-        "from many for being large, and so are larger than they would be found again; the intervals, over seeds (Welch), do "
-        "not cover that choice.",
+        "from many for being large, and so are larger than they would be found again; the intervals do not "
+        "cover that choice.",
         needs=has_contrasts,
     ),
     "accuracy_against_size": Figure(
