@@ -4,8 +4,8 @@ import io
 import shutil
 
 import pytest
-from claimed import STUDY, invented_verdicts, runs_of
-from invented import MANIFEST, invented_tables
+from claimed import STUDY, UNBUILT, invented_verdicts, runs_of
+from invented import MANIFEST, failing, invented_runs, invented_tables
 
 from ablation.report.figures.table import draw, figures_of
 from ablation.report.page import write_report
@@ -22,13 +22,29 @@ OPEN_ALL = "document.querySelectorAll('main details').forEach(one => { one.open 
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
+MANY = """\
+title: Many
+question: Which of many?
+data: {name: digits}
+recipe: {epochs: 3, batch_size: 64, lr: 0.1}
+architectures: {lenet: {}}
+grid: [{design: full_factorial, factors: {lr: [0.01, 0.02, 0.05, 0.2], weight_decay: [1, 2, 3, 4, 5, 6, 7, 8, 9]}}]
+seeds: 3
+claims:
+"""
+CLAIM = """\
+  small-{n}: {{statement: "Small steps, {n}.", source: s, factor: lr, level: 0.01, against: {against},
+    given: {{weight_decay: {n}}}, metric: test_accuracy, direction: greater}}
+"""
+
+
 @pytest.fixture(scope="module")
 def html(tmp_path_factory):
     """A page with a claim of every kind, every section and every figure."""
     path = tmp_path_factory.mktemp("study") / "gallery.yaml"
     path.write_text(STUDY)
     plan = read_study(path)
-    runs = runs_of(plan)
+    runs = failing(runs_of(plan), list(UNBUILT)[:1], [1])
     tables = invented_tables(plan, runs=runs, verdicts=invented_verdicts(plan, runs))
     figures = {}
     for name in figures_of(plan):
@@ -37,6 +53,21 @@ def html(tmp_path_factory):
         figures[name] = file.getvalue()
     path = path.with_name("report.html")
     path.write_text(write_report(tables, MANIFEST, figures), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """A page of more variants and claims than can be shown at once."""
+    path = tmp_path_factory.mktemp("study") / "many.yaml"
+    pairs = [(n, against) for against in (0.02, 0.05, 0.2, 0.1, 0.02) for n in range(1, 10)]
+    claims = (
+        CLAIM.format(n=n, against=against).replace("small-", f"s{place}-") for place, (n, against) in enumerate(pairs)
+    )
+    path.write_text(MANY + "".join(claims))
+    plan = read_study(path)
+    path = path.with_name("report.html")
+    path.write_text(write_report(invented_tables(plan, runs=invented_runs(plan)), MANIFEST, {}), encoding="utf-8")
     return path
 
 
@@ -57,7 +88,7 @@ def opened(browser, html):
     """Opens the page; whatever it says on the console or asks for beside itself is an error."""
     contexts, said = [], []
 
-    def opened(width=1440, scheme="light", **options):
+    def opened(width=1440, scheme="light", html=html, **options):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
         contexts.append(context)
         page = context.new_page()
@@ -152,6 +183,26 @@ def test_tables_are_sorted_by_the_keyboard(opened):
     names = table.locator("tbody td:first-child").all_text_contents()
     assert names == sorted(names, reverse=True)
     assert table.locator("th").first.get_attribute("aria-sort") == "descending"
+
+
+def test_many_claims_and_variants_are_searched_and_sorted(opened, many):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = opened(375, html=many)
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate(OVERFLOW) == 0
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    box = page.locator("#comparison .searchable")
+    assert box.locator("tbody tr").count() == 20
+    box.get_by_role("button", name="Show more rows").click()
+    assert box.locator("tbody tr").count() == 50
+    box.get_by_role("searchbox").fill("lr.0.05 weight_decay.7")
+    assert box.locator("tbody tr").all_text_contents()[0].startswith("lenet-lr.0.05-weight_decay.7")
+    assert box.locator(".found").text_content() == "1 found, 1 shown"
+    box.get_by_role("searchbox").fill("")
+    box.get_by_role("button", name="variant").click()
+    assert box.locator("tbody td:first-child").first.text_content() == "lenet"
 
 
 def test_it_prints_whole_light_and_within_the_paper(opened):

@@ -16,6 +16,7 @@ from ablation.report.figures.table import figures_of
 from ablation.report.findings import MEANINGS, finding, metric_of, sureness_text
 from ablation.report.intervals import Interval, draw, limits, round_up
 from ablation.report.page import SECTIONS, template_file, write_report
+from ablation.report.verdicts import seeds_words
 from ablation.study.studyfile import read_study
 
 
@@ -90,7 +91,7 @@ def test_the_first_screen_counts_all_tests_and_says_how_sure_they_are(tables, pa
 def test_a_seed_range_that_is_open_says_so(tables, claims):
     claim = claims["bn-frees"]
     test = replace(claim.tests[0], seeds_needed=SeedsNeeded(low=8, high=None, limit="effect"))
-    assert "8 seeds or more" in said(tables, claim, test)
+    assert said(tables, claim, test).endswith(f" {seeds_words(test)}.")
 
 
 def test_claims_about_the_same_runs_stand_side_by_side(tables, claims):
@@ -189,6 +190,17 @@ def test_a_drawing_says_what_it_shows_and_marks_what_leaves_it(tables, claims):
     assert 'class="near"' in idle
     assert 'class="region claimed" x="41.0%" y="14" width="18.00%"' in idle
     assert set(re.findall(r'class="(\w+)', drawn)) <= set(re.findall(r"\.(\w+)", template_file("page.css")))
+
+
+def test_an_effect_with_missing_values_is_all_that_it_could_be(tables, claims):
+    claim = claims["relu-better"]
+    test = replace(claim.tests[0], effect=None, effect_least=0.1, effect_most=0.3)
+    assert "values are missing, and the effect on test accuracy is between +10.00 and +30.00" in said(
+        tables, claim, test
+    )
+    drawn = draw(claim, test, tables.plan.metrics[claim.metric], 50)
+    assert 'class="point"' not in drawn
+    assert 'x1="59.0%" x2="77.0%"' in drawn
 
 
 def test_what_is_not_testable_has_no_drawing(tables):

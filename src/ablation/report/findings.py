@@ -32,8 +32,8 @@ MEANINGS = {
     NOT_TESTABLE: "runs that the test needs are missing, which is no evidence either way",
 }
 CORRECTIONS = {
-    "holm": "so that in 95 of 100 such studies nothing is called different that is not (Holm's correction)",
-    "fdr": "so that of the effects that a study finds, 5 in 100 are none (false discovery rate)",
+    "holm": "so that at most 5 in 100 such studies find any difference that is none (Holm's correction)",
+    "fdr": "so that of all differences that such studies find, 5 in 100 are none (false discovery rate)",
 }
 
 
@@ -77,7 +77,8 @@ def change(claim: ClaimOutcome, test: ClaimTestOutcome, metric: Metric) -> str:
     """Say what the effect is: test accuracy is 4.65 points higher."""
     effect, label = test.effect, claim.label
     if effect is None:
-        return f"the difference in {label} is not known exactly"
+        could_be = between(test.effect_least, test.effect_most, metric) or "unknown"
+        return f"values are missing, and the effect on {label} is {could_be}"
     size, is_higher = amount(abs(effect), metric, sign=False), effect >= 0
     match test.kind:
         case "spread":

@@ -127,6 +127,8 @@ def draw(claim: ClaimOutcome, test: ClaimTestOutcome, metric: Metric, limit: flo
         shapes += _equivalence(one, limit)
     if not math.isnan(one.effect):
         shapes.append(f'<circle class="point" cx="{one.x(one.effect, limit)}%" cy="28" r="4.5"/>')
+    elif test.effect_least is not None:
+        shapes += _could_be(*(one.x(metric.scale * end, limit) for end in (test.effect_least, test.effect_most)))
     return Markup(
         f'<svg class="interval" role="img" aria-label="{escape(described(claim, test, metric))}" height="68" '
         f'width="100%">{"".join(shapes)}</svg>'
@@ -203,6 +205,12 @@ def _bars(one: Interval, limit: float) -> list[str]:
     if known and one.x(max(known), limit) > 100 - EDGE:
         shapes.append('<text class="beyond" x="100%" y="33" text-anchor="end">▸</text>')
     return shapes
+
+
+def _could_be(left: float, right: float) -> list[str]:
+    """Draw, in the place of an effect, all that it could be where values are missing."""
+    ends = [f'<line class="alone" x1="{x}%" x2="{x}%" y1="22" y2="34"/>' for x in (left, right)]
+    return [*ends, f'<line class="alone" x1="{left}%" x2="{right}%" y1="28" y2="28"/>']
 
 
 def _equivalence(one: Interval, limit: float) -> list[str]:

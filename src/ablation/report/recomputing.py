@@ -16,6 +16,7 @@ MADE = (
     ("this page", "report.html", "write_report"),
 )
 ASKED = (
+    ("all of it in one archive, to be computed again elsewhere", "{}.zip", "./do ablation bundle {}"),
     ("published numbers and how the runs stand to them", "runs.parquet, curves.parquet", "./do ablation published {}"),
     ("when each claim was registered", "registered.jsonl", "./do ablation register {}"),
     ("whether runs come out the same when they are trained again", "certificate.json", "./do ablation certify {}"),
@@ -26,5 +27,5 @@ ASKED = (
 def recompute_rows(plan: Plan) -> list[dict[str, str]]:
     """List what the page shows with the file that holds it and the command that makes it again."""
     rows = [(what, files, f"./do study {plan.name} --forcerun {rule}") for what, files, rule in MADE]
-    rows += [(what, files, command.format(plan.name)) for what, files, command in ASKED]
+    rows += [(what, files.format(plan.name), command.format(plan.name)) for what, files, command in ASKED]
     return [dict(zip(("what", "files", "command"), row, strict=True)) for row in rows]
