@@ -12,9 +12,10 @@ from scipy import stats
 
 from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.inference import Cell, Finding, find, find_spread
-from ablation.analysis.outcomes import ADAPTER, VERDICTS, outcomes_schema, outcomes_text, read_outcomes
-from ablation.analysis.verdicts import Level, Standing, claim_rows, judge, outcomes
+from ablation.analysis.outcomes import ADAPTER, VERDICTS, claim_rows, outcomes_schema, outcomes_text, read_outcomes
+from ablation.analysis.verdicts import Level, Standing, judge, outcomes
 from ablation.catalogue.metrics import FAILURE_RATES, METRICS
+from ablation.report.verdicts import deciding_interval, effect_words, number
 from ablation.statistics import linear
 from ablation.statistics.estimates import Estimate
 from ablation.study.claims import rise
@@ -54,14 +55,14 @@ def make_read(tmp_path):
     return read
 
 
-def runs_of(plan, means, sd=0.004, metric="test_accuracy", seed=0):
+def runs_of(plan, means, sd=0.004, metric="test_accuracy"):
     """Runs whose values of a metric have the means that are given by variant, else 0.9."""
-    rng, rows = np.random.default_rng(seed), []
+    rng, rows = np.random.default_rng(0), []
     for variant in plan.variants:
         noise = rng.normal(size=len(plan.study.seeds))
         noise = (noise - noise.mean()) / noise.std(ddof=1)  # so that each has exactly this mean and spread
-        for number, one in zip(plan.study.seeds, noise, strict=True):
-            row = {"variant": variant, "seed": number, "status": "completed", "metric_errors": None, "error": None}
+        for seed, one in zip(plan.study.seeds, noise, strict=True):
+            row = {"variant": variant, "seed": seed, "status": "completed", "metric_errors": None, "error": None}
             row |= {**dict.fromkeys(FAILURE_RATES, 0.0), "test_accuracy": 0.9, "epochs_to_threshold": 2.0}
             rows.append({**row, metric: means.get(variant, 0.9) + sd * one})
     return pd.DataFrame(rows)
@@ -305,6 +306,7 @@ def test_what_says_nothing_is_not_testable_and_says_why(read, change, why):
         (ACCURACY + "equivalent, magnitude: {ratio: 2}", "has no magnitude"),
         (ACCURACY + "greater, magnitude: {ratio: 2, difference: 1}", "either a difference or a ratio"),
         (ACCURACY + "greater, magnitude: {ratio: 0.5}", "ratio"),
+        (ACCURACY + "less, outcome: spread, magnitude: {difference: 0.1}", "a magnitude is one of means"),
         (ACCURACY + "greater, over: {norm: [batch]}, outcome: spread", "expected one of them"),
     ],
 )
@@ -325,6 +327,101 @@ def test_a_trend_needs_levels_in_an_order(read, levels, message):
     text = claim("up", f"{ACCURACY}greater, {levels}")
     with pytest.raises(StudyFileError, match=message):
         read(text.replace("level: tanh, against: relu, ", ""))
+
+
+def cells(*sides):
+    return [Cell(np.array(side, float)) for side in sides]
+
+
+@pytest.mark.parametrize(
+    ("name", "sides"),
+    [
+        ("diverged", ([1, 1, 1, 1, 0], [0] * 5)),
+        ("epochs_to_threshold", ([2, 3, 2, 4, 3], [6, 5, 7, 6, 5])),
+        ("calibration_error", ([0.1, 0.2, math.nan], [0.9, 0.8, 0.85])),
+    ],
+)
+def test_a_pair_is_the_same_in_either_order(name, sides):
+    there, back = (
+        find(METRICS[name], cells(*each), weights, horizon=8)
+        for each, weights in ((sides, [1, -1]), (sides[::-1], rise([3, 5])))
+    )
+    assert there.interval(0.95) == back.interval(0.95)
+    assert there.p == back.p
+
+
+def test_rounding_makes_no_difference_of_what_is_counted():
+    found = find(METRICS["parameters"], cells([12345.0] * 3, [12345.0] * 3, [12345.0] * 3), rise([2, 4, 8]))
+    assert found.effect == 0
+
+
+@pytest.mark.parametrize("failed", [0, 1, 3])
+def test_rates_are_equivalent_only_where_the_interval_of_the_level_itself_is_within(failed):
+    found = find(METRICS["diverged"], cells([0.0] * 20, [1.0] * failed + [0.0] * (20 - failed)), [1, -1])
+    p = found.equivalence_p(0.4)
+    low, high = found.interval(1 - p * 1.001)
+    assert low >= -0.4
+    assert high <= 0.4
+
+
+def test_missing_values_keep_a_spread_from_being_tested(read):
+    plan = read(claim("steadier", "metric: calibration_error, direction: less, outcome: spread"))
+    runs = runs_of(plan, {}, metric="calibration_error")
+    runs.loc[(runs["variant"] == "lenet") & (runs["seed"] < 2), "calibration_error"] = math.nan
+    test = only(plan, runs)
+    assert (test.verdict, test.why) == ("not testable", "2 of 5 runs of lenet have no value of calibration_error")
+
+
+def test_a_claim_and_its_contrary_are_one_test(read):
+    twins = claim("helps", ACCURACY + "greater") + claim("idle", ACCURACY + "equivalent")
+    plan = read(twins + claim("other", ACCURACY + "greater, given: {norm: batch}"))
+    means = {"lenet-activation.tanh": 0.93, "lenet-activation.tanh-norm.batch": 0.904}
+    helps, idle, other = (claim.tests[0] for claim in invented_outcomes(plan, runs_of(plan, means)).claims)
+    assert helps.p_adjusted == pytest.approx(2 * helps.p), "of two tests, not three"
+    assert (helps.confidence, idle.confidence) == (pytest.approx(0.975),) * 2
+    assert (helps.verdict, idle.verdict) == ("supported", "refuted")
+    assert idle.p > helps.p, "that it lies beyond the margin, not that it is not zero"
+    assert other.confidence == pytest.approx(0.95)
+
+
+def test_what_has_no_margin_is_no_test_of_equivalence(read):
+    plan = read(claim("loss", "metric: test_loss, direction: less") + claim("better", ACCURACY + "greater"))
+    runs = runs_of(plan, {"lenet-activation.tanh": 0.901}, 0.001)
+    runs["test_loss"] = runs["test_accuracy"]
+    loss, better = (claim.tests[0] for claim in invented_outcomes(plan, runs).claims)
+    assert loss.equivalence_p_adjusted is None
+    assert better.equivalence_p_adjusted == better.equivalence_p
+
+
+def test_a_ratio_covers_the_images_as_its_verdict_does(read):
+    plan = read(claim("better", ACCURACY + "greater, magnitude: {ratio: 1.2}"))
+    rng, runs = np.random.default_rng(1), runs_of(plan, {})
+    hard = np.linspace(0.3, 1, 200)
+    chances = np.array([hard[::-1] if "tanh" in one else hard for one in runs["variant"]])
+    examples = rng.random((len(runs), 200)) < chances
+    runs["test_accuracy"] = examples.mean(axis=1)
+    test = invented_outcomes(plan, runs, examples).claims[0].tests[0]
+    alone = only(plan, runs)
+    assert test.magnitude.low < alone.magnitude.low < alone.magnitude.high < test.magnitude.high
+    assert (test.magnitude.low < 1 < test.magnitude.high) == (test.low_adjusted < 0 < test.high_adjusted)
+
+
+def test_a_size_that_is_claimed_of_what_is_counted_holds_as_far_as_it_is_stated(read):
+    text = claim("six", "metric: parameters, direction: greater, magnitude: {ratio: 6}")
+    plan = read(text + text.replace("six", "five").replace("ratio: 6", "ratio: 5"))
+    runs = runs_of(plan, {}).assign(parameters=100.0)
+    runs.loc[runs["variant"] == "lenet-activation.tanh", "parameters"] = 620.0
+    six, five = (claim.tests[0].magnitude for claim in invented_outcomes(plan, runs).claims)
+    assert (six.value, six.holds, five.holds) == (6.2, True, False)
+
+
+def test_a_verdict_is_printed_with_the_interval_that_it_rests_on(read):
+    plan = read(claim("better", ACCURACY + "greater"))
+    (found,) = invented_outcomes(plan, runs_of(plan, {"lenet-activation.tanh": 0.903}, 0.002)).claims
+    (test,) = found.tests
+    assert test.verdict == "equivalent"
+    assert deciding_interval(found, test) == (test.equivalence_low, test.equivalence_high)
+    assert f"[{number(test.equivalence_low, found)}, " in effect_words(found, test)
 
 
 def test_verdicts_are_written_for_other_programs_by_a_schema(read, tmp_path):

@@ -53,18 +53,21 @@ def horizon_of(plan: Plan, metric: Metric, variants: Sequence[str]) -> float:
     return float(horizon(plan, *variants)) if metric.diverged == "never" else math.inf
 
 
-def why_not_testable(plan: Plan, runs: RunsByVariant, variants: Sequence[str], metric: str) -> str:
+def why_not_testable(
+    plan: Plan, runs: RunsByVariant, variants: Sequence[str], metric: str, bounded: bool = True
+) -> str:
     """Say what keeps a metric of some variants from being compared; empty if nothing does.
 
     A run that failed by an error says nothing of its network, nor do those that are left say what it would have done. Values
-    that are missing keep it, too, unless it is a pair and it is known within which bounds they could have been.
+    that are missing keep it, too, unless it is known within which bounds they could have been, and `bounded`
+    says that this can be reckoned with.
     """
     known = plan.metrics[metric]
     if known.exact:  # counted, whatever becomes of the runs
         unknown = [name for name in variants if np.isnan(runs.values(name, metric)).all()]
         return "; ".join(f"{name} cannot be built" for name in unknown)
     reasons = [runs.failed_text(name) for name in variants] + [runs.error_text(name, metric) for name in variants]
-    if not any(reasons) and (known.bounds is None or len(variants) > 2):
+    if not any(reasons) and (known.bounds is None or not bounded):
         reasons = [runs.missing_text(name, metric) for name in variants]
     return "; ".join(filter(None, dict.fromkeys(reasons)))
 

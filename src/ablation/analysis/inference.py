@@ -11,7 +11,7 @@ import numpy as np
 from ablation.catalogue.metrics import Metric
 from ablation.statistics import crossed, linear
 from ablation.statistics.equivalence import equivalence_p
-from ablation.statistics.estimates import CONFIDENCE, Estimate, summarise, welch
+from ablation.statistics.estimates import CONFIDENCE, ROUNDING, Estimate, summarise, welch
 from ablation.statistics.missing import worst_case
 from ablation.statistics.rates import difference_of_rates, weighted_rates
 from ablation.statistics.spread import ratio_of_spreads
@@ -60,6 +60,9 @@ class Finding:
         What the interval rests on, where that is Student's t; the same over seeds alone, where it covers the test images.
     counted : bool
         Whether it is the same for every run, and so known.
+    equal_tailed : bool
+        Whether the interval misses on either side equally often, so that one of ``1 - 2 alpha`` tests equivalence at alpha.
+        Of exact intervals of rates it need not, and that of ``1 - alpha`` is held against the margin.
     """
 
     effect: float
@@ -71,6 +74,7 @@ class Finding:
     estimate: Estimate | None = None
     over_seeds: Estimate | None = None
     counted: bool = False
+    equal_tailed: bool = True
 
     @property
     def known(self) -> bool:
@@ -85,10 +89,25 @@ class Finding:
             return math.nan
 
         def within(p: float) -> bool:
-            low, high = self.interval(1 - 2 * p)
+            low, high = self.equivalence_interval(p)
             return -margin <= low - self.null and high - self.null <= margin
 
         return _smallest(within, 0.5)
+
+    def equivalence_interval(self, alpha: float) -> Interval:
+        """Return the interval that lies within the margin exactly where equivalence is shown at a level."""
+        return self.interval(1 - (2 if self.equal_tailed else 1) * alpha)
+
+    def beyond_p(self, margin: float) -> float:
+        """Return the p-value for an effect within ±margin: rejected where the interval lies beyond. NaN without one."""
+        if not self.known:
+            return math.nan
+
+        def beyond(p: float) -> bool:
+            low, high = self.interval(1 - p)
+            return low - self.null > margin or high - self.null < -margin
+
+        return _smallest(beyond, 1.0)
 
 
 def find(metric: Metric, cells: Sequence[Cell], weights: Sequence[float], horizon: float = math.inf) -> Finding:
@@ -103,9 +122,14 @@ def find(metric: Metric, cells: Sequence[Cell], weights: Sequence[float], horizo
     horizon : float
         Of a metric that is a time: the epochs over which it is compared; a run that did not come so far has this time.
     """
-    values, is_pair = [cell.values for cell in cells], list(weights) == [1, -1]
+    if len(weights) == 2 and np.allclose(weights, [-1, 1], atol=ROUNDING):  # such as a trend over two levels
+        cells, weights = cells[::-1], [1, -1]
+    values, is_pair = (
+        [cell.values for cell in cells],
+        len(weights) == 2 and np.allclose(weights, [1, -1], atol=ROUNDING),
+    )
     if metric.exact:
-        return _counted(float(sum(weight * summarise(side).mean for weight, side in zip(weights, values, strict=True))))
+        return _counted([weight * summarise(side).mean for weight, side in zip(weights, values, strict=True)])
     if metric.binary:
         return _of_rates(values, weights) if not np.isnan(np.concatenate(values)).any() else _none()
     if np.isnan(np.concatenate(values)).any():
@@ -141,13 +165,15 @@ def _of(estimate: Estimate, over_seeds: Estimate | None) -> Finding:
     return Finding(effect, estimate.interval, estimate.p, 0.0, effect, effect, estimate, over_seeds)
 
 
-def _counted(effect: float) -> Finding:
+def _counted(parts: Sequence[float]) -> Finding:
+    effect = float(sum(parts))
+    effect = 0.0 if abs(effect) <= ROUNDING * sum(map(abs, parts)) else effect
     return Finding(effect, lambda _: (effect, effect), least=effect, most=effect, counted=True)
 
 
 def _of_rates(values: Sequence[np.ndarray], weights: Sequence[float]) -> Finding:
     counts = [(int(side.sum()), len(side)) for side in values]
-    if list(weights) == [1, -1]:
+    if len(counts) == 2 and list(weights) == [1, -1]:
         flat = [number for count in counts for number in count]
         found = rates_of_counts(*flat)
 
@@ -155,10 +181,10 @@ def _of_rates(values: Sequence[np.ndarray], weights: Sequence[float]) -> Finding
             at = rates_of_counts(*flat, confidence)
             return at.low, at.high
 
-        return Finding(found.effect, exact, found.p, 0.0, found.effect, found.effect)
+        return Finding(found.effect, exact, found.p, 0.0, found.effect, found.effect, equal_tailed=False)
     effect = sum(weight * failed / n if n else math.nan for weight, (failed, n) in zip(weights, counts, strict=True))
     interval = partial(weighted_rates, counts, weights)
-    return Finding(effect, interval, _p(interval), 0.0, effect, effect)
+    return Finding(effect, interval, _p(interval), 0.0, effect, effect, equal_tailed=False)
 
 
 def _of_missing(metric: Metric, variant: np.ndarray, reference: np.ndarray) -> Finding:

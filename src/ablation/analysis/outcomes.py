@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 
@@ -100,10 +101,11 @@ class ClaimTestOutcome:
     low, high : float or None
         Interval of 95 % by itself, over seeds and, where the metric is known image by image, test images.
     p, p_adjusted : float or None
-        Of no difference: by itself, and corrected for all tests of the study.
+        Of no difference: by itself, and corrected for all tests of the study. Of a claim of no difference, that the effect
+        lies within ±margin, whose rejection refutes the claim.
     low_adjusted, high_adjusted, confidence : float or None
-        The interval at the confidence that the correction gives this test: it excludes no difference exactly where
-        ``p_adjusted`` is at most the significance level.
+        The interval at the confidence that the correction gives this test: it excludes no difference (or lies beyond the
+        margin) exactly where ``p_adjusted`` is at most the significance level.
     equivalence_p, equivalence_p_adjusted, equivalence_low, equivalence_high : float or None
         Of two one-sided tests that the effect lies within ±margin, with the interval that lies within it where they reject.
     seeds_effect_low, seeds_effect_high : float or None
@@ -239,3 +241,49 @@ def read_outcomes(path: Path) -> Outcomes:
 def or_none(value: float) -> float | None:
     """Return a number that is known; None for NaN and infinity, which JSON does not have."""
     return float(value) if math.isfinite(value) else None
+
+
+def claim_rows(found: Outcomes) -> pd.DataFrame:
+    """Return the verdicts as `claims.csv`: one row per claim and test, its cells and what is nested written as texts."""
+    rows = []
+    for claim in found.claims:
+        own = {name: getattr(claim, name) for name in CLAIM_COLUMNS}
+        for test in claim.tests:
+            flat = {name: getattr(test, name) for name in ClaimTestOutcome.__dataclass_fields__ if name not in NESTED}
+            cells = " ".join(f"{cell.weight:+g}×{cell.variant}" for cell in test.cells)
+            rows.append({**own, **flat, "cells": cells, **_nested(test)})
+    columns = [
+        *CLAIM_COLUMNS,
+        *(name for name in ClaimTestOutcome.__dataclass_fields__ if name not in NESTED),
+        *NESTED_COLUMNS,
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+CLAIM_COLUMNS = ("claim", "metric", "direction", "margin", "registered", "exploratory")
+NESTED = ("cells", "magnitude", "seeds_needed")
+NESTED_COLUMNS = (
+    "cells",
+    "magnitude",
+    "magnitude_low",
+    "magnitude_high",
+    "magnitude_holds",
+    "seeds_low",
+    "seeds_high",
+    "seeds_limit",
+)
+
+
+def _nested(test: ClaimTestOutcome) -> dict[str, float | str | None]:
+    size, seeds = test.magnitude, test.seeds_needed
+    found = {}
+    if size:
+        found |= {
+            "magnitude": size.value,
+            "magnitude_low": size.low,
+            "magnitude_high": size.high,
+            "magnitude_holds": size.holds,
+        }
+    if seeds:
+        found |= {"seeds_low": seeds.low, "seeds_high": seeds.high, "seeds_limit": seeds.limit}
+    return found

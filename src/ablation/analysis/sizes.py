@@ -1,17 +1,19 @@
 """How large an effect is against what a claim states, and how many seeds would decide."""
 
 import math
+from decimal import Decimal
 from typing import Protocol
 
 import numpy as np
 
 from ablation.analysis.byvariant import RunsByVariant
-from ablation.analysis.contrasts import horizon_of
+from ablation.analysis.contrasts import cells_of, horizon_of
 from ablation.analysis.inference import Finding
 from ablation.analysis.outcomes import MagnitudeOutcome, SeedsNeeded, or_none
-from ablation.statistics.estimates import CONFIDENCE, summarise
+from ablation.statistics import crossed, linear
+from ablation.statistics.estimates import CONFIDENCE, Estimate, summarise
 from ablation.statistics.power import Design, Seeds, seeds_for_difference, seeds_for_equivalence
-from ablation.statistics.ratios import ratio_of_means
+from ablation.statistics.ratios import ratio_interval
 from ablation.statistics.survival import restricted_means, until
 from ablation.study.claims import ClaimTest
 from ablation.study.plan import Plan
@@ -34,6 +36,8 @@ def magnitude_outcome(
     if stated is None:
         return None
     confidence = CONFIDENCE if math.isnan(alpha) else 1 - alpha
+    if finding.counted:
+        return _counted_magnitude(plan, runs, claim, test, sign * finding.effect)
     if stated.ratio is None:
         claimed, kind = stated.difference, "difference"
         low, high = sorted(sign * bound for bound in finding.interval(confidence))
@@ -62,8 +66,31 @@ def _ratio(
     if metric.diverged == "never":
         found = restricted_means(*(until(side, horizon) for side in values), confidence)
         return found.ratio, found.ratio_low, found.ratio_high
-    found = ratio_of_means(*values, confidence)
-    return found.ratio, found.low, found.high
+    ratio = float(values[0].mean() / values[1].mean())  # NaN where a value is missing
+    if not min(values[0].mean(), values[1].mean()) > 0:
+        return ratio, math.nan, math.nan
+    cells = cells_of(runs, metric, name, sides)
+    scores = [cell.scores for cell in cells]
+
+    def difference(by: float) -> Estimate:
+        if None in scores:
+            return linear.contrast(values, [1, -by])
+        return crossed.contrast(scores, [1, -by])
+
+    return ratio, *ratio_interval(difference, ratio, confidence)
+
+
+def _counted_magnitude(plan: Plan, runs: RunsByVariant, claim: str, test: ClaimTest, effect: float) -> MagnitudeOutcome:
+    """Say of what is counted whether it is the size that is claimed, as far as that is stated."""
+    stated = plan.study.claims[claim]
+    claimed, value, kind = stated.magnitude.difference, effect, "difference"
+    if claimed is None:
+        sizes = [runs.values(one, stated.metric)[0] for one in test.variants]
+        claimed, kind = stated.magnitude.ratio, "ratio"
+        value = float(sizes[0] / sizes[1]) ** (1 if stated.direction == "greater" else -1)
+    digits = -Decimal(format(claimed, ".12g")).as_tuple().exponent
+    holds = abs(value - claimed) <= 0.5 * 10.0**-digits
+    return MagnitudeOutcome(claimed=claimed, measured_as=kind, value=value, low=value, high=value, holds=holds)
 
 
 def seeds_needed(

@@ -8,9 +8,10 @@ tests of the study, registered or not.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import pandas as pd
 
 from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.contrasts import cells_of, completed_alone, estimate, horizon_of, why_not_testable
+from ablation.analysis.correction import Level, levels_of
 from ablation.analysis.inference import Finding, find, find_spread
 from ablation.analysis.outcomes import (
     EQUIVALENT,
@@ -35,13 +37,11 @@ from ablation.analysis.sizes import magnitude_outcome, seeds_needed
 from ablation.catalogue.metrics import FAILURE_RATES
 from ablation.jobs.registration import content_of, registrations, why_exploratory
 from ablation.statistics.estimates import CONFIDENCE, summarise
-from ablation.statistics.families import ALPHA, Family, benjamini_hochberg, holm
+from ablation.statistics.families import ALPHA
 from ablation.statistics.permutation import permutation_p, smallest_p
 from ablation.study.claims import ClaimTest, compared_text
 from ablation.study.plan import Plan
 from ablation.support.digests import digest
-
-CORRECTIONS: Mapping[str, Callable[[Sequence[float], float], Family]] = {"holm": holm, "fdr": benjamini_hochberg}
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,6 @@ class Standing:
 
     time: float | None
     exploratory: str
-
-
-@dataclass(frozen=True)
-class Level:
-    """What the correction of its family makes of one test: adjusted p-values, and the levels at which it is decided."""
-
-    p: float
-    equivalence_p: float
-    alpha: float
-    equivalence_alpha: float
 
 
 def standings(plan: Plan, runs: pd.DataFrame, folder: Path) -> dict[str, Standing]:
@@ -120,26 +110,40 @@ def _judge_counted(direction: str, margin: float, effect: float) -> str:
     return SUPPORTED if (effect > 0) == (direction == "greater") else REFUTED
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Prepared:
     """A test before it is decided: what was found, or why there is nothing."""
 
     claim: str
     test: ClaimTest
     finding: Finding
+    direction: str
+    metric: str
     margin: float | None
     why: str
 
+    @cached_property
+    def p(self) -> float:
+        """For no difference; of a claim of no difference, for one within the margin, whose rejection refutes it."""
+        return self.finding.beyond_p(self.margin) if self.direction == "equivalent" else self.finding.p
+
+    @cached_property
+    def equivalence_p(self) -> float:
+        """For a difference of the margin or more."""
+        return self.finding.equivalence_p(self.margin) if self.margin else math.nan
+
     @property
-    def ps(self) -> tuple[float, float]:
-        """The p-values of the two kinds of error."""
-        return self.finding.p, self.finding.equivalence_p(self.margin) if self.margin else math.nan
+    def question(self) -> tuple:
+        """What claims that are decided by the same numbers share: they are one test of the family."""
+        sign = 1 if min(self.test.cells)[1] > 0 else -1
+        return self.metric, self.test.kind, tuple(sorted((one, sign * weight) for one, weight in self.test.cells))
 
 
 def _prepare(plan: Plan, runs: RunsByVariant, claim: str, test: ClaimTest) -> _Prepared:
     name = plan.study.claims[claim].metric
     metric, cells = plan.metrics[name], cells_of(runs, plan.metrics[name], name, test.variants)
-    why = why_not_testable(plan, runs, test.variants, name)
+    claimed, bounded = plan.study.claims[claim], len(test.cells) == 2 and test.kind != "spread"
+    why = why_not_testable(plan, runs, test.variants, name, bounded)
     until = horizon_of(plan, metric, test.variants)
     if why:
         finding = Finding(math.nan, lambda _: (math.nan, math.nan))
@@ -147,15 +151,17 @@ def _prepare(plan: Plan, runs: RunsByVariant, claim: str, test: ClaimTest) -> _P
         finding = find_spread(*(np.minimum(cell.values, until) for cell in cells))
     else:
         finding = find(metric, cells, [weight for _, weight in test.cells], until)
-    if not why and not finding.known:
-        few = min(len(cell.values) for cell in cells)
-        needed = 3 if test.kind == "spread" else 2
-        why = (
-            f"{few} of the {needed} seeds that an interval needs"
-            if few < needed
-            else "no run differs from another with the same network: how much they vary is not known"
-        )
-    return _Prepared(claim, test, finding, plan.margin_of(claim), why)
+    few, needed = min(len(cell.values) for cell in cells), 3 if test.kind == "spread" else 2
+    if not why and not few:
+        why = "a variant has no runs"
+    elif not why and not finding.known:
+        why = f"{few} of the {needed} seeds that an interval needs" if few < needed else ALIKE
+        if few >= needed and any(any(runs.counts(one)[2:]) for one in test.variants):
+            why += "; claims on the rates of runs that diverged or were stuck can be tested"
+    return _Prepared(claim, test, finding, claimed.direction, name, plan.margin_of(claim), why)
+
+
+ALIKE = "no run differs from another with the same network: how much they vary is not known"
 
 
 def outcomes(plan: Plan, runs: RunsByVariant, standings: Mapping[str, Standing]) -> Outcomes:
@@ -171,7 +177,7 @@ def outcomes(plan: Plan, runs: RunsByVariant, standings: Mapping[str, Standing])
     prepared = [_prepare(plan, runs, claim, test) for claim, test in plan.claims]
     uncertain = [one for one in prepared if not one.finding.counted]
     registered = [one for one in uncertain if not standings[one.claim].exploratory]
-    levels = {**_levels(plan, uncertain), **_levels(plan, registered)}
+    levels = {**levels_of(plan.study.correction, uncertain), **levels_of(plan.study.correction, registered)}
     claims = []
     for name, claim in plan.study.claims.items():
         metric, standing = plan.metrics[claim.metric], standings[name]
@@ -206,15 +212,6 @@ def outcomes(plan: Plan, runs: RunsByVariant, standings: Mapping[str, Standing])
     )
 
 
-def _levels(plan: Plan, family: Sequence[_Prepared]) -> dict[int, Level]:
-    """Correct the tests of a family, each kind of error by itself."""
-    correct = CORRECTIONS[plan.study.correction]
-    ps, equivalence_ps = zip(*(one.ps for one in family), strict=True) if family else ((), ())
-    differences, equivalences = correct(ps, ALPHA), correct(equivalence_ps, ALPHA)
-    columns = (differences.adjusted, equivalences.adjusted, differences.alphas, equivalences.alphas)
-    return {id(one): Level(*map(float, row)) for one, row in zip(family, zip(*columns, strict=True), strict=True)}
-
-
 def _outcome(plan: Plan, runs: RunsByVariant, one: _Prepared, level: Level | None) -> ClaimTestOutcome:
     """Say of a test all that is known."""
     claim, name = plan.study.claims[one.claim], plan.study.claims[one.claim].metric
@@ -222,13 +219,14 @@ def _outcome(plan: Plan, runs: RunsByVariant, one: _Prepared, level: Level | Non
     level = level or Level(math.nan, math.nan, math.nan, math.nan)  # of what is counted
     verdict, differs = (NOT_TESTABLE, False) if one.why else judge(claim.direction, one.margin, finding, level)
     adjusted = finding.interval(CONFIDENCE if math.isnan(level.alpha) else 1 - level.alpha)
-    within = finding.interval(1 - 2 * level.equivalence_alpha) if one.margin and finding.known else (math.nan, math.nan)
+    tests_equivalence = one.margin and finding.known and not finding.counted
+    within = finding.equivalence_interval(level.equivalence_alpha) if tests_equivalence else (math.nan, math.nan)
     numbers = {
         **{"effect": finding.effect, "effect_least": finding.least, "effect_most": finding.most},
         **dict(zip(("low", "high"), finding.interval(CONFIDENCE), strict=True)),
-        **{"p": finding.p, "p_adjusted": level.p, "confidence": 1 - level.alpha},
+        **{"p": one.p, "p_adjusted": level.p, "confidence": 1 - level.alpha},
         **dict(zip(("low_adjusted", "high_adjusted"), adjusted, strict=True)),
-        **{"equivalence_p": one.ps[1], "equivalence_p_adjusted": level.equivalence_p},
+        **{"equivalence_p": one.equivalence_p, "equivalence_p_adjusted": level.equivalence_p},
         **dict(zip(("equivalence_low", "equivalence_high"), within, strict=True)),
         **_beside(plan, runs, one, name, until),
     }
@@ -285,49 +283,3 @@ BESIDE = (
     *("seeds_effect_low", "seeds_effect_high", "image_share", "permutation_p", "permutation_p_smallest"),
     *("failures_effect", "failures_low", "failures_high", "completed_effect", "completed_low", "completed_high"),
 )
-
-
-def claim_rows(found: Outcomes) -> pd.DataFrame:
-    """Return the verdicts as `claims.csv`: one row per claim and test, its cells and what is nested written as texts."""
-    rows = []
-    for claim in found.claims:
-        own = {name: getattr(claim, name) for name in CLAIM_COLUMNS}
-        for test in claim.tests:
-            flat = {name: getattr(test, name) for name in ClaimTestOutcome.__dataclass_fields__ if name not in NESTED}
-            cells = " ".join(f"{cell.weight:+g}×{cell.variant}" for cell in test.cells)
-            rows.append({**own, **flat, "cells": cells, **_nested(test)})
-    columns = [
-        *CLAIM_COLUMNS,
-        *(name for name in ClaimTestOutcome.__dataclass_fields__ if name not in NESTED),
-        *NESTED_COLUMNS,
-    ]
-    return pd.DataFrame(rows, columns=columns)
-
-
-CLAIM_COLUMNS = ("claim", "metric", "direction", "margin", "registered", "exploratory")
-NESTED = ("cells", "magnitude", "seeds_needed")
-NESTED_COLUMNS = (
-    "cells",
-    "magnitude",
-    "magnitude_low",
-    "magnitude_high",
-    "magnitude_holds",
-    "seeds_low",
-    "seeds_high",
-    "seeds_limit",
-)
-
-
-def _nested(test: ClaimTestOutcome) -> dict[str, float | str | None]:
-    size, seeds = test.magnitude, test.seeds_needed
-    found = {}
-    if size:
-        found |= {
-            "magnitude": size.value,
-            "magnitude_low": size.low,
-            "magnitude_high": size.high,
-            "magnitude_holds": size.holds,
-        }
-    if seeds:
-        found |= {"seeds_low": seeds.low, "seeds_high": seeds.high, "seeds_limit": seeds.limit}
-    return found

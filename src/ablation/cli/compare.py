@@ -9,8 +9,8 @@ import pandas as pd
 
 from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.contrasts import contrast_table
-from ablation.analysis.outcomes import VERDICTS, outcomes_text
-from ablation.analysis.verdicts import claim_rows, outcomes, standings
+from ablation.analysis.outcomes import VERDICTS, claim_rows, outcomes_text
+from ablation.analysis.verdicts import outcomes, standings
 from ablation.study.studyfile import read_frozen
 from ablation.support.formatting import plural
 

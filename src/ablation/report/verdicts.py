@@ -5,7 +5,15 @@ from collections import Counter
 
 from tabulate import tabulate
 
-from ablation.analysis.outcomes import EQUIVALENT, UNDECIDED, VERDICTS, ClaimOutcome, ClaimTestOutcome, Outcomes
+from ablation.analysis.outcomes import (
+    EQUIVALENT,
+    SUPPORTED,
+    UNDECIDED,
+    VERDICTS,
+    ClaimOutcome,
+    ClaimTestOutcome,
+    Outcomes,
+)
 from ablation.support.formatting import plural
 
 MOST_SHOWN = 25  # tests at the end of a start
@@ -27,11 +35,23 @@ def unit(claim: ClaimOutcome) -> str:
     return "points" if claim.unit == "%" else claim.unit
 
 
+def is_by_equivalence(claim: ClaimOutcome, test: ClaimTestOutcome) -> bool:
+    """Say whether a verdict was reached by showing equivalence."""
+    return test.verdict == EQUIVALENT or (test.verdict == SUPPORTED and claim.direction == EQUIVALENT)
+
+
+def deciding_interval(claim: ClaimOutcome, test: ClaimTestOutcome) -> tuple[float | None, float | None]:
+    """Return the interval that a verdict rests on: that of the test of equivalence, where this is what was shown."""
+    if is_by_equivalence(claim, test) and test.equivalence_low is not None:
+        return test.equivalence_low, test.equivalence_high
+    return test.low_adjusted, test.high_adjusted
+
+
 def effect_words(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
     """Write the effect of a test with the interval that decides; a dash where there is none."""
     if test.effect is None and test.effect_least is None:
         return "–"
-    low, high = test.low_adjusted, test.high_adjusted
+    low, high = deciding_interval(claim, test)
     if test.kind == "spread":
         return f"× {test.effect:.2f} [{low:.2f}, {high:.2f}]"
     if test.effect is None:

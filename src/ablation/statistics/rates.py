@@ -101,7 +101,7 @@ def difference_of_rates(
     p_values = tables[:, failed_a, failed_b]
     beyond = p_values[: STEPS + 1] if effect > 0 else p_values[STEPS:]
     p = float(beyond.max()) if effect else 1.0
-    kept = np.flatnonzero(p_values > 1 - confidence)
+    kept = np.flatnonzero(p_values > min(1 - confidence, float(p_values.max()) * (1 - TIE)))  # of any confidence, one
 
     def bound(inside: int, outside: int) -> float:
         if not 0 <= outside < len(places):

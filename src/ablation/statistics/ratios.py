@@ -1,45 +1,51 @@
 """The ratio of two means."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
 
-import numpy as np
-from scipy import special
+from scipy import optimize
 
-from ablation.statistics.estimates import CONFIDENCE, over_seeds, summarise
+from ablation.statistics.estimates import CONFIDENCE, Estimate
 
-
-@dataclass(frozen=True)
-class RatioOfMeans:
-    """A ratio of two means with its interval; bounds are NaN where the denominator may be zero, or nothing varies."""
-
-    ratio: float
-    low: float
-    high: float
+FARTHEST = 1e6  # times the ratio that was found: beyond, the interval is open
 
 
-def ratio_of_means(numerator: np.ndarray, denominator: np.ndarray, confidence: float = CONFIDENCE) -> RatioOfMeans:
-    """Estimate the ratio of two means of independent runs of unequal spread (Fieller 1954).
+def ratio_interval(
+    difference: Callable[[float], Estimate], ratio: float, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Return the interval of a ratio of two means of positive values (Fieller 1954).
 
-    The interval holds the ratios r of which numerator - r · denominator is not told from zero, by a t test with the degrees
-    of freedom that Welch's has for the ratio that was found.
+    It holds the ratios r of which numerator - r · denominator is not told from zero.
 
     Parameters
     ----------
-    numerator, denominator : numpy.ndarray
-        One value per run, (n,) and (m,); values that are not finite are left out.
+    difference : callable
+        From r to the estimate of numerator - r · denominator.
+    ratio : float
+        That was found, of which this is zero.
     confidence : float
+
+    Returns
+    -------
+    tuple of float
+        0 and infinity where the interval is open; NaN where a difference has no interval.
     """
-    a, b = summarise(numerator), summarise(denominator)
-    ratio = a.mean / b.mean if b.mean else math.nan
-    df = over_seeds(np.asarray(numerator, float), ratio * np.asarray(denominator, float)).df
-    if math.isnan(df):
-        return RatioOfMeans(ratio, math.nan, math.nan)
-    far = float(special.stdtrit(df, (1 + confidence) / 2))
-    top, bottom = far**2 * a.sd**2 / a.n, far**2 * b.sd**2 / b.n
-    leading = b.mean**2 - bottom
-    if leading <= 0:
-        return RatioOfMeans(ratio, math.nan, math.nan)
-    middle = a.mean * b.mean / leading
-    half = math.sqrt(max(0.0, (a.mean * b.mean) ** 2 - leading * (a.mean**2 - top))) / leading
-    return RatioOfMeans(ratio, middle - half, middle + half)
+
+    def excess(log_ratio: float) -> float:
+        """How far zero lies outside of the interval of the difference, in its half widths, less one."""
+        found = difference(math.exp(log_ratio))
+        low, high = found.interval(confidence)
+        return abs(found.effect) / ((high - low) / 2) - 1
+
+    if not ratio > 0 or math.isnan(difference(ratio).df):
+        return math.nan, math.nan
+    return _end(excess, math.log(ratio), -1), _end(excess, math.log(ratio), 1)
+
+
+def _end(excess: Callable[[float], float], start: float, side: int) -> float:
+    reach = 0.1
+    while excess(start + side * reach) < 0:
+        reach *= 2
+        if reach > math.log(FARTHEST):
+            return 0.0 if side < 0 else math.inf
+    return math.exp(optimize.brentq(excess, start, start + side * reach, xtol=1e-10))

@@ -245,6 +245,8 @@ class Claim(Strict):
             raise contradiction(f"found {' and '.join(stated)}, expected one of them")
         if self.factor == "architecture" and (self.levels is not None or self.over):
             raise contradiction("two architectures are compared by level and against")
+        if self.magnitude is not None and self.outcome == "spread":
+            raise contradiction("a magnitude is one of means")
         if self.direction == "equivalent" and (self.outcome == "spread" or self.magnitude is not None):
             raise contradiction("a claim of no difference is about means, and has no magnitude")
         if self.magnitude is not None and self.magnitude.ratio is not None and stated not in ([], ["match"]):

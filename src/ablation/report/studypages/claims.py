@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ablation.analysis.outcomes import (
-    EQUIVALENT,
     NOT_TESTABLE,
     VERDICTS,
     CellOutcome,
@@ -13,7 +12,7 @@ from ablation.analysis.outcomes import (
     ClaimTestOutcome,
     Outcomes,
 )
-from ablation.report.verdicts import counts_words, effect_words, number, remark, unit
+from ablation.report.verdicts import counts_words, effect_words, is_by_equivalence, number, remark, unit
 
 MOST_LISTED = 4  # variants whose runs are counted one by one
 NUMBERS = ("effect", "low_adjusted", "high_adjusted")
@@ -59,7 +58,9 @@ def sentence(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
     first = f"{test.architecture}, {test.compared}: {spread}{claim.label}"
     if test.verdict != NOT_TESTABLE:
         first += f" {effect_words(claim, test)}, {runs_words(test.cells)}"
-    return "; ".join(filter(None, [first, equivalence_words(claim, test), remark(claim, test)])) + "."
+    within = equivalence_words(claim, test)
+    first += f", {within}" if within else ""
+    return "; ".join(filter(None, [first, remark(claim, test)])) + "."
 
 
 def runs_words(cells: Sequence[CellOutcome]) -> str:
@@ -80,9 +81,7 @@ def _each(numbers: Iterable[int]) -> str:
 
 
 def equivalence_words(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
-    """Say how the region of equivalence and its interval lie, where the verdict rests on them; else empty."""
-    low, high = test.equivalence_low, test.equivalence_high
-    if EQUIVALENT not in (claim.direction, test.verdict) or None in (low, high, claim.margin):
+    """Say within which region the interval lies, where the verdict rests on that; else empty."""
+    if not is_by_equivalence(claim, test) or claim.margin is None:
         return ""
-    region = f"±{number(claim.margin, claim).lstrip('+')} {unit(claim)}".rstrip()
-    return f"the interval of the equivalence test is [{number(low, claim)}, {number(high, claim)}], its region {region}"
+    return f"which lies within ±{number(claim.margin, claim).lstrip('+')} {unit(claim)}".rstrip()
