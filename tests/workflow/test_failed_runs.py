@@ -83,7 +83,7 @@ def test_failed_runs_end_in_a_report_and_are_tried_again_when_asked(fragile):
     assert "RuntimeError: found no gain.txt" in output
     assert "6 runs of 10 failed by an error of their own" in output
     page = (results / "report.html").read_text()
-    assert "<h2>Failed runs</h2>" in page
+    assert "<h3>Failed runs</h3>" in page
     assert "Expected more than 1 value per channel when training" in page
     log = fragile.path / "results/fragile/logs/train_shard/lenet-norm.late/0.log"
     assert str(log.relative_to(fragile.path)) in page

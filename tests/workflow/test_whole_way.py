@@ -29,7 +29,7 @@ def test_the_study_ends_in_everything_it_promises(finished):
         assert (results / name).stat().st_size
     for ending in ("csv", "md", "tex"):
         assert (results / f"tables/comparison.{ending}").stat().st_size
-    for figure in ("blocks", "curves", "runs", "effects", "series"):
+    for figure in ("blocks", "curves", "runs", "effects", "accuracy_against_size", "series"):
         assert (results / f"figures/{figure}.svg").stat().st_size
         assert (results / f"figures/{figure}.png").stat().st_size
     runs = pd.read_parquet(results / "runs.parquet")
