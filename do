@@ -22,7 +22,7 @@ usage() {
 ./do test [PYTEST OPTIONS]                  pass the tests
 ./do check                                  format and lint of Python and of the workflow, without changing anything
 ./do format                                 format everything
-./do schema                                 write the JSON schemas of study files and of published numbers
+./do schema                                 write the JSON schemas of study files, published numbers and verdicts
 ./do factors                                write docs/factors.md, the page of architectures and factors
 ./do mlflow [PORT] [--results FOLDER]       look at the runs in the MLflow UI, on this machine alone (./do mlflow --help)
 ./do setup [GROUP ...]                      set up .venv and nothing more; with groups of pyproject.toml, such as slurm
