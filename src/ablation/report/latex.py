@@ -32,6 +32,8 @@ SIGNS = {
     "∞": r"$\infty$",
     "√": r"$\surd$",
     "→": r"$\rightarrow$",
+    "▸": r"$\triangleright$",
+    "◂": r"$\triangleleft$",
     "←": r"$\leftarrow$",
     "°": r"$^\circ$",
     "µ": r"$\mu$",
