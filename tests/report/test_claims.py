@@ -15,7 +15,7 @@ from ablation.report.claims import claim_groups, contradict, css_of, same_runs, 
 from ablation.report.figures.table import figures_of
 from ablation.report.findings import MEANINGS, finding, metric_of, sureness_text
 from ablation.report.intervals import Interval, draw, limits, round_up
-from ablation.report.page import SECTIONS, template_file, write_report
+from ablation.report.page import SECTIONS, claim_parts, template_file, write_report
 from ablation.report.verdicts import attempt_words, remark, seeds_words, verdict_lines, withdrawn_words
 from ablation.study.studyfile import read_study
 
@@ -101,6 +101,8 @@ def test_what_was_withdrawn_is_said_wherever_the_tests_are_counted(tables):
     assert withdrawn_words(gone(0)).endswith("changed: gone-0"), "what is counted is no test"
     assert withdrawn_words(gone()) == ""
     assert verdict_lines(replace(gone(1, 2), claims=())) == [f"{tables.verdicts.study}: no claims; {words}"]
+    without = replace(tables, verdicts=replace(gone(1, 2), claims=()))
+    assert claim_parts(without, [], 5)["found"].endswith(f" {words}.")
 
 
 def test_an_attempt_with_fresh_seeds_is_said(page, claims):

@@ -121,14 +121,14 @@ def attempt_words(claim: ClaimOutcome) -> str:
 
 
 def verdict_table(found: Outcomes) -> str:
-    """Write verdicts and effects as a table for the end of a start, of many claims the first; empty without claims."""
+    """Write verdicts as a table for the end of a start, of many claims the first; without claims, what was withdrawn."""
     rows = [
         (_marked(claim, test), claim.claim, test.architecture, claim.label, effect_words(claim, test))
         for claim in found.claims
         for test in claim.tests
     ]
     if not rows:
-        return ""
+        return withdrawn_words(found)
     head = ["verdict", "claim", "network", "metric", "effect [corrected interval]"]
     text = tabulate(rows[:MOST_SHOWN], head, tablefmt="simple", disable_numparse=True)
     more = f"\n… and {len(rows) - MOST_SHOWN} more" if len(rows) > MOST_SHOWN else ""
