@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from ablation.jobs import registration
 from ablation.jobs.registration import FILE, content_of, register, registrations, standings, withdrawn
 from ablation.records.runs import began
+from ablation.study.plan import Plan
 from ablation.study.studyfile import read_study
 from ablation.support.digests import digest
 
@@ -249,6 +251,16 @@ def test_a_claim_that_says_something_else_after_its_runs_was_withdrawn_as_it_was
 def test_of_what_is_counted_no_test_is_withdrawn(plan, tmp_path):
     register(plan(BOTH.replace("test_loss", "parameters")), tmp_path)
     assert gone(plan(), tmp_path) == [("sigmoid", 0)]
+
+
+def test_the_plan_is_settled_and_the_file_is_read_once_for_all_claims(plan, tmp_path, monkeypatch):
+    read, calls = plan(BOTH), []
+    register(read, tmp_path)
+    settled = Plan.settled
+    monkeypatch.setattr(Plan, "settled", lambda self, answers: calls.append("settled") or settled(self, answers))
+    monkeypatch.setattr(registration, "registrations", lambda folder: calls.append("read") or registrations(folder))
+    assert len(standings(read, tmp_path, {})) == 2
+    assert sorted(calls) == ["read", "settled"]
 
 
 def test_what_is_registered_of_a_claim_stays_the_same(plan):

@@ -16,8 +16,8 @@ EPILOG = """examples:
   ./do ablation register digits
   ./do ablation register digits --fresh-seeds   asks for seeds that were not seen, in the study file
 
-The first start of a study does this by itself. A claim that is changed or added when results of its seeds are there is
-exploratory: only seeds that were not seen can test it.
+The first start of a study does this by itself. Of a claim the last registration before the first of its runs is in force.
+One that is changed or added when results of its seeds are there is exploratory: only seeds that were not seen can test it.
 """
 
 
