@@ -13,8 +13,9 @@ from scipy import stats
 from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.inference import Cell, Finding, find, find_spread
 from ablation.analysis.outcomes import ADAPTER, VERDICTS, claim_rows, outcomes_schema, outcomes_text, read_outcomes
-from ablation.analysis.verdicts import Level, Standing, judge, outcomes
+from ablation.analysis.verdicts import Level, Standing, judge, outcomes, standings, withdrawn
 from ablation.catalogue.metrics import FAILURE_RATES, METRICS
+from ablation.jobs.registration import Withdrawn, register
 from ablation.report.verdicts import deciding_interval, effect_words, number
 from ablation.statistics import linear
 from ablation.statistics.estimates import Estimate
@@ -152,6 +153,39 @@ def test_the_family_is_the_registered_claims_and_exploratory_ones_are_held_again
     assert found.claims[2].exploratory == "not registered"
     assert three.p_adjusted >= three.p
     assert one.low_adjusted < one.low < one.high < one.high_adjusted
+
+
+def test_a_claim_that_is_withdrawn_stays_in_the_family(read, tmp_path):
+    means = {"lenet-activation.tanh": 0.9065, "lenet-activation.tanh-norm.batch": 0.9}
+    both, folder = read(FAMILY), tmp_path / "results"
+    (first, _) = register(both, folder)
+    runs = runs_of(both, means).assign(began=first.time + 1)
+    honest = outcomes(both, RunsByVariant(runs), standings(both, runs, folder), withdrawn(both, runs, folder))
+    assert (honest.family, honest.withdrawn) == (2, ())
+    alone = read(claim("one", ACCURACY + "greater"))
+    kept = runs[runs["variant"].isin(alone.variants)]
+    found = outcomes(alone, RunsByVariant(kept), standings(alone, kept, folder), withdrawn(alone, kept, folder))
+    assert [(one.claim, one.tests) for one in found.withdrawn] == [("two", 1)]
+    assert found.family == 2
+    before, after = honest.claims[0].tests[0], found.claims[0].tests[0]
+    assert before.p < 0.05 < before.p_adjusted == after.p_adjusted
+    assert (before.verdict, after.verdict) == ("undecided", "undecided")
+    assert found.claims[0].exploratory == ""
+
+
+def test_an_exploratory_claim_is_corrected_for_what_was_withdrawn_but_not_for_itself(read):
+    plan = read(FAMILY)
+    runs = RunsByVariant(runs_of(plan, {"lenet-activation.tanh": 0.905}))
+    standing = {"one": Standing(1.8e9, "changed"), "two": Standing(1.8e9, "")}
+
+    def adjusted(*gone):
+        found = outcomes(plan, runs, standing, [Withdrawn(name, 1.8e9, 1) for name in gone])
+        test = found.claims[0].tests[0]
+        return found.family, test.p_adjusted / test.p
+
+    assert adjusted() == (1, pytest.approx(2))
+    assert adjusted("one") == (2, pytest.approx(2))
+    assert adjusted("other") == (2, pytest.approx(3))
 
 
 def test_the_false_discovery_rate_is_an_option(read):

@@ -4,9 +4,12 @@ import json
 
 import pytest
 
-from ablation.jobs.registration import FILE, register, registrations, why_exploratory
+from ablation.jobs import registration
+from ablation.jobs.registration import FILE, content_of, register, registrations, standings, withdrawn
 from ablation.records.runs import began
+from ablation.study.plan import Plan
 from ablation.study.studyfile import read_study
+from ablation.support.digests import digest
 
 STUDY = """\
 title: t
@@ -45,6 +48,11 @@ def result(folder, variant, *seeds):
     path = folder / f"shards/{variant}/{seeds[0]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"runs": [{"variant": variant, "seed": seed} for seed in seeds]}))
+
+
+def why_exploratory(plan, claim, folder, began):
+    """The same times for the runs of every variant."""
+    return standings(plan, folder, dict.fromkeys(plan.variants, began))[claim].exploratory
 
 
 def test_a_claim_is_registered_once_and_is_then_a_test(plan, tmp_path):
@@ -116,6 +124,157 @@ def test_seeds_that_were_not_seen_can_test_a_claim_that_came_later(plan, tmp_pat
     assert (
         why_exploratory(plan(), "tanh", folder, []) == "results of 3 of its 3 seeds were there when it was registered"
     )
+
+
+GREATER, LESS = STUDY, STUDY.replace("direction: greater", "direction: less")
+WIDER = LESS.replace("smallest_effect: 0.01", "smallest_effect: 0.1")
+
+
+def last_time(folder):
+    return registrations(folder)[-1].time
+
+
+def test_of_what_was_registered_before_the_runs_only_the_last_is_a_test(plan, tmp_path):
+    texts = (GREATER, LESS, WIDER)
+    for text in texts:
+        register(plan(text), tmp_path)
+    starts = [last_time(tmp_path) + 1]
+    for times in (starts, []):
+        found = [why_exploratory(plan(text), "tanh", tmp_path, times) for text in texts]
+        assert found == ["it was registered otherwise, later and before its runs"] * 2 + [""]
+
+
+def test_a_claim_that_is_mended_and_mended_back_before_its_runs_is_a_test(plan, tmp_path):
+    for text in (GREATER, LESS, GREATER):
+        assert len(register(plan(text), tmp_path)) == 1
+    assert register(plan(GREATER), tmp_path) == []
+    starts = [last_time(tmp_path) + 1]
+    assert standings(plan(GREATER), tmp_path, {})["tanh"].time == last_time(tmp_path)
+    assert why_exploratory(plan(GREATER), "tanh", tmp_path, starts) == ""
+    assert why_exploratory(plan(LESS), "tanh", tmp_path, starts) != ""
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known starts", "seen alone"])
+def test_what_is_changed_and_changed_back_after_the_runs_is_the_test_it_was(plan, tmp_path, known):
+    (one,) = register(plan(GREATER), tmp_path)
+    began = [one.time + 1e-6] if known else []
+    result(tmp_path, "lenet", 0, 1, 2)
+    assert register(plan(LESS), tmp_path)
+    assert "3 of its 3" in why_exploratory(plan(LESS), "tanh", tmp_path, began)
+    assert register(plan(GREATER), tmp_path)
+    assert why_exploratory(plan(GREATER), "tanh", tmp_path, began) == ""
+    assert standings(plan(GREATER), tmp_path, dict.fromkeys(plan().variants, began))["tanh"].time == one.time
+
+
+def test_a_clock_that_was_set_back_does_not_register_for_ever(plan, tmp_path, monkeypatch):
+    register(plan(GREATER), tmp_path)
+    with monkeypatch.context() as clock:
+        clock.setattr("time.time", lambda: 1.0)
+        (one,) = register(plan(LESS), tmp_path)
+    assert register(plan(LESS), tmp_path) == []
+    assert registrations(tmp_path)[-1] == one
+
+
+def test_seeds_that_had_results_are_counted_as_attempts(plan, tmp_path):
+    def attempt(seeds, text=STUDY):
+        read = plan(text.replace("seeds: 3", f"seeds: {seeds}"))
+        register(read, tmp_path)
+        return standings(read, tmp_path, {})["tanh"].attempt
+
+    assert attempt([0, 1]) == 1
+    assert attempt([5, 6]) == 1, "no result was seen of the first"
+    result(tmp_path, "lenet", 5, 6)
+    assert attempt([7, 8]) == 2
+    result(tmp_path, "lenet", 7, 8)
+    assert attempt([9, 10]) == 3
+    assert attempt([9, 10], LESS) == 1, "another claim"
+    assert attempt([7, 8]) == 2, "the earlier attempt stays what it was"
+
+
+def test_a_weight_that_was_not_rounded_is_the_same_attempt(plan, tmp_path):
+    (one,) = register(plan(STUDY.replace("seeds: 3", "seeds: [0, 1]")), tmp_path)
+    content = json.loads(json.dumps(one.content))
+    content["tests"][0]["cells"][0][1] = 1 + 2**-52
+    line = {**vars(one), "content": content, "digest": digest(content)}
+    (tmp_path / FILE).write_text(json.dumps(line) + "\n")
+    result(tmp_path, "lenet", 0, 1)
+    register(plan(), tmp_path)
+    assert standings(plan(), tmp_path, {})["tanh"].attempt == 2
+
+
+def test_a_claim_on_what_is_counted_is_not_tried_again_by_seeds(plan, tmp_path):
+    counted = STUDY.replace("test_accuracy", "parameters")
+    register(plan(counted), tmp_path)
+    result(tmp_path, "lenet", 0, 1, 2)
+    fresh = plan(counted.replace("seeds: 3", "seeds: [7, 8]"))
+    register(fresh, tmp_path)
+    assert standings(fresh, tmp_path, {})["tanh"].attempt == 1
+
+
+BOTH = STUDY + MORE
+
+
+def gone(plan, folder, *times):
+    return [(one.claim, one.tests) for one in withdrawn(plan, folder, dict.fromkeys(plan.variants, times))]
+
+
+def test_a_claim_that_is_gone_after_its_runs_was_withdrawn(plan, tmp_path):
+    register(plan(BOTH), tmp_path)
+    after = last_time(tmp_path) + 1
+    assert gone(plan(BOTH), tmp_path, after) == []
+    (one,) = withdrawn(plan(), tmp_path, {})
+    assert (one.claim, one.tests, one.time) == ("sigmoid", 1, last_time(tmp_path))
+    assert gone(plan(), tmp_path, after, None) == [("sigmoid", 1)]
+    assert gone(plan(), tmp_path, 0.0) == [], "it was exploratory"
+    renamed = BOTH.replace("  sigmoid: {", "  other: {")
+    assert gone(plan(renamed), tmp_path, after) == []
+    register(plan(renamed), tmp_path)
+    assert gone(plan(), tmp_path, after) == [("sigmoid", 1)], "under two names it is one claim"
+    assert gone(plan(STUDY.replace("seeds: 3", "seeds: [7, 8]")), tmp_path) == [], "fresh seeds were no test of it"
+
+
+def test_a_claim_that_came_after_the_results_is_not_missed(plan, tmp_path):
+    register(plan(), tmp_path)
+    result(tmp_path, "lenet-activation.sigmoid", 0)
+    register(plan(BOTH), tmp_path)
+    assert gone(plan(), tmp_path) == []
+
+
+def test_a_claim_that_says_something_else_after_its_runs_was_withdrawn_as_it_was(plan, tmp_path):
+    register(plan(GREATER), tmp_path)
+    register(plan(LESS), tmp_path)
+    after = last_time(tmp_path) + 1
+    assert gone(plan(LESS), tmp_path, after) == [], "what it said before never had runs"
+    assert gone(plan(WIDER), tmp_path, after) == [("tanh", 1)]
+
+
+def test_of_what_is_counted_no_test_is_withdrawn(plan, tmp_path):
+    register(plan(BOTH.replace("test_loss", "parameters")), tmp_path)
+    assert gone(plan(), tmp_path) == [("sigmoid", 0)]
+
+
+def test_the_plan_is_settled_and_the_file_is_read_once_for_all_claims(plan, tmp_path, monkeypatch):
+    read, calls = plan(BOTH), []
+    register(read, tmp_path)
+    settled = Plan.settled
+    monkeypatch.setattr(Plan, "settled", lambda self, answers: calls.append("settled") or settled(self, answers))
+    monkeypatch.setattr(registration, "registrations", lambda folder: calls.append("read") or registrations(folder))
+    assert len(standings(read, tmp_path, {})) == 2
+    assert sorted(calls) == ["read", "settled"]
+
+
+def test_what_is_registered_of_a_claim_stays_the_same(plan):
+    content = content_of(plan(), "tanh")
+    names = {"tests", "metric", "direction", "margin", "magnitude", "correction", "threshold", "seeds"}
+    assert content.keys() == names
+    assert content["tests"][0].keys() == {"kind", "cells"}
+    assert {name: content[name] for name in names - {"tests"}} == {
+        **{"metric": "test_accuracy", "direction": "greater", "margin": 0.01, "magnitude": None},
+        **{"correction": "holm", "threshold": None, "seeds": [0, 1, 2]},
+    }
+    (one,) = content["tests"]
+    assert [weight for _, weight in one["cells"]] == [1.0, -1.0]
+    assert not {"seed", "diagnostics"} & one["cells"][0][0].keys()
 
 
 @pytest.mark.parametrize("began", [0.0, None], ids=["earlier", "untold"])

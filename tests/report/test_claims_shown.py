@@ -8,15 +8,15 @@ import claimed
 import pytest
 from invented import MANIFEST, invented_tables
 
-from ablation.analysis.outcomes import VERDICTS, SeedsNeeded
+from ablation.analysis.outcomes import VERDICTS, SeedsNeeded, WithdrawnClaim
 from ablation.report import intervals
 from ablation.report.claimdetails import cells_table, claim_details, mechanism_table, p_text
 from ablation.report.claims import claim_groups, contradict, css_of, same_runs, tally
 from ablation.report.figures.table import figures_of
 from ablation.report.findings import MEANINGS, finding, metric_of, sureness_text
 from ablation.report.intervals import Interval, draw, limits, round_up
-from ablation.report.page import SECTIONS, template_file, write_report
-from ablation.report.verdicts import seeds_words
+from ablation.report.page import SECTIONS, claim_parts, template_file, write_report
+from ablation.report.verdicts import attempt_words, remark, seeds_words, verdict_lines, withdrawn_words
 from ablation.study.studyfile import read_study
 
 
@@ -86,6 +86,33 @@ def test_the_first_screen_counts_all_tests_and_says_how_sure_they_are(tables, pa
     assert "1 of 10 claims was stated after results were seen" in page
     alone = replace(tables.verdicts, claims=tables.verdicts.claims[:1], family=1)
     assert "count together" not in sureness_text(alone, [3], 5)
+
+
+def test_what_was_withdrawn_is_said_wherever_the_tests_are_counted(tables):
+    def gone(*tests):
+        withdrawn = [WithdrawnClaim(claim=f"gone-{n}", registered="then", tests=n) for n in tests]
+        return replace(tables.verdicts, withdrawn=tuple(withdrawn))
+
+    words = "2 registered claims were withdrawn or changed: gone-1, gone-2; their 3 tests still count"
+    assert withdrawn_words(gone(1, 2)) == words
+    assert words in verdict_lines(gone(1, 2))[0]
+    assert sureness_text(gone(1, 2), [3], 5).count(f"{words}.") == 1
+    assert withdrawn_words(gone(1)).endswith("claim was withdrawn or changed: gone-1; its 1 test still counts")
+    assert withdrawn_words(gone(0)).endswith("changed: gone-0"), "what is counted is no test"
+    assert withdrawn_words(gone()) == ""
+    assert verdict_lines(replace(gone(1, 2), claims=())) == [f"{tables.verdicts.study}: no claims; {words}"]
+    without = replace(tables, verdicts=replace(gone(1, 2), claims=()))
+    assert claim_parts(without, [], 5)["found"].endswith(f" {words}.")
+
+
+def test_an_attempt_with_fresh_seeds_is_said(page, claims):
+    claim, again = claims["relu-better"], claims["bn-frees"]
+    assert (claim.attempt, attempt_words(claim)) == (1, "")
+    words = "second attempt with fresh seeds"
+    assert page.count(f'<span class="reason">{words}</span>') == 1
+    assert page.count(f"before its runs. {words.capitalize()}.") == len(again.tests)
+    assert remark(again, again.tests[0]).endswith(words)
+    assert attempt_words(replace(claim, attempt=12)) == "12th attempt with fresh seeds"
 
 
 def test_a_seed_range_that_is_open_says_so(tables, claims):

@@ -39,14 +39,23 @@ class Level:
     equivalence_alpha: float
 
 
-def levels_of(correction: str, family: Sequence[Test]) -> dict[int, Level]:
+def levels_of(correction: str, family: Sequence[Test], gone: int = 0) -> dict[int, Level]:
     """Correct the tests of a family, each kind of error by itself; return the level of each test by its `id`.
 
     Of the tests of equivalence, those that have a margin are the family.
+
+    Parameters
+    ----------
+    correction : {"holm", "fdr"}
+    family : sequence of Test
+    gone : int
+        Tests that belong to it and have no p-value, as their claims were withdrawn.
     """
-    differences = _corrected(correction, [(one.question, one.p) for one in family])
+    withdrawn = [((number,), math.nan) for number in range(gone)]
+    differences = _corrected(correction, [*((one.question, one.p) for one in family), *withdrawn])[: len(family)]
     margins = [one for one in family if one.margin]
-    found = _corrected(correction, [((one.question, one.margin), one.equivalence_p) for one in margins])
+    asked = [((one.question, one.margin), one.equivalence_p) for one in margins]
+    found = _corrected(correction, [*asked, *withdrawn])[: len(margins)]
     equivalences = dict(zip(map(id, margins), found, strict=True))
     return {
         id(one): Level(

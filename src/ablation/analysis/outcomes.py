@@ -174,6 +174,8 @@ class ClaimOutcome:
         When it was registered as it stands (ISO 8601, UTC).
     exploratory : str
         Why it is no test of what was said before; empty if it is one.
+    attempt : int
+        How many sets of seeds it was registered with, this one included, of which the earlier ones had results.
     """
 
     claim: str
@@ -188,7 +190,25 @@ class ClaimOutcome:
     margin: float | None
     registered: str | None
     exploratory: str
+    attempt: int = 1
     tests: tuple[ClaimTestOutcome, ...]
+
+
+@dataclass
+class WithdrawnClaim:
+    """A claim that was registered for these runs and that is gone, or says something else since.
+
+    Attributes
+    ----------
+    registered : str
+        When (ISO 8601, UTC).
+    tests : int
+        Its tests that still count in the family; none where its metric is counted.
+    """
+
+    claim: str
+    registered: str
+    tests: int
 
 
 @dataclass
@@ -200,8 +220,8 @@ class Outcomes:
     correction : str
         ``holm`` or ``fdr``, at the level ``alpha``.
     family : int
-        Number of tests of registered claims, for which each of them is corrected. One that is exploratory is
-        corrected for all tests of the study.
+        Number of tests of registered claims, withdrawn ones included, for which each of them is corrected. One that is
+        exploratory is corrected for all tests of the study.
     """
 
     format: Literal[1] = FORMAT
@@ -212,6 +232,7 @@ class Outcomes:
     alpha: float
     family: int
     claims: tuple[ClaimOutcome, ...]
+    withdrawn: tuple[WithdrawnClaim, ...] = ()
 
 
 ADAPTER = TypeAdapter(Outcomes)
@@ -260,7 +281,7 @@ def claim_rows(found: Outcomes) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-CLAIM_COLUMNS = ("claim", "metric", "direction", "margin", "registered", "exploratory")
+CLAIM_COLUMNS = ("claim", "metric", "direction", "margin", "registered", "exploratory", "attempt")
 NESTED = ("cells", "magnitude", "seeds_needed")
 NESTED_COLUMNS = (
     "cells",

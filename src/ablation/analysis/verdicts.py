@@ -3,12 +3,12 @@
 Every test has two p-values: for no difference, and for a difference of the margin or more (two one-sided tests). Each kind
 is corrected by itself over the family: the chance that anything is called different that is not, and the chance that
 anything is called equivalent that is not, are each held at the level of the family. In one test only one of these errors is
-possible, whatever the truth. The tests of registered claims are the family; one of an exploratory claim is corrected for all
-tests of the study, registered or not.
+possible, whatever the truth. The tests of registered claims are the family, those of claims that were withdrawn included, as
+tests without p-value; one of an exploratory claim is corrected for all tests of the study, registered or not.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -31,46 +31,33 @@ from ablation.analysis.outcomes import (
     ClaimOutcome,
     ClaimTestOutcome,
     Outcomes,
+    WithdrawnClaim,
     or_none,
 )
 from ablation.analysis.sizes import magnitude_outcome, seeds_needed
 from ablation.catalogue.metrics import FAILURE_RATES
-from ablation.jobs.registration import content_of, registrations, why_exploratory
+from ablation.jobs import registration
+from ablation.jobs.registration import Standing, Withdrawn
 from ablation.statistics.estimates import CONFIDENCE, summarise
 from ablation.statistics.families import ALPHA
 from ablation.statistics.permutation import permutation_p, smallest_p
 from ablation.study.claims import ClaimTest, compared_text
 from ablation.study.plan import Plan
-from ablation.support.digests import digest
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a claim was registered.
-
-    Attributes
-    ----------
-    time : float or None
-        When, as it stands, in seconds since 1970.
-    exploratory : str
-        What keeps it from being a test (`ablation.jobs.registration.why_exploratory`); empty if nothing does.
-    """
-
-    time: float | None
-    exploratory: str
 
 
 def standings(plan: Plan, runs: pd.DataFrame, folder: Path) -> dict[str, Standing]:
     """Say of every claim how it was registered, given the runs and the folder of the study's results."""
-    began = runs.groupby("variant")["began"].apply(list).to_dict()
-    times = {(one.claim, one.digest): one.time for one in reversed(registrations(folder))}
-    found = {}
-    for claim in plan.study.claims:
-        variants = {variant for name, test in plan.claims if name == claim for variant in test.variants}
-        starts = [None if math.isnan(time) else time for one in sorted(variants) for time in began.get(one, [])]
-        time = times.get((claim, digest(content_of(plan, claim))))
-        found[claim] = Standing(time, why_exploratory(plan, claim, folder, starts))
-    return found
+    return registration.standings(plan, folder, _began(runs))
+
+
+def withdrawn(plan: Plan, runs: pd.DataFrame, folder: Path) -> list[Withdrawn]:
+    """List the claims that were registered for these runs and are gone from the study, or say something else now."""
+    return registration.withdrawn(plan, folder, _began(runs))
+
+
+def _began(runs: pd.DataFrame) -> dict[str, list[float | None]]:
+    known = {variant: own.tolist() for variant, own in runs.groupby("variant")["began"]}
+    return {variant: [None if math.isnan(time) else time for time in own] for variant, own in known.items()}
 
 
 def judge(direction: str, margin: float | None, finding: Finding, level: Level) -> tuple[str, bool]:
@@ -164,7 +151,9 @@ def _prepare(plan: Plan, runs: RunsByVariant, claim: str, test: ClaimTest) -> _P
 ALIKE = "no run differs from another with the same network: how much they vary is not known"
 
 
-def outcomes(plan: Plan, runs: RunsByVariant, standings: Mapping[str, Standing]) -> Outcomes:
+def outcomes(
+    plan: Plan, runs: RunsByVariant, standings: Mapping[str, Standing], withdrawn: Sequence[Withdrawn] = ()
+) -> Outcomes:
     """Decide on every claim of a study.
 
     Parameters
@@ -173,11 +162,16 @@ def outcomes(plan: Plan, runs: RunsByVariant, standings: Mapping[str, Standing])
     runs : RunsByVariant
     standings : mapping of str to Standing
         By claim.
+    withdrawn : sequence of Withdrawn
+        Claims whose tests count in the family without being there.
     """
     prepared = [_prepare(plan, runs, claim, test) for claim, test in plan.claims]
     uncertain = [one for one in prepared if not one.finding.counted]
     registered = [one for one in uncertain if not standings[one.claim].exploratory]
-    levels = {**levels_of(plan.study.correction, uncertain), **levels_of(plan.study.correction, registered)}
+    gone = sum(one.tests for one in withdrawn)
+    changed = sum(one.tests for one in withdrawn if one.claim in plan.study.claims)  # among the tests as they stand
+    correction = plan.study.correction
+    levels = {**levels_of(correction, uncertain, gone - changed), **levels_of(correction, registered, gone)}
     claims = []
     for name, claim in plan.study.claims.items():
         metric, standing = plan.metrics[claim.metric], standings[name]
@@ -194,10 +188,9 @@ def outcomes(plan: Plan, runs: RunsByVariant, standings: Mapping[str, Standing])
                 digits=metric.digits,
                 direction=claim.direction,
                 margin=plan.margin_of(name),
-                registered=None
-                if standing.time is None
-                else datetime.fromtimestamp(standing.time, UTC).isoformat(timespec="seconds"),
+                registered=None if standing.time is None else _written(standing.time),
                 exploratory=standing.exploratory,
+                attempt=standing.attempt,
                 tests=tuple(tests),
             )
         )
@@ -207,9 +200,16 @@ def outcomes(plan: Plan, runs: RunsByVariant, standings: Mapping[str, Standing])
         question=plan.study.question,
         correction=plan.study.correction,
         alpha=ALPHA,
-        family=len(registered),
+        family=len(registered) + gone,
         claims=tuple(claims),
+        withdrawn=tuple(
+            WithdrawnClaim(claim=one.claim, registered=_written(one.time), tests=one.tests) for one in withdrawn
+        ),
     )
+
+
+def _written(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds")
 
 
 def _outcome(plan: Plan, runs: RunsByVariant, one: _Prepared, level: Level | None) -> ClaimTestOutcome:

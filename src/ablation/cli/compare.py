@@ -10,7 +10,7 @@ import pandas as pd
 from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.contrasts import contrast_table
 from ablation.analysis.outcomes import VERDICTS, claim_rows, outcomes_text
-from ablation.analysis.verdicts import outcomes, standings
+from ablation.analysis.verdicts import outcomes, standings, withdrawn
 from ablation.study.studyfile import read_frozen
 from ablation.support.formatting import plural
 
@@ -20,7 +20,8 @@ def main(arguments: argparse.Namespace) -> None:
     plan, table = read_frozen(arguments.study), pd.read_parquet(arguments.runs)
     runs = RunsByVariant(table, np.load(arguments.examples, mmap_mode="r"))
     contrast_table(plan, runs).to_csv(arguments.contrasts, index=False)
-    found = outcomes(plan, runs, standings(plan, table, arguments.registered))
+    folder = arguments.registered
+    found = outcomes(plan, runs, standings(plan, table, folder), withdrawn(plan, table, folder))
     arguments.verdicts.write_text(outcomes_text(found), encoding="utf-8")
     claim_rows(found).to_csv(arguments.claims, index=False)
     counts = Counter(test.verdict for claim in found.claims for test in claim.tests)

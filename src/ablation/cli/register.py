@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from ablation.jobs.registration import content_of, register, registrations, seeds_with_results, why_exploratory
+from ablation.jobs.registration import register, seeds_with_results, standings
 from ablation.study.plan import Plan
 from ablation.study.studyfile import locate_study, read_study
-from ablation.support.digests import digest
 from ablation.support.files import write_whole
 from ablation.support.wording import UserError
 
@@ -17,8 +16,8 @@ EPILOG = """examples:
   ./do ablation register digits
   ./do ablation register digits --fresh-seeds   asks for seeds that were not seen, in the study file
 
-The first start of a study does this by itself. A claim that is changed or added when results of its seeds are there is
-exploratory: only seeds that were not seen can test it.
+The first start of a study does this by itself. Of a claim the last registration before the first of its runs is in force.
+One that is changed or added when results of its seeds are there is exploratory: only seeds that were not seen can test it.
 """
 
 
@@ -30,10 +29,8 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.fresh_seeds:
         plan = with_fresh_seeds(path, plan, folder)
     new = {one.claim for one in register(plan, folder)}
-    times = {(one.claim, one.digest): one.time for one in reversed(registrations(folder))}
-    for claim in plan.study.claims:
-        when = datetime.fromtimestamp(times[claim, digest(content_of(plan, claim))]).strftime("%Y-%m-%d %H:%M")
-        why = why_exploratory(plan, claim, folder, [])
+    for claim, standing in standings(plan, folder, {}).items():
+        when, why = datetime.fromtimestamp(standing.time).strftime("%Y-%m-%d %H:%M"), standing.exploratory
         print(
             f"{claim}: {'registered' if claim in new else f'registered {when}'}{f'; exploratory: {why}' if why else ''}"
         )

@@ -10,11 +10,11 @@ from ablation.analysis.failures import restricted
 from ablation.analysis.outcomes import ClaimOutcome, ClaimTestOutcome
 from ablation.catalogue.metrics import FAILURE_RATES, METRICS, Metric
 from ablation.report.claims import css_of
-from ablation.report.findings import RATIO, amount, bracket, is_number, metric_of
+from ablation.report.findings import RATIO, amount, bracket, is_number, metric_of, sentence
 from ablation.report.htmltables import html_table
 from ablation.report.inputs import StudyTables
 from ablation.report.tables import interval_text, number_text
-from ablation.report.verdicts import magnitude_words, seeds_words
+from ablation.report.verdicts import attempt_words, magnitude_words, seeds_words
 from ablation.statistics.estimates import CONFIDENCE
 from ablation.study.plan import Plan
 
@@ -169,7 +169,8 @@ def says(plan: Plan, claim: ClaimOutcome) -> str:
         parts.append(f"Exploratory: {claim.exploratory}.")
     elif claim.registered:
         parts.append(f"Registered {claim.registered[:16].replace('T', ' ')} UTC, before its runs.")
-    return " ".join(parts)
+    parts.append(sentence(attempt_words(claim)))
+    return " ".join(filter(None, parts))
 
 
 def claim_details(tables: StudyTables, published: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:

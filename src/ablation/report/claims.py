@@ -10,7 +10,7 @@ from ablation.analysis.outcomes import NOT_TESTABLE, VERDICTS, ClaimOutcome, Cla
 from ablation.report.findings import MEANINGS, amount, bracket, counted, finding, metric_of, sentence
 from ablation.report.htmltables import searchable_table
 from ablation.report.intervals import Interval, draw, limits
-from ablation.report.verdicts import magnitude_words, remark
+from ablation.report.verdicts import attempt_words, magnitude_words, remark
 from ablation.study.plan import Plan
 from ablation.support.formatting import plural
 
@@ -110,6 +110,7 @@ def claim_view(plan: Plan, claim: ClaimOutcome, pictures: Mapping[tuple[str, int
     return {
         **{name: getattr(claim, name) for name in ("statement", "source", "label", "exploratory")},
         "name": claim.claim,
+        "attempt": attempt_words(claim),
         "tests": tests,
     }
 

@@ -19,7 +19,7 @@ from ablation.analysis.outcomes import (
 )
 from ablation.catalogue.metrics import Metric
 from ablation.report.tables import MINUS, number_text
-from ablation.report.verdicts import seeds_words
+from ablation.report.verdicts import seeds_words, withdrawn_words
 from ablation.study.plan import Plan
 from ablation.support.formatting import count, plural
 
@@ -148,6 +148,8 @@ def sureness_text(found: Outcomes, seeds: Sequence[int], images: int) -> str:
     if found.family > 1:
         corrected = CORRECTIONS[found.correction]
         parts.append(f"{found.family} tests count together: intervals are wider for it, {corrected}.")
+    if found.withdrawn:
+        parts.append(sentence(withdrawn_words(found)))
     count_of, exploratory = len(found.claims), sum(bool(claim.exploratory) for claim in found.claims)
     if exploratory:
         were = "was" if exploratory == 1 else "were"

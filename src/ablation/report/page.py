@@ -16,7 +16,7 @@ from ablation.report.claims import claim_groups, claim_tables, has_many_tests, m
 from ablation.report.contrasttables import readable_contrasts
 from ablation.report.failed import failure_parts
 from ablation.report.figures.table import FIGURES
-from ablation.report.findings import contrasts_text, sureness_text, tested_text
+from ablation.report.findings import contrasts_text, sentence, sureness_text, tested_text
 from ablation.report.htmltables import fitting_table, html_table, searchable_table
 from ablation.report.inputs import StudyTables
 from ablation.report.provenance import core_seconds, facts, provenance, warnings
@@ -25,6 +25,7 @@ from ablation.report.recomputing import recompute_rows
 from ablation.report.structures import layer_sections
 from ablation.report.tables import caption, readable, readable_effects
 from ablation.report.varied import own_parts, varied
+from ablation.report.verdicts import withdrawn_words
 from ablation.study.controls import CLOSE
 from ablation.study.plan import Plan
 from ablation.support.accounting import Start
@@ -68,7 +69,8 @@ def claim_parts(tables: StudyTables, published: Sequence[Mapping[str, str]], ima
     plan, outcomes = tables.plan, tables.verdicts
     if not outcomes.claims:
         reasons = filter(None, tables.contrasts["not_testable"])
-        return {"found": contrasts_text(plan, tables.contrasts), "untestable": next(reasons, "")}
+        found = f"{contrasts_text(plan, tables.contrasts)} {sentence(withdrawn_words(outcomes))}".strip()
+        return {"found": found, "untestable": next(reasons, "")}
     found = {
         "found": tested_text(outcomes),
         "sureness": sureness_text(outcomes, list(tables.runs.groupby("variant").size()), images),

@@ -15,7 +15,9 @@ from ablation.analysis.outcomes import (
     Outcomes,
 )
 from ablation.support.formatting import plural
+from ablation.support.wording import listed
 
+ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}
 MOST_SHOWN = 25  # tests at the end of a start
 LIMITS = {
     "images": "the test images limit it, however many the seeds",
@@ -94,7 +96,7 @@ def magnitude_words(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
 
 
 def remark(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
-    """Say what belongs to a verdict: why there is none, how many seeds are needed, or that what differs does not matter."""
+    """Say what belongs to a verdict: why there is none, how many seeds are needed, that what differs does not matter."""
     words = [test.why]
     if test.verdict == UNDECIDED:
         words.append(seeds_words(test))
@@ -102,7 +104,7 @@ def remark(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
             words.append("it differs, but perhaps by too little to matter")
     if test.verdict == EQUIVALENT and test.differs:
         words.append("it differs, by too little to matter")
-    return "; ".join(filter(None, [*words, magnitude_words(claim, test)]))
+    return "; ".join(filter(None, [*words, magnitude_words(claim, test), attempt_words(claim)]))
 
 
 def counts_words(found: Outcomes) -> str:
@@ -113,21 +115,40 @@ def counts_words(found: Outcomes) -> str:
 
 def correction_words(found: Outcomes) -> str:
     """Say how the tests are corrected."""
-    if not found.family:
-        return "no test of a registered claim to correct"
     how = {"holm": "Holm", "fdr": "Benjamini and Hochberg"}[found.correction]
-    return f"corrected for {plural(found.family, 'test')} ({how}, {math.ceil(100 * found.alpha)} %)"
+    said = f"corrected for {plural(found.family, 'test')} ({how}, {math.ceil(100 * found.alpha)} %)"
+    return "; ".join(
+        filter(None, [said if found.family else "no test of a registered claim to correct", withdrawn_words(found)])
+    )
+
+
+def withdrawn_words(found: Outcomes) -> str:
+    """Say which registered claims are gone since; empty if none is."""
+    if not found.withdrawn:
+        return ""
+    names, tests = dict.fromkeys(one.claim for one in found.withdrawn), sum(one.tests for one in found.withdrawn)
+    were, whose = ("was", "its") if len(names) == 1 else ("were", "their")
+    counted = f"; {whose} {plural(tests, 'test')} still {'counts' if tests == 1 else 'count'}" if tests else ""
+    return f"{plural(len(names), 'registered claim')} {were} withdrawn or changed: {listed(names)}{counted}"
+
+
+def attempt_words(claim: ClaimOutcome) -> str:
+    """Say of a claim that had results with other seeds that it is tried again; empty of a first attempt."""
+    if claim.attempt == 1:
+        return ""
+    ordinal = ORDINALS.get(claim.attempt, f"{claim.attempt}th")
+    return f"{ordinal} attempt with fresh seeds"
 
 
 def verdict_table(found: Outcomes) -> str:
-    """Write verdicts and effects as a table for the end of a start, of many claims the first; empty without claims."""
+    """Write verdicts as a table for the end of a start, of many claims the first; without claims, what was withdrawn."""
     rows = [
         (_marked(claim, test), claim.claim, test.architecture, claim.label, effect_words(claim, test))
         for claim in found.claims
         for test in claim.tests
     ]
     if not rows:
-        return ""
+        return withdrawn_words(found)
     head = ["verdict", "claim", "network", "metric", "effect [corrected interval]"]
     text = tabulate(rows[:MOST_SHOWN], head, tablefmt="simple", disable_numparse=True)
     more = f"\n… and {len(rows) - MOST_SHOWN} more" if len(rows) > MOST_SHOWN else ""
@@ -141,7 +162,7 @@ def _marked(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
 def verdict_lines(found: Outcomes) -> list[str]:
     """Write the verdicts for the terminal: a line per test, below its claim."""
     if not found.claims:
-        return [f"{found.study}: no claims"]
+        return ["; ".join(filter(None, [f"{found.study}: no claims", withdrawn_words(found)]))]
     lines = [f"{found.title}: {counts_words(found)}; {correction_words(found)}"]
     for claim in found.claims:
         lines += ["", f"{claim.claim}: {claim.statement}"]

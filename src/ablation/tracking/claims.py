@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ablation.analysis.outcomes import VERDICTS, ClaimTestOutcome, Outcomes
-from ablation.jobs.registration import FILE, content_of, registrations, why_exploratory
+from ablation.jobs.registration import FILE, contents_of, standings
 from ablation.study.plan import Plan
 from ablation.support.digests import digest
 
@@ -62,15 +62,13 @@ def registration_tags(plan: Plan, folder: Path, outcomes: Outcomes | None = None
     outcomes : Outcomes, optional
         They know when the runs began; without them, what is known before that.
     """
-    times = {(one.claim, one.digest): one.time for one in reversed(registrations(folder))}
     judged = {claim.claim: claim.exploratory for claim in outcomes.claims} if outcomes else {}
-    tags = {}
-    for claim in plan.study.claims:
-        said = digest(content_of(plan, claim))
-        if (claim, said) in times:
-            when = datetime.fromtimestamp(times[claim, said], UTC)
+    contents, tags = contents_of(plan), {}
+    for claim, standing in standings(plan, folder, {}).items():
+        if standing.time is not None:
+            when = datetime.fromtimestamp(standing.time, UTC)
             tags[f"registered.{claim}"] = when.isoformat(timespec="seconds")
-            tags[f"registered.{claim}.digest"] = said
-        if why := judged[claim] if claim in judged else why_exploratory(plan, claim, folder, []):
+            tags[f"registered.{claim}.digest"] = digest(contents[claim])
+        if why := judged.get(claim, standing.exploratory):
             tags[f"exploratory.{claim}"] = why
     return tags
