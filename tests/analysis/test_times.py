@@ -9,6 +9,7 @@ from invented import invented_outcomes
 
 from ablation.analysis.inference import Cell, find
 from ablation.catalogue.metrics import FAILURE_RATES, METRICS
+from ablation.report.verdicts import magnitude_words, remark
 from ablation.statistics.survival import restricted_means, until
 from ablation.study.studyfile import read_study
 
@@ -80,17 +81,85 @@ def test_a_difference_of_times_is_that_of_restricted_means():
     assert (found.effect, *found.interval(0.95)) == (expected.effect, expected.low, expected.high)
 
 
-@pytest.mark.parametrize("sides", [([3], [9]), ([3], [9, 10, 12]), ([math.inf], [math.inf])], ids=str)
+@pytest.mark.parametrize(
+    "sides", [([3], [9]), ([3], [9, 10, 12]), ([math.inf], [math.inf]), ([3], [math.inf])], ids=str
+)
 def test_a_single_run_has_no_interval(decide, sides):
     for weights in ([1, -1], [-1, 1]):
         found = find(METRICS[METRIC], cells_of(*sides), weights, 20)
         assert not found.known
         assert math.isnan(found.p)
         assert abs(found.effect) == abs(np.minimum(sides[0], 20).mean() - np.minimum(sides[1], 20).mean())
-    _, test = decide(*sides, 20, "direction: greater, magnitude: {difference: 3}")
-    assert (test.verdict, test.why) == ("not testable", "1 of the 2 seeds that an interval needs")
-    assert (test.seeds_needed, test.magnitude.holds) == (None, None)
+    for size in ("difference: 3", "ratio: 3"):
+        _, test = decide(*sides, 20, f"direction: greater, magnitude: {{{size}}}")
+        assert (test.verdict, test.why) == ("not testable", "1 of the 2 seeds that an interval needs")
+        found = test.magnitude
+        assert (test.seeds_needed, found.low, found.high, found.holds) == (None, None, None, None)
 
 
 def test_a_single_run_in_a_cell_without_weight_does_not_matter():
     assert find(METRICS[METRIC], cells_of([3, 4], [7], [8, 9]), [-1, 0, 1], 20).known
+
+
+FEW = [2, 2, 2, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("claimed", "holds"),
+    [("ratio: 6", True), ("ratio: 1.1", False), ("difference: 10", True), ("difference: 0.1", False)],
+)
+def test_runs_that_never_got_there_refute_no_larger_size(decide, claimed, holds):
+    """Cut at 8 epochs, the slower side is 3.6 times as slow; without the cut it may be any number of times."""
+    claim, test = decide(NEVER, FEW, 8, f"direction: greater, magnitude: {{{claimed}}}")
+    size = test.magnitude
+    assert (size.high, size.holds) == (None, holds)
+    assert size.low > 0
+    assert "∞]" in magnitude_words(claim, test)
+    turned, same = decide(FEW, NEVER, 8, f"direction: less, magnitude: {{{claimed}}}")
+    assert (same.magnitude.low, same.magnitude.high, same.magnitude.holds) == (pytest.approx(size.low), None, holds)
+    assert magnitude_words(turned, same) == magnitude_words(claim, test)
+
+
+@pytest.mark.parametrize(("claimed", "low"), [("ratio: 2", 0), ("difference: 2", None)])
+def test_the_faster_side_may_be_any_number_of_times_slower(decide, claimed, low):
+    claim, test = decide(FEW, NEVER, 8, f"direction: greater, magnitude: {{{claimed}}}")
+    size = test.magnitude
+    assert (size.low, size.holds) == (low, False)
+    assert size.value < size.high < 1
+    assert ("[0.0, " if low == 0 else "[−∞, ") in magnitude_words(claim, test)
+
+
+@pytest.mark.parametrize("claimed", ["ratio: 2", "difference: 2"])
+def test_where_both_sides_have_runs_that_never_got_there_no_size_is_known(decide, claimed):
+    claim, test = decide([3, 4, *NEVER[:3]], [2, 2, 3, 3, math.inf], 8, f"direction: greater, magnitude: {{{claimed}}}")
+    size = test.magnitude
+    assert (size.low, size.high, size.holds) == (None, None, None)
+    assert "[" not in magnitude_words(claim, test)
+
+
+def test_a_time_at_the_horizon_is_a_time(decide):
+    size = decide([6, 7, 8, 8, 8], FEW, 8, "direction: greater, magnitude: {ratio: 6}")[1].magnitude
+    assert size.low < size.high < 6
+    assert size.holds is False
+
+
+@pytest.mark.parametrize(
+    ("tanh", "relu", "epochs"),
+    [
+        (NEVER, NEVER, 20),
+        ([20] * 5, [20] * 5, 20),
+        ([19, *NEVER[1:]], [14, 15, 18, 19, 17], 20),
+        (NEVER[:3], [190] * 3, 200),
+    ],
+)
+def test_no_number_of_seeds_is_promised_where_runs_are_at_the_horizon(decide, tanh, relu, epochs):
+    """How many would decide rests on their spread, which the horizon hides."""
+    _, test = decide(tanh, relu, epochs)
+    assert (test.verdict, test.seeds_needed) == ("undecided", None)
+    assert "seeds" not in remark(*decide(tanh, relu, epochs))
+
+
+def test_a_number_of_seeds_is_given_where_all_get_there(decide):
+    _, test = decide([9, 14, 8, 12, 10], [8, 10, 9, 11, 7], 20)
+    assert test.verdict == "undecided"
+    assert test.seeds_needed.low > 5
