@@ -126,3 +126,20 @@ def test_the_range_of_seeds_holds_what_is_needed_every_other_time():
         found = power.seeds_for_difference(a.mean() - b.mean(), Design.of(a, b))
         held += (found.low or math.inf) <= needed <= (found.high or math.inf)
     assert 0.38 < held / 60 < 0.72
+
+
+@pytest.mark.parametrize("found", [300.0, 5000.0, -400.0, 0.0])
+@pytest.mark.parametrize("df", [1.0, 2.0, 4.0, 40.0])
+def test_the_noncentralities_of_a_large_t_of_few_runs_are_found(found, df):
+    """They spread as the t itself times that of the standard deviation, far more than by its rounded 1."""
+    low, high = power._shifts(found, df)
+    assert low < high
+    for shift, share in ((low, 0.75), (high, 0.25)):
+        exact = stats.norm.cdf(found * np.sqrt(stats.chi2.ppf((np.arange(4000) + 0.5) / 4000, df) / df) - shift).mean()
+        assert exact == pytest.approx(share, abs=0.06), "32 nodes of a spread"
+
+
+def test_seeds_are_planned_for_an_effect_just_within_the_margin():
+    within = power.seeds_for_equivalence(0.00999, 0.01, Design(1e-4, 3, 0.5e-4, 3))
+    assert within.low is None or within.low >= 2
+    assert power.seeds_for_difference(100.0, Design(0.5, 3, 0.5, 3)) == power.Seeds(2, 2, None)

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from ablation.statistics.linear import contrast
-from ablation.statistics.survival import kaplan_meier, log_rank, restricted_means, until
+from ablation.statistics.survival import kaplan_meier, log_rank, restricted_contrast, restricted_means, until
 
 FAST = until([3, 4, 4, 9, 12, 20, math.inf], 20)
 SLOW = until([5, 8, 8, 14, math.inf, math.nan, 25], 20)
@@ -109,13 +109,86 @@ def test_without_runs_everything_is_possible():
     assert (found.low, found.high, found.ratio_low, found.ratio_high) == (-20, 20, 0, math.inf)
 
 
-def test_the_mean_is_the_area_below_the_curve_and_its_interval_that_of_welch():
+def test_the_mean_is_the_area_below_the_curve():
     found = restricted_means(FAST, SLOW)
     for runs, mean in ((FAST, found.variant), (SLOW, found.reference)):
         curve = kaplan_meier(runs)
         assert mean == pytest.approx(np.diff([*curve.times, runs.horizon]) @ curve.share, rel=1e-12)
-    expected = contrast([FAST.times, SLOW.times], [1, -1])
+
+
+@pytest.mark.parametrize("weights", [[1, -1, 0], [1, -1, -1], [-0.5, -0.5, 2]])
+def test_where_all_got_there_the_interval_is_that_of_welch(weights):
+    """Zou and Donner's joining of limits that are the same to both sides is that of variances."""
+    cells = [until(times, 100) for times in ([3, 4, 9, 12], [30, 28, 41, 36, 30], [60, 61, 64])]
+    found, expected = restricted_contrast(cells, weights), contrast([cell.times for cell in cells], weights)
     assert (found.effect, found.low, found.high) == pytest.approx((expected.effect, expected.low, expected.high))
+
+
+def test_a_difference_is_the_contrast_of_one_and_minus_one():
+    means, found = restricted_means(FAST, SLOW, 0.9), restricted_contrast([FAST, SLOW], [1, -1], 0.9)
+    assert (found.effect, found.low, found.high) == (means.effect, means.low, means.high)
+    turned = restricted_contrast([FAST, SLOW], [-1, 1], 0.9)
+    assert (turned.effect, turned.low, turned.high) == pytest.approx((-found.effect, -found.high, -found.low))
+    without = restricted_contrast([until([], 20), FAST, SLOW], [0, 2, -2], 0.9)
+    assert without.low == pytest.approx(2 * found.low), "a cell without weight"
+    nothing = restricted_contrast([until([], 20), FAST, SLOW], [1, 2, -3])
+    assert (nothing.low, nothing.high) == (-60, 60), "all that can be"
+
+
+NEVER, LATE = [math.inf] * 5, [10, 11, 12, 11, 10]
+
+
+def level(variant, reference, horizon):
+    """The smallest significance level at which the variant is found to be slower, of a grid; 1 where it never is."""
+    sides = until(variant, horizon), until(reference, horizon)
+    return min((p for p in np.logspace(-6, -0.01, 60) if restricted_means(*sides, 1 - p).low > 0), default=1.0)
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("times", [[19], [20], [14], [12, 19, 15], [2]], ids=str)
+def test_more_runs_that_never_got_there_are_no_less_evidence(n, times):
+    """From one of n on: of a side of which all got there, times tell their spread, of one that hides it they do not."""
+    sides = [[*(times[i % len(times)] for i in range(n - never)), *[math.inf] * never] for never in range(1, n + 1)]
+    levels = [level(side, LATE, 20) for side in sides]
+    assert (np.diff(levels) <= 0).all()
+    assert levels[-1] < 1
+
+
+def test_a_run_just_at_the_horizon_or_before_it_is_not_much_more_than_one_that_never_got_there():
+    never = level(NEVER, LATE, 20)
+    assert 0.05 < never < 0.15
+    assert level([20, *NEVER[1:]], LATE, 20) == level([20] * 5, LATE, 20) == never
+    assert level([19, *NEVER[1:]], LATE, 20) >= never
+    for nearly in (20, 19):
+        same = restricted_means(until([nearly, *NEVER[1:]], 20), until([nearly, *NEVER[1:]], 20), 0.9)
+        assert same.low < -8.5, "no equivalence within an epoch"
+        assert same.high > 8.5
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.05 / 8])
+def test_five_at_the_second_epoch_of_ten_and_five_never_differ(alpha):
+    assert restricted_means(until(NEVER, 10), until([2] * 5, 10), 1 - alpha).low > 0
+
+
+@pytest.mark.parametrize(
+    "times", [[math.inf], [19, math.inf], [2, 2, math.inf], [8, 10, 12, 15, math.inf], [2, 3]], ids=str
+)
+def test_an_interval_shrinks_as_runs_are_added(times):
+    found = [restricted_contrast([until(times * k, 20)], [1]) for k in (2, 4, 8, 16, 400)]
+    widths = [one.high - one.low for one in found]
+    assert (np.diff(widths) < 0).all()
+    assert 0 < widths[-1] < 2
+
+
+def test_three_cells_that_never_got_there_leave_an_interaction_open():
+    """Cut times alone would make it -11.6 [-22.7, -0.5], as if three cells were known to the epoch."""
+    never, spread = until(NEVER, 20), until([3, 4, 14, 3, 18], 20)
+    found = restricted_contrast([spread, never, never, never], [1, -1, -1, 1])
+    pair = restricted_means(never, never)
+    assert found.effect == pytest.approx(-11.6)
+    assert found.low < -20
+    assert found.high > 0
+    assert found.high - found.low > pair.high - pair.low
 
 
 def test_different_horizons_are_cut_at_the_shorter():

@@ -15,7 +15,7 @@ from ablation.statistics.estimates import CONFIDENCE, ROUNDING, Estimate, summar
 from ablation.statistics.missing import worst_case
 from ablation.statistics.rates import difference_of_rates, weighted_rates
 from ablation.statistics.spread import ratio_of_spreads
-from ablation.statistics.survival import restricted_means, until
+from ablation.statistics.survival import restricted_contrast, until
 
 Interval = tuple[float, float]
 NONE: Interval = (math.nan, math.nan)
@@ -124,19 +124,16 @@ def find(metric: Metric, cells: Sequence[Cell], weights: Sequence[float], horizo
     """
     if len(weights) == 2 and np.allclose(weights, [-1, 1], atol=ROUNDING):  # such as a trend over two levels
         cells, weights = cells[::-1], [1, -1]
-    values, is_pair = (
-        [cell.values for cell in cells],
-        len(weights) == 2 and np.allclose(weights, [1, -1], atol=ROUNDING),
-    )
+    is_pair = len(weights) == 2 and np.allclose(weights, [1, -1], atol=ROUNDING)
+    values = [cell.values for cell in cells]
     if metric.exact:
         return _counted([weight * summarise(side).mean for weight, side in zip(weights, values, strict=True)])
     if metric.binary:
         return _of_rates(values, weights) if not np.isnan(np.concatenate(values)).any() else _none()
     if np.isnan(np.concatenate(values)).any():
         return _of_missing(metric, *values) if metric.bounds and is_pair else _none()
-    if metric.diverged == "never" and is_pair and all(map(len, values)):
-        return _of_times(*values, horizon)
-    values = [np.minimum(side, horizon) for side in values]
+    if metric.diverged == "never":
+        return _of_times(values, weights, horizon)
     over_seeds = linear.contrast(values, weights)
     if any(cell.scores is None for cell in cells):
         return _of(over_seeds, None)
@@ -196,14 +193,16 @@ def _of_missing(metric: Metric, variant: np.ndarray, reference: np.ndarray) -> F
     return Finding(math.nan, interval, _p(interval), 0.0, found.least, found.most)
 
 
-def _of_times(variant: np.ndarray, reference: np.ndarray, horizon: float) -> Finding:
-    sides = [until(side, horizon) for side in (variant, reference)]
+def _of_times(values: Sequence[np.ndarray], weights: Sequence[float], horizon: float) -> Finding:
+    cells = [until(side, horizon) for side in values]
+    effect = restricted_contrast(cells, weights).effect
+    if min(len(side) for side, weight in zip(values, weights, strict=True) if weight) < 2:
+        return _none(effect)
 
     def interval(confidence: float) -> Interval:
-        at = restricted_means(*sides, confidence)
+        at = restricted_contrast(cells, weights, confidence)
         return at.low, at.high
 
-    effect = restricted_means(*sides).effect
     return Finding(effect, interval, _p(interval), 0.0, effect, effect)
 
 

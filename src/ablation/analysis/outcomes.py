@@ -57,7 +57,8 @@ class MagnitudeOutcome:
     measured_as : str
         Whether it is a ``difference`` or a ``ratio``; positive, in the claimed direction.
     value, low, high : float or None
-        What was found, with the interval of the claim's level.
+        What was found, with the interval of the claim's level; one end alone is None where it is open: runs that never
+        reached their threshold may be any time away from it.
     holds : bool or None
         Whether the interval contains what is claimed; None without interval.
     """

@@ -8,7 +8,7 @@ import numpy as np
 
 from ablation.analysis.byvariant import RunsByVariant
 from ablation.analysis.contrasts import cells_of, horizon_of
-from ablation.analysis.inference import Finding
+from ablation.analysis.inference import NONE, Finding, Interval
 from ablation.analysis.outcomes import MagnitudeOutcome, SeedsNeeded, or_none
 from ablation.statistics import crossed, linear
 from ablation.statistics.estimates import CONFIDENCE, Estimate, summarise
@@ -32,7 +32,8 @@ def magnitude_outcome(
     plan: Plan, runs: RunsByVariant, claim: str, test: ClaimTest, finding: Finding, alpha: float
 ) -> MagnitudeOutcome | None:
     """Say whether the interval of the effect holds the size that a claim states; None if it states none."""
-    stated, sign = plan.study.claims[claim].magnitude, 1 if plan.study.claims[claim].direction == "greater" else -1
+    entry = plan.study.claims[claim]
+    stated, sign = entry.magnitude, 1 if entry.direction == "greater" else -1
     if stated is None:
         return None
     confidence = CONFIDENCE if math.isnan(alpha) else 1 - alpha
@@ -45,15 +46,31 @@ def magnitude_outcome(
     else:
         claimed, kind = stated.ratio, "ratio"
         value, low, high = _ratio(plan, runs, claim, test, sign, confidence) if finding.known else (math.nan,) * 3
-    unknown = math.isnan(low) or math.isnan(high)
+    low, high = _uncut(low, high, kind, _never_there(plan, runs, entry.metric, test, sign))
     return MagnitudeOutcome(
         claimed=claimed,
         measured_as=kind,
         value=or_none(value),
         low=or_none(low),
         high=or_none(high),
-        holds=None if unknown else bool(low <= claimed <= high),
+        holds=None if math.isnan(low) else bool(low <= claimed <= high),
     )
+
+
+def _never_there(plan: Plan, runs: RunsByVariant, metric: str, test: ClaimTest, sign: int) -> tuple[bool, bool]:
+    """Say whether runs on the side that is added, and on that which is taken off, never reached their threshold."""
+    until = horizon_of(plan, plan.metrics[metric], test.variants)
+    late = [weight * sign for variant, weight in test.cells if (runs.values(variant, metric) > until).any()]
+    return any(weight > 0 for weight in late), any(weight < 0 for weight in late)
+
+
+def _uncut(low: float, high: float, kind: str, never_there: tuple[bool, bool]) -> Interval:
+    """Open the interval of cut times towards where times could lie without a horizon; NaN if that is everywhere."""
+    slower, faster = never_there
+    if math.isnan(low) or math.isnan(high) or (slower and faster):
+        return NONE
+    lowest = 0.0 if kind == "ratio" else -math.inf
+    return (lowest if faster else low), (math.inf if slower else high)
 
 
 def _ratio(
@@ -105,6 +122,9 @@ def seeds_needed(
     metric, margin = plan.metrics[stated.metric], plan.margin_of(claim)
     if test.kind == "spread" or metric.binary or math.isnan(finding.effect):
         return None
+    horizon = horizon_of(plan, metric, test.variants)
+    if any((runs.values(variant, stated.metric) >= horizon).any() for variant, weight in test.cells if weight):
+        return None  # such runs hide the spread on which the number would rest
     design = design_of(plan, runs, stated.metric, test, finding)
     effect = abs(finding.effect)
     away = effect if stated.direction != "equivalent" else effect - margin

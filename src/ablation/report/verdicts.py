@@ -86,11 +86,12 @@ def magnitude_words(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
     if size.measured_as == "ratio":
         claimed = f"{size.claimed:g} times"
         found = "" if size.value is None else f"{size.value:.1f} times"
-        bounds = "" if size.low is None else f" [{size.low:.1f}, {'∞' if size.high is None else f'{size.high:.1f}'}]"
+        low, high = (None if end is None else f"{end:.1f}" for end in (size.low, size.high))
     else:
         claimed = f"{number(size.claimed, claim)} {unit(claim)}"
         found = "" if size.value is None else f"{number(size.value, claim)} {unit(claim)}"
-        bounds = "" if size.low is None else f" [{number(size.low, claim)}, {number(size.high, claim)}]"
+        low, high = (None if end is None else number(end, claim) for end in (size.low, size.high))
+    bounds = f" [{low or '−∞'}, {high or '∞'}]" if low or high else ""
     held = {True: ", which holds it", False: ", which excludes it", None: ""}[size.holds]
     return f"claimed {claimed}, found {found or 'nothing'}{bounds}{held}"
 

@@ -14,6 +14,7 @@ from ablation.statistics.spread import deviation, finite
 ALPHA, POWER = 0.05, 0.8
 LIKELY = 0.5  # the share of what effect and spread may be that a range of seeds covers
 MOST_SEEDS = 10_000
+FAR = 10.0  # standard deviations, beyond which a normal value does not lie
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(32)
 
 
@@ -198,8 +199,10 @@ def _smallest(excess: Callable[[float], float], design: Design) -> float:
 
 def _shifts(found: float, df: float) -> tuple[float, float]:
     """Return the noncentralities between which that of a found t statistic lies, with the probability `LIKELY`."""
+    centres = found * np.sqrt(_found_variances(df)[0])  # given the standard deviation, it is normal about one of these
+    ends = float(centres.min()) - FAR, float(centres.max()) + FAR
     return tuple(
-        float(optimize.brentq(lambda shift, tail=tail: _shifted(found, df, shift) - tail, found - 60, found + 60))
+        float(optimize.brentq(lambda shift, tail=tail: _shifted(found, df, shift) - tail, *ends))
         for tail in ((1 + LIKELY) / 2, (1 - LIKELY) / 2)
     )
 

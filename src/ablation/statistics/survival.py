@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,18 @@ class LogRank:
     excess: float
     chi2: float
     p: float
+
+
+@dataclass(frozen=True)
+class RestrictedContrast:
+    """A weighted sum of mean times until a threshold, each time cut at a common horizon, with its interval.
+
+    The interval never has a width of zero; without runs of a cell it is all that can be, and the effect NaN.
+    """
+
+    effect: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -147,7 +160,7 @@ def log_rank(variant: Times, reference: Times) -> LogRank:
     variant, reference : Times
         Cut at the shorter horizon.
     """
-    variant, reference, _ = _cut(variant, reference)
+    (variant, reference), _ = _cut(variant, reference)
     n = len(variant.times)
     times, reached = (
         np.concatenate([getattr(side, name) for side in (variant, reference)]) for name in ("times", "reached")
@@ -176,17 +189,47 @@ def _permutation_p(scores: np.ndarray, n: int) -> float:
     return float((1 + (np.abs(shuffled[:, :n].sum(axis=1)) >= far).sum()) / (1 + PERMUTATIONS))
 
 
+def restricted_contrast(
+    cells: Sequence[Times], weights: Sequence[float], confidence: float = CONFIDENCE, step: float = 1.0
+) -> RestrictedContrast:
+    """Estimate a weighted sum of mean times until a threshold, each time cut at the horizon.
+
+    Each mean is the area below the curve of Kaplan and Meier (Royston and Parmar 2013): without earlier censoring, a mean of
+    cut times, with the t interval of a mean. The limits of all cells are joined by their distances from the means (Zou and
+    Donner, Statistics in Medicine 27, 2008).
+
+    Times at the horizon hide their spread. So where some runs are there, each limit is the wider one of that of t and that
+    of the share of these runs (Clopper and Pearson 1934), with the other runs at their mean. Where all are, this says
+    nothing of other runs, which may be anywhere from 0 on: the lower limit is that of the share, times the horizon. It is
+    the highest that a cell with a run at the horizon has, for an earlier time is no evidence of a larger mean.
+
+    Runs that all got there in the same step before the horizon are known to that step: their standard deviation is taken to
+    be half of it, the most that it can be within. A share that would never get there, of which no run was seen, is not
+    covered.
+
+    Parameters
+    ----------
+    cells : sequence of Times
+        Cut at the shortest horizon.
+    weights : sequence of float
+        One per cell; a cell without weight counts for nothing. 1 and -1 for a difference.
+    confidence : float
+    step : float
+        In which times are counted: an epoch.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many weights as cells, or none but zeros.
+    """
+    cells, horizon = _cut(*cells)
+    return _contrast(_limits(cells, weights, confidence, step), weights, horizon)
+
+
 def restricted_means(
     variant: Times, reference: Times, confidence: float = CONFIDENCE, step: float = 1.0
 ) -> RestrictedMeans:
-    """Estimate the difference and the ratio of mean times until a threshold, each time cut at the horizon.
-
-    The area below the curve of Kaplan and Meier (Royston and Parmar 2013): without earlier censoring, a mean of cut times,
-    with the t interval of a mean. Runs of which none got there do not show that none ever would: with as many runs, others
-    can be a share of up to 1 - (α/2)^(1/n), anywhere from 0 to the horizon. Runs that all got there in the same step are
-    known to that step: their standard deviation is taken to be half of it, the most that it can be within. The limits of
-    both sides are joined by their distances from the means (Zou and Donner, Statistics in Medicine 27, 2008), those of
-    the ratio in logarithms.
+    """Estimate the difference of two mean times as `restricted_contrast` does, and their ratio: the same in logarithms.
 
     Parameters
     ----------
@@ -196,24 +239,41 @@ def restricted_means(
     step : float
         In which times are counted: an epoch.
     """
-    variant, reference, horizon = _cut(variant, reference)
-    df = contrast([variant.times, reference.times], [1, -1]).df  # Welch's interval, where both sides vary
-    mean_a, low_a, high_a = _mean(variant, df, confidence, step)
-    mean_b, low_b, high_b = _mean(reference, df, confidence, step)
-    if math.isnan(mean_a + mean_b):
-        low, high = -horizon, horizon
-    else:
-        low, high = _joined(mean_a, low_a, high_a, mean_b, low_b, high_b)
+    sides, horizon = _cut(variant, reference)
+    limits = _limits(sides, [1, -1], confidence, step)
+    found, (a, b) = _contrast(limits, [1, -1], horizon), (mean for mean, _, _ in limits)
     ratio, ratio_low, ratio_high = math.nan, 0.0, math.inf
-    if mean_a > 0 and mean_b > 0:
-        ratio = mean_a / mean_b
-        logs = [math.log(value) if value > 0 else -math.inf for value in (mean_a, low_a, high_a, mean_b, low_b, high_b)]
-        ratio_low, ratio_high = (math.exp(value) for value in _joined(*logs))
-    return RestrictedMeans(horizon, mean_a, mean_b, mean_a - mean_b, low, high, ratio, ratio_low, ratio_high)
+    if a > 0 and b > 0:
+        logs = [tuple(math.log(value) if value > 0 else -math.inf for value in limit) for limit in limits]
+        in_logs = _contrast(logs, [1, -1], horizon)
+        ratio, ratio_low, ratio_high = a / b, math.exp(in_logs.low), math.exp(in_logs.high)
+    return RestrictedMeans(horizon, a, b, found.effect, found.low, found.high, ratio, ratio_low, ratio_high)
 
 
-def _joined(a: float, low_a: float, high_a: float, b: float, low_b: float, high_b: float) -> tuple[float, float]:
-    return a - b - math.hypot(a - low_a, high_b - b), a - b + math.hypot(high_a - a, b - low_b)
+def _contrast(
+    limits: Sequence[tuple[float, float, float]], weights: Sequence[float], horizon: float
+) -> RestrictedContrast:
+    """Join means with their limits; of a cell without weight, neither counts."""
+    used = [(weight, *limit) for weight, limit in zip(weights, limits, strict=True) if weight]
+    effect = sum(weight * mean for weight, mean, _, _ in used)
+    if math.isnan(effect):
+        low, high = (horizon * sum(pick(weight, 0.0) for weight, *_ in used) for pick in (min, max))
+        return RestrictedContrast(math.nan, low, high)
+    # the limit of each cell towards a smaller sum is its lower one where it is added, its upper one where it is taken off
+    ends = [(low, high) if weight > 0 else (high, low) for weight, _, low, high in used]
+    below, above = (
+        math.hypot(*(weight * (end[side] - mean) for (weight, mean, _, _), end in zip(used, ends, strict=True)))
+        for side in (0, 1)
+    )
+    return RestrictedContrast(effect, effect - below, effect + above)
+
+
+def _limits(
+    cells: Sequence[Times], weights: Sequence[float], confidence: float, step: float
+) -> list[tuple[float, float, float]]:
+    """Return the mean of each cell with its limits."""
+    df = contrast([cell.times for cell in cells], weights).df  # Welch's interval, where all cells vary
+    return [_mean(cell, df, confidence, step) for cell in cells]
 
 
 def _mean(runs: Times, df: float, confidence: float, step: float) -> tuple[float, float, float]:
@@ -222,15 +282,22 @@ def _mean(runs: Times, df: float, confidence: float, step: float) -> tuple[float
     if not n:
         return math.nan, 0.0, runs.horizon
     mean, tail = float(times.mean()), (1 - confidence) / 2
-    if n == 1 or (are_equal(times) and not runs.reached.any()):
-        others = 1 - tail ** (1 / n)
-        return mean, mean - others * mean, mean + others * (runs.horizon - mean)
-    spread = step / 2 if are_equal(times) else float(times.std(ddof=1))
-    df = n - 1 if math.isnan(df) else df  # of this side alone, where the other one does not vary
-    half = float(special.stdtrit(df, 1 - tail)) * spread / math.sqrt(n)
-    return mean, max(mean - half, 0.0), min(mean + half, runs.horizon)
+    if n == 1:
+        return mean, mean * tail, runs.horizon - (runs.horizon - mean) * tail
+    at_end, low, high = times == runs.horizon, mean, mean
+    if not at_end.all():
+        spread = step / 2 if are_equal(times) else float(times.std(ddof=1))
+        df = n - 1 if math.isnan(df) else df  # of this cell alone, where no other one varies
+        half = float(special.stdtrit(df, 1 - tail)) * spread / math.sqrt(n)
+        low, high = max(mean - half, 0.0), min(mean + half, runs.horizon)
+    if at_end.any():
+        before = 0.0 if at_end.all() else float(times[~at_end].mean())
+        share, most = rate(int(at_end.sum()), n, confidence), rate(n, n, confidence).low * runs.horizon
+        low = min(low, before + (runs.horizon - before) * share.low, most)
+        high = max(high, before + (runs.horizon - before) * share.high)
+    return mean, low, high
 
 
-def _cut(variant: Times, reference: Times) -> tuple[Times, Times, float]:
-    horizon = min(variant.horizon, reference.horizon)
-    return *(until(np.where(side.reached, side.times, math.inf), horizon) for side in (variant, reference)), horizon
+def _cut(*cells: Times) -> tuple[list[Times], float]:
+    horizon = min(cell.horizon for cell in cells)
+    return [until(np.where(cell.reached, cell.times, math.inf), horizon) for cell in cells], horizon
