@@ -35,7 +35,7 @@ UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # what pydantic ca
 COLUMNS = (
     *("variant", "architecture", "baseline", "seed", "key", "status", "epochs", "training_seconds"),
     *("evaluate_seconds", "diagnostics_seconds", "images_per_second", "device", "processor", "threads", "torch"),
-    *("instructions", "cuda", "python", "git", "metric_errors", "error", "traceback", "log", "stopped_at"),
+    *("instructions", "cuda", "python", "git", "metric_errors", "error", "traceback", "log", "stopped_at", "began"),
 )
 # By the key of an entry: what its numbers may be.
 BOUNDS = {
