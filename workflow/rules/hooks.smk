@@ -147,6 +147,17 @@ def refuse_what_costs_too_much():
     refuse(f"{sentence}. --config budget_hours=HOURS allows more")
 
 
+def what_seeds_can_decide():
+    """Say what the claims can decide, as far as Snakemake's own environment has what that is computed with."""
+    try:
+        from ablation.analysis.detection import detectable
+        from ablation.report.detection import power_sentence
+    except ModuleNotFoundError:  # the jobs have an environment of their own
+        return f"`ablation power {OUTLINE.name}` says what its claims can decide"
+    said = power_sentence(PLAN, detectable(PLAN, Path(RESULTS)))
+    return said or "its claims are about what is counted, which needs no seeds"
+
+
 @cache
 def note_the_start():
     """Write what all processes of this start read, and which file it is the study of; once, and with --no-hooks, too."""
@@ -155,13 +166,7 @@ def note_the_start():
         if new := register(PLAN, Path(STUDY)):
             names = ", ".join(one.claim for one in new)
             tell(f"{OUTLINE.name}: registered {plural(len(new), 'claim')}: {names}")
-            from ablation.analysis.detection import (
-                detectable,
-            )  # a second of imports, which other starts do without
-            from ablation.report.detection import power_sentence
-
-            if said := power_sentence(PLAN, detectable(PLAN, Path(RESULTS))):
-                tell(f"{OUTLINE.name}: {said}")
+            tell(f"{OUTLINE.name}: {what_seeds_can_decide()}")
         for name, text in (("study", PLAN.frozen()), ("outline", OUTLINE.text())):
             with write_whole(Path(f"{STARTED}/{name}.json")) as file:
                 file.write(text.encode())
