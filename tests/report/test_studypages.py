@@ -17,7 +17,7 @@ from ablation.analysis.published.ledger import FOLDER, read_ledger
 from ablation.jobs.shards import planned_runs
 from ablation.records import keys
 from ablation.report.studypages import markdown
-from ablation.report.studypages.content import MOST_COLUMNS, MOST_ROWS, Results, narrowed, page_content
+from ablation.report.studypages.content import MOST_COLUMNS, MOST_ROWS, Results, narrowed, page_content, without_folder
 from ablation.report.studypages.folder import follow_up, read_pages
 from ablation.report.studypages.outdated import differences
 from ablation.study.studyfile import read_study
@@ -136,6 +136,18 @@ def test_comments_and_the_order_of_keys_make_no_page_out_of_date(read, tables):
     page = content_of(tables)
     lines = STUDY.splitlines()
     assert differences(page, read("\n".join(["# Asks: much.", lines[1], lines[0], *lines[2:]]))) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("/home/me/data/FashionMNIST/raw, read by torchvision 0.29", "a local folder, read by torchvision 0.29"),
+        ("scikit-learn 1.9.1", "scikit-learn 1.9.1"),
+        ("cpu (AMD EPYC, AVX512/VNNI)", "cpu (AMD EPYC, AVX512/VNNI)"),
+    ],
+)
+def test_a_page_names_no_folder_of_the_machine(said, written):
+    assert without_folder(said) == written
 
 
 def test_every_kind_of_verdict_is_written_with_what_it_rests_on(tables):

@@ -1,5 +1,6 @@
 """The content of a study's page, as plain data: all that is written on it, and what tells whether it is out of date."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -182,7 +183,13 @@ def circumstances(found: Results) -> list[list[str]]:
         "seeds": ", ".join(map(str, found.tables.plan.study.seeds)),
         "images": images,
     }
-    return [*map(list, made.items()), *([name, rows[name]] for name in SHOWN if rows.get(name, NONE) != NONE)]
+    known = {name: without_folder(rows[name]) for name in SHOWN if rows.get(name, NONE) != NONE}
+    return [*map(list, made.items()), *map(list, known.items())]
+
+
+def without_folder(text: str) -> str:
+    """Write a text without the folder that it names: where data lie on one machine is nobody else's business."""
+    return re.sub(r"(?:/[^/\s,;]+){2,}/?", "a local folder", text)
 
 
 def short_revision(revision: str) -> str:
