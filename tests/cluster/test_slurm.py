@@ -106,7 +106,7 @@ def same_as_in_one_go(workspace, study):
 
 
 def test_a_job_is_queued_again_when_its_node_dies(workspace):
-    # long enough that on a fast machine, too, the training is not over when the state is there (after 20 s) and the node dies
+    # long enough that on a fast machine, too, the training is not over when its state is there (after 20 s)
     slurm, study = workspace.slurm, workspace.study("node", 1000)
     start = workspace.start("--until", "train_shard", study=study)
     start.until(lambda: list(workspace.path.glob("results/store/.running/*/state.pt")))
