@@ -458,6 +458,18 @@ def test_a_verdict_is_printed_with_the_interval_that_it_rests_on(read):
     assert f"[{number(test.equivalence_low, found)}, " in effect_words(found, test)
 
 
+def test_beside_a_time_stands_the_log_rank_test_and_beside_a_trend_a_monotone_one(read):
+    trend = claim("wider", ACCURACY + "greater, levels: [2, 4, 8], scale: log")
+    trend = trend.replace("factor: activation, level: tanh, against: relu", "factor: width")
+    plan = read(claim("faster", "metric: epochs_to_threshold, direction: less") + trend)
+    runs = runs_of(plan, {"lenet-activation.tanh": 1.5, "lenet": 3.0}, 0.2, "epochs_to_threshold")
+    runs["test_accuracy"] = np.linspace(0.8, 0.9, len(runs))
+    faster, wider = (one.tests[0] for one in invented_outcomes(plan, runs).claims)
+    assert faster.permutation_p == pytest.approx(2 / 252) == faster.permutation_p_smallest
+    cells = [runs.loc[runs["variant"] == cell.variant, "test_accuracy"].to_numpy() for cell in wider.cells]
+    assert wider.permutation_p == linear.monotone([2, 4, 8], cells).p
+
+
 def test_verdicts_are_written_for_other_programs_by_a_schema(read, tmp_path):
     plan = read(FAMILY)
     found = outcomes_of(plan, {"lenet-activation.tanh": 0.95})

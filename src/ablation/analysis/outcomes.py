@@ -114,7 +114,8 @@ class ClaimTestOutcome:
     image_share : float or None
         Share of the variance that is due to the choice of the test images.
     permutation_p, permutation_p_smallest : float or None
-        Of a difference: a test that assumes no distribution, and the smallest p-value that it can reach with these seeds.
+        A test that assumes no distribution: of a difference, permutations of Welch's t or, of times, of the log-rank
+        statistic; of a trend, a monotone one (Jonckheere). Of a difference, also the smallest p that these seeds can reach.
     failures_effect, failures_low, failures_high : float or None
         Of a difference: how the shares of runs that diverged or were stuck differ, with an exact interval.
     completed_effect, completed_low, completed_high : float or None

@@ -40,7 +40,10 @@ from ablation.jobs import registration
 from ablation.jobs.registration import Standing, Withdrawn
 from ablation.statistics.estimates import CONFIDENCE, summarise
 from ablation.statistics.families import ALPHA
+from ablation.statistics.linear import monotone
 from ablation.statistics.permutation import permutation_p, smallest_p
+from ablation.statistics.survival import log_rank
+from ablation.statistics.survival import until as censored
 from ablation.study.claims import ClaimTest, compared_text
 from ablation.study.plan import Plan
 
@@ -271,9 +274,13 @@ def _beside(plan: Plan, runs: RunsByVariant, one: _Prepared, name: str, until: f
         return found
     among = completed_alone(runs, metric, name, test, until)
     found |= {"completed_effect": among.effect, "completed_low": among.low, "completed_high": among.high}
+    sides = [runs.values(variant, name) for variant in test.variants]
+    if test.kind == "trend":
+        found["permutation_p"] = monotone([weight for _, weight in test.cells], sides).p
     if pair:
-        sides = [np.minimum(runs.values(variant, name), until) for variant in test.variants]
-        found |= {"permutation_p": permutation_p(*sides), "permutation_p_smallest": smallest_p(*map(len, sides))}
+        is_time = metric.diverged == "never"
+        p = log_rank(*(censored(side, until) for side in sides)).p if is_time else permutation_p(*sides)
+        found |= {"permutation_p": p, "permutation_p_smallest": smallest_p(*map(len, sides))}
         rates = estimate(plan, runs, pair, FAILURE_RATES[-1])
         found |= {"failures_effect": rates.effect, "failures_low": rates.low, "failures_high": rates.high}
     return found
