@@ -17,7 +17,7 @@ from scipy import special, stats
 
 from ablation.records.environment import processor
 from ablation.statistics import power, rates
-from ablation.statistics.linear import interaction, monotone, trend
+from ablation.statistics.linear import contrast, monotone, trend
 from ablation.statistics.power import Design
 from ablation.statistics.spread import ratio_of_spreads
 from ablation.statistics.survival import restricted_means, until
@@ -114,7 +114,9 @@ def contrast_rows(rng: np.random.Generator, runs: int = 1500) -> Rows:
             held = np.zeros(2)
             for _ in range(runs):
                 cells = (draw(rng, 4, n) - centre) * spreads[:, None]
-                held += [x.low <= 0 <= x.high for x in (interaction(*cells), trend([1, 2, 4, 8], cells, "log"))]
+                held += [
+                    x.low <= 0 <= x.high for x in (contrast(cells, [1, -1, -1, 1]), trend([1, 2, 4, 8], cells, "log"))
+                ]
             row.append(" / ".join(map(percent, held / runs)))
         yield row
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from ablation.statistics.estimates import welch
-from ablation.statistics.linear import contrast, interaction, main_effect, monotone, trend
+from ablation.statistics.linear import contrast, monotone, trend
 
 CELLS = [np.array(cell) for cell in ([0.91, 0.93, 0.92], [0.90, 0.88, 0.89, 0.93], [0.5, 0.7, 0.6], [0.61, 0.62])]
 
@@ -38,20 +38,6 @@ def test_two_cells_are_welchs_test():
     assert found.p == pytest.approx(stats.ttest_ind(*CELLS[:2], equal_var=False).pvalue, rel=1e-8)
 
 
-def test_an_interaction_is_the_difference_of_two_differences():
-    both, first, second, neither = CELLS
-    assert interaction(both, first, second, neither) == contrast(CELLS, [1, -1, -1, 1])
-    assert interaction(both, first, second, neither).effect == pytest.approx(
-        (both.mean() - second.mean()) - (first.mean() - neither.mean())
-    )
-
-
-def test_a_main_effect_weighs_cells_alike_however_many_runs_they_have():
-    found = main_effect(CELLS[:2], CELLS[2:])
-    assert found.effect == pytest.approx((0.92 + 0.90) / 2 - (0.6 + 0.615) / 2)
-    assert numbers(found) == pytest.approx(by_hand(CELLS, [0.5, 0.5, -0.5, -0.5]), rel=1e-8)
-
-
 @pytest.mark.parametrize(
     ("scale", "places"), [("level", [4, 8, 16, 32]), ("log", [2, 3, 4, 5]), ("rank", [0, 1, 2, 3])]
 )
@@ -70,7 +56,7 @@ def test_interactions_and_trends_cover_as_often_as_they_say(n):
     hits = np.zeros(2)
     for _ in range(2000):
         cells = [rng.normal(0, sd, n) for sd in spreads]
-        found = interaction(*cells), trend([1, 2, 4, 8], cells, "log")
+        found = contrast(cells, [1, -1, -1, 1]), trend([1, 2, 4, 8], cells, "log")
         hits += [x.low <= 0 <= x.high for x in found]
     assert (hits / 2000 > 0.935).all()
     assert (hits / 2000 < 0.975).all()
@@ -102,7 +88,6 @@ def test_cells_without_weight_count_for_nothing():
     [
         (lambda: contrast(CELLS, [1, -1]), "of 4 cells, expected one for each"),
         (lambda: contrast(CELLS, [0] * 4), "not only zeros"),
-        (lambda: main_effect(CELLS[:1], CELLS[1:]), "found 1 cells against 3"),
         (lambda: trend([1, 1, 2, 3], CELLS), "two or more that differ"),
         (lambda: trend([0, 1, 2, 3], CELLS, "log"), "found the level 0"),
         (lambda: monotone([1], CELLS[:1]), "two or more that differ"),

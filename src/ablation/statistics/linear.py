@@ -63,36 +63,6 @@ def contrast(cells: Sequence[np.ndarray], weights: Sequence[float]) -> Estimate:
     return Estimate(effect, math.sqrt(squared), squared**2 / sum(part**2 / freedom for part, freedom in parts))
 
 
-def interaction(both: np.ndarray, first: np.ndarray, second: np.ndarray, neither: np.ndarray) -> Estimate:
-    """Estimate how the effect of a factor differs with another: (both - second) - (first - neither).
-
-    Parameters
-    ----------
-    both, first, second, neither : numpy.ndarray
-        Values with both factors at their level, with the first alone, with the second alone, and with none.
-    """
-    return contrast([both, first, second, neither], [1, -1, -1, 1])
-
-
-def main_effect(variants: Sequence[np.ndarray], references: Sequence[np.ndarray]) -> Estimate:
-    """Estimate the effect of a level averaged over the other factors, each cell with the same weight.
-
-    Parameters
-    ----------
-    variants, references : sequence of numpy.ndarray
-        Cells with the level and with the reference level, over the same combinations of the other factors.
-
-    Raises
-    ------
-    ValueError
-        If the sides have different numbers of cells, so that their averages are of different combinations.
-    """
-    k = len(references)
-    if len(variants) != k:
-        raise ValueError(f"found {len(variants)} cells against {k}, expected the same combinations of other factors")
-    return contrast([*variants, *references], [1 / k] * k + [-1 / k] * k)
-
-
 def trend(levels: Sequence[float], cells: Sequence[np.ndarray], scale: Scale = "level") -> Estimate:
     """Estimate the slope of the means over ordered levels, each cell with the same weight.
 
