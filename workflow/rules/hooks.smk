@@ -152,10 +152,15 @@ def what_seeds_can_decide():
     try:
         from ablation.analysis.detection import detectable
         from ablation.report.detection import power_sentence
-    except ModuleNotFoundError:  # the jobs have an environment of their own
+
+        found = detectable(PLAN, Path(RESULTS))
+    except ImportError:
+        # The jobs have an environment of their own; pandas asks for what reads its files only when it reads.
         return f"`ablation power {OUTLINE.name}` says what its claims can decide"
-    said = power_sentence(PLAN, detectable(PLAN, Path(RESULTS)))
-    return said or "its claims are about what is counted, which needs no seeds"
+    return (
+        power_sentence(PLAN, found)
+        or "its claims are about what is counted, which needs no seeds"
+    )
 
 
 @cache
