@@ -1,3 +1,6 @@
+import os
+import sys
+
 import pytest
 import torch
 from specs import prepared_digits
@@ -5,6 +8,9 @@ from specs import prepared_digits
 from ablation.training import evaluation
 
 torch.set_num_threads(1)  # the tests themselves run side by side
+# Where no bytecode is written, each of the hundreds of processes that the tests start compiles the package once more.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,13 @@ import importlib.util
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ablation.support.bindings import Module, Target
 from ablation.support.digests import digest
+from ablation.support.keptdigests import KeptDigests
 from ablation.support.normaliser import OTHERS, WHOLE, Normaliser
 from ablation.support.references import OwnCodeError
 
@@ -78,12 +80,22 @@ class Sources:
         """
         asked = frozenset(roots)
         if asked not in self._digests:
-            references = [self._root(root) for root in asked]
-            self._hash({reference.key for reference in references} - {None})
-            self._digests[asked] = digest(
-                sorted({self._hashes[key] if key else ".".join(names) for key, names in references})
-            )
+            # A user's file may import any file beside it, whose changes nobody would see.
+            of_the_package = not self._files and not any(".py:" in root for root in asked)
+            known = self._kept.get(asked) if of_the_package else None
+            self._digests[asked] = known or self._taken(asked)
+            if of_the_package and not known:
+                self._kept.keep(asked, self._digests[asked])
         return self._digests[asked]
+
+    @cached_property
+    def _kept(self) -> KeptDigests:
+        return KeptDigests(self._package, sorted(self._by_name))
+
+    def _taken(self, roots: Collection[str]) -> str:
+        references = [self._root(root) for root in roots]
+        self._hash({reference.key for reference in references} - {None})
+        return digest(sorted({self._hashes[key] if key else ".".join(names) for key, names in references}))
 
     def check(self, root: str) -> None:
         """Raise OwnCodeError if a root names a module or definition that is not there; those of libraries are not known."""
