@@ -1,17 +1,12 @@
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
+import populations
 import pytest
+from populations import Scenario, Side
 
 from ablation.statistics.crossed import over_seeds_and_images
 from ablation.statistics.estimates import over_seeds
-
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks" / "statistics"))
-
-import populations
-from populations import Scenario, Side
 
 
 @pytest.mark.parametrize(
@@ -138,3 +133,21 @@ def test_a_score_that_is_missing_is_refused():
     scores[0, 0] = math.nan
     with pytest.raises(ValueError, match="not finite, expected a stated value"):
         over_seeds_and_images(scores, RIGHT)
+
+
+def test_the_skewness_is_that_of_the_images_and_one_image_alone_has_it_whole():
+    scores = np.ones((2, 4, 50))
+    scores[0, :, 0] = 0
+    scores[0, 0, 1] = 0
+    alone = over_seeds_and_images(*scores)
+    assert -1 <= alone.skewness < -0.5, "the variant is wrong on one image, and once on another"
+    assert over_seeds_and_images(*scores[::-1]).skewness == pytest.approx(-alone.skewness)
+
+
+def test_the_skewness_is_that_of_many_estimates():
+    scenario, rng = populations.SCENARIOS["ceiling"].worse_by(0.01), np.random.default_rng(1)
+    found = [over_seeds_and_images(*populations.draw(rng, scenario, (10, 10), 359)) for _ in range(2000)]
+    effects = np.array([one.effect for one in found])
+    skewness = ((effects - effects.mean()) ** 3).mean() / effects.std() ** 3
+    assert np.median([one.skewness for one in found]) == pytest.approx(skewness, abs=0.15)
+    assert skewness < -0.15

@@ -18,7 +18,7 @@ if "snakemake" in sys.orig_argv:
 """
 
 
-@pytest.mark.parametrize("package", ["scipy", "pyarrow"])  # the plug-in for Slurm brings pandas and numpy, and neither
+@pytest.mark.parametrize("package", ["pyarrow"])  # others, and all of them, are lacking in the tests of --use-conda
 def test_a_start_whose_snakemake_lacks_a_package_says_where_the_power_of_its_claims_is_said(tmp_path, package):
     workspace = Workspace(tmp_path / "project")
     copy_project(workspace.path)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ablation.catalogue.metrics import Metric
 from ablation.statistics import crossed, linear
-from ablation.statistics.equivalence import equivalence_p
+from ablation.statistics.equivalence import equivalence_interval, equivalence_p
 from ablation.statistics.estimates import CONFIDENCE, ROUNDING, Estimate, summarise, welch
 from ablation.statistics.missing import worst_case
 from ablation.statistics.rates import difference_of_rates, weighted_rates
@@ -96,6 +96,8 @@ class Finding:
 
     def equivalence_interval(self, alpha: float) -> Interval:
         """Return the interval that lies within the margin exactly where equivalence is shown at a level."""
+        if self.estimate is not None:
+            return equivalence_interval(self.estimate, alpha)
         return self.interval(1 - (2 if self.equal_tailed else 1) * alpha)
 
     def beyond_p(self, margin: float) -> float:

@@ -23,11 +23,6 @@ def matched_text(row: Any) -> str:
     return f"{'equal' if reached(row.size_ratio) else 'unequal'} {quantity}, × {row.size_ratio:.2f}"
 
 
-def points(metric: Metric) -> str:
-    """Return the unit of differences of a metric."""
-    return "points" if metric.unit == "%" else metric.unit
-
-
 def pair(row: Any, name: str) -> tuple[int, int]:
     """Return what a contrast counts of its two sides."""
     return getattr(row, f"{name}_variant"), getattr(row, f"{name}_reference")

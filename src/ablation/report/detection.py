@@ -7,7 +7,7 @@ from tabulate import tabulate
 
 from ablation.analysis.detection import LIKE, OWN, Detectable
 from ablation.study.plan import Plan
-from ablation.support.formatting import plural
+from ablation.support.formatting import plural, unit_of_differences
 
 
 def power_sentence(plan: Plan, found: Sequence[Detectable]) -> str:
@@ -21,7 +21,7 @@ def power_sentence(plan: Plan, found: Sequence[Detectable]) -> str:
             plan.metrics[name],
         )
         if effects:
-            unit = "points" if metric.unit == "%" else metric.unit
+            unit = unit_of_differences(metric.unit)
             parts.append(
                 f"{median(effects) * metric.scale:.{metric.digits}f} {unit} of {metric.label}".replace("  ", " ")
             )

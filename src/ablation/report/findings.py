@@ -21,7 +21,7 @@ from ablation.catalogue.metrics import Metric
 from ablation.report.tables import MINUS, number_text
 from ablation.report.verdicts import seeds_words, withdrawn_words
 from ablation.study.plan import Plan
-from ablation.support.formatting import count, plural
+from ablation.support.formatting import count, plural, unit_of_differences
 
 RATIO = Metric("ratio", "times", 1, 2)  # effects of tests about spread
 MEANINGS = {
@@ -47,16 +47,11 @@ def metric_of(plan: Plan, claim: ClaimOutcome, test: ClaimTestOutcome) -> Metric
     return RATIO if is_ratio(test) else plan.metrics[claim.metric]
 
 
-def unit_of(metric: Metric) -> str:
-    """Return the unit of differences of a metric: those of percentages are points."""
-    return "points" if metric.unit == "%" else metric.unit
-
-
 def amount(value: float | None, metric: Metric, sign: bool = True) -> str:
     """Write a value with its unit; what is counted, with a prefix."""
     if metric.exact and is_number(value):
         return f"{'+' if sign and value > 0 else MINUS if value < 0 else ''}{count(abs(value))}"
-    return f"{number_text(value, metric, sign and metric is not RATIO)} {unit_of(metric)}".rstrip()
+    return f"{number_text(value, metric, sign and metric is not RATIO)} {unit_of_differences(metric.unit)}".rstrip()
 
 
 def between(low: float | None, high: float | None, metric: Metric) -> str:

@@ -8,9 +8,9 @@ from markupsafe import Markup, escape
 
 from ablation.analysis.outcomes import EQUIVALENT, ClaimOutcome, ClaimTestOutcome
 from ablation.catalogue.metrics import Metric
-from ablation.report.findings import RATIO, amount, bracket, unit_of
+from ablation.report.findings import RATIO, amount, bracket
 from ablation.report.tables import MINUS
-from ablation.support.formatting import count
+from ablation.support.formatting import count, unit_of_differences
 
 STEPS = (1.0, 2.0, 5.0, 10.0)  # of round limits
 FINER, SCALES = 5.0, 3  # of one metric: each finer one shows a fifth of the one before
@@ -176,7 +176,7 @@ def _tick(value: float, metric: Metric, ratio: bool) -> str:
         return "0"
     sign = "+" if value > 0 else MINUS
     size = count(abs(value)) if abs(value) >= 1e4 else f"{abs(value):g}"
-    return f"{sign}{size} {unit_of(metric)}".rstrip() if value > 0 else f"{sign}{size}"
+    return f"{sign}{size} {unit_of_differences(metric.unit)}".rstrip() if value > 0 else f"{sign}{size}"
 
 
 def _direction(one: Interval, direction: str) -> list[str]:

@@ -15,7 +15,7 @@ from ablation.records.store import COMPLETED, FAILED
 from ablation.report import latex
 from ablation.statistics.estimates import summarise
 from ablation.study.plan import Plan
-from ablation.support.formatting import count, plural
+from ablation.support.formatting import count, plural, unit_of_differences
 
 MINUS = "\N{MINUS SIGN}"
 MOST_NAMED = 20  # variants in a caption, lines of a summary
@@ -152,7 +152,7 @@ def readable(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
     the first metric of the others stands beside, as a description.
     """
     first = plan.metrics[plan.study.metrics[0]]
-    points = "points" if first.unit == "%" else first.unit
+    points = unit_of_differences(first.unit)
     alone = not first.exact and table[["diverged", "stuck"]].any(axis=None)
     columns: dict[str, list[str]] = {"variant": [], "n": []}
     for _, row in table.iterrows():
@@ -189,7 +189,7 @@ def _mean_cell(row: pd.Series, name: str, metric: Metric) -> str:
 def readable_effects(plan: Plan, effects: pd.DataFrame) -> pd.DataFrame:
     """Write main effects on the first metric for people."""
     metric = plan.metrics[plan.study.metrics[0]]
-    points = "points" if metric.unit == "%" else metric.unit
+    points = unit_of_differences(metric.unit)
     rows = [
         {
             "network": row.architecture,

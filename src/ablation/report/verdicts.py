@@ -14,7 +14,7 @@ from ablation.analysis.outcomes import (
     ClaimTestOutcome,
     Outcomes,
 )
-from ablation.support.formatting import plural
+from ablation.support.formatting import plural, unit_of_differences
 from ablation.support.wording import listed
 
 ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth"}
@@ -30,11 +30,6 @@ def number(value: float, claim: ClaimOutcome) -> str:
     """Write a difference on a claim's metric in the unit for people, with its sign."""
     text = f"{value * claim.scale:+.{claim.digits}f}"
     return text.replace("-", "−")
-
-
-def unit(claim: ClaimOutcome) -> str:
-    """Return the unit of differences of a claim's metric."""
-    return "points" if claim.unit == "%" else claim.unit
 
 
 def is_by_equivalence(claim: ClaimOutcome, test: ClaimTestOutcome) -> bool:
@@ -61,7 +56,7 @@ def effect_words(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
     else:
         text = number(test.effect, claim)
     bounds = "" if low is None or low == high else f" [{number(low, claim)}, {number(high, claim)}]"
-    return f"{text}{bounds} {unit(claim)}".rstrip()
+    return f"{text}{bounds} {unit_of_differences(claim.unit)}".rstrip()
 
 
 def seeds_words(test: ClaimTestOutcome) -> str:
@@ -88,8 +83,8 @@ def magnitude_words(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
         found = "" if size.value is None else f"{size.value:.1f} times"
         low, high = (None if end is None else f"{end:.1f}" for end in (size.low, size.high))
     else:
-        claimed = f"{number(size.claimed, claim)} {unit(claim)}"
-        found = "" if size.value is None else f"{number(size.value, claim)} {unit(claim)}"
+        claimed = f"{number(size.claimed, claim)} {unit_of_differences(claim.unit)}"
+        found = "" if size.value is None else f"{number(size.value, claim)} {unit_of_differences(claim.unit)}"
         low, high = (None if end is None else number(end, claim) for end in (size.low, size.high))
     bounds = f" [{low or '−∞'}, {high or '∞'}]" if low or high else ""
     held = {True: ", which holds it", False: ", which excludes it", None: ""}[size.holds]

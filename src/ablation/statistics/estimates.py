@@ -28,12 +28,15 @@ class Estimate:
     image_share : float
         Share of the variance that is due to the choice of test images, which no further seed takes away; NaN likewise,
         and where the images were not looked at.
+    skewness : float
+        Of the estimate, as far as the choice of test images makes it skewed, which tests of equivalence heed; -1 to 1.
     """
 
     effect: float
     standard_error: float = math.nan
     df: float = math.nan
     image_share: float = math.nan
+    skewness: float = 0.0
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """Return the bounds of the interval; NaN if there is none."""

@@ -25,3 +25,8 @@ def file_size(count_of_bytes: int) -> str:
 def plural(number: int, noun: str) -> str:
     """Write a number with its noun: 1 claim, 2 claims."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def unit_of_differences(unit: str) -> str:
+    """Return the unit of differences of what has a unit: those of percentages are points."""
+    return "points" if unit == "%" else unit

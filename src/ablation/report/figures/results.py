@@ -26,7 +26,7 @@ from ablation.report.figures.style import (
 from ablation.report.figures.summaries import largest_differences, level_means
 from ablation.report.inputs import StudyTables
 from ablation.report.tables import EFFECT, varied_over
-from ablation.support.formatting import count
+from ablation.support.formatting import count, unit_of_differences
 
 MARKERS = {"completed": "o", "stuck": "X", "diverged": "v", "failed": "x"}  # by status of a run
 STATUS_TEXTS = {
@@ -155,7 +155,7 @@ def effects(tables: StudyTables) -> Figure:
             axis.plot(effect, row, "o", color=colours[variant], ms=4.5)
             if not math.isnan(low):
                 axis.plot([low, high], [row, row], color=colours[variant], lw=1.8)
-    points = "points" if metric.unit == "%" else metric.unit
+    points = unit_of_differences(metric.unit)
     axes[-1].set_xlabel(
         f"effect ({points}) with 95 % interval over {varied_over(metric)}\n"
         f"grey: within the smallest effect of interest (±{margin:g})"

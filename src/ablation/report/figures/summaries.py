@@ -16,6 +16,7 @@ from ablation.report.inputs import StudyTables
 from ablation.report.tables import varied_over
 from ablation.study.levels import level_text
 from ablation.study.plan import Plan
+from ablation.support.formatting import unit_of_differences
 
 LARGEST = 3  # differences of each factor
 SETTING = 105  # characters of the setting of the other factors
@@ -107,7 +108,7 @@ def largest_differences(tables: StudyTables) -> Figure:
     if not found:
         axes[0].set_axis_off()
         axes[0].text(0, 0, "no two variants differ in one factor alone", color="0.4")
-    points = "points" if metric.unit == "%" else metric.unit
+    points = unit_of_differences(metric.unit)
     effect = f"effect ({points}) with 95 % interval over {varied_over(metric)}"
     axes[-1].set_xlabel(f"{effect}\ngrey: within the smallest effect of interest (±{margin:g})")
     return figure

@@ -12,7 +12,8 @@ from ablation.analysis.outcomes import (
     ClaimTestOutcome,
     Outcomes,
 )
-from ablation.report.verdicts import counts_words, effect_words, is_by_equivalence, number, remark, unit
+from ablation.report.verdicts import counts_words, effect_words, is_by_equivalence, number, remark
+from ablation.support.formatting import unit_of_differences
 
 MOST_LISTED = 4  # variants whose runs are counted one by one
 NUMBERS = ("effect", "low_adjusted", "high_adjusted")
@@ -84,4 +85,4 @@ def equivalence_words(claim: ClaimOutcome, test: ClaimTestOutcome) -> str:
     """Say within which region the interval lies, where the verdict rests on that; else empty."""
     if not is_by_equivalence(claim, test) or claim.margin is None:
         return ""
-    return f"which lies within ±{number(claim.margin, claim).lstrip('+')} {unit(claim)}".rstrip()
+    return f"which lies within ±{number(claim.margin, claim).lstrip('+')} {unit_of_differences(claim.unit)}".rstrip()
