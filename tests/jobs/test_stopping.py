@@ -45,9 +45,8 @@ class Job:
         return len(files[0].read_text().splitlines()) if files else 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
-def test_a_warned_training_saves_its_state_and_the_next_start_goes_on(tmp_path, number):
-    job = Job(tmp_path, 60)
+def warned(job, number):
+    """Start a training, warn it by a signal in its third epoch or later, and return the epochs that it has saved."""
     training = job.start()
     while job.epochs() < 2:
         assert training.poll() is None, training.stderr.read()
@@ -57,8 +56,20 @@ def test_a_warned_training_saves_its_state_and_the_next_start_goes_on(tmp_path, 
     assert training.returncode == TRY_AGAIN
     saved = job.epochs()
     assert f"stopped by {number.name}; the next start goes on after epoch {saved}" in said
+    assert list(job.folder.glob("store/.running/*/state.pt"))
+    assert not (job.folder / "result.json").exists()
+    return saved
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+def test_a_training_that_is_warned_by_another_signal_saves_its_state(tmp_path, number):
+    assert 2 <= warned(Job(tmp_path, 60), number) < 60
+
+
+def test_a_warned_training_saves_its_state_and_the_next_start_goes_on(tmp_path):
+    job = Job(tmp_path, 60)
+    saved = warned(job, signal.SIGTERM)
     assert saved < 60
-    assert not (tmp_path / "result.json").exists()
     again = job.start()
     said = again.communicate(timeout=120)[1]
     assert again.returncode == 0, said
@@ -96,14 +107,14 @@ def test_data_that_another_study_has_prepared_anew_are_refused(tmp_path):
 def test_what_a_training_left_goes_when_a_warning_comes_with_its_record(tmp_path):
     store, key = Store(tmp_path), "ab" * 16
 
-    def warned():
+    def stopped():
         with store.lock(key) as running:
             running.write_curves([{"epoch": 1}])
             store.write(key, {}, {})
             sys.exit(TRY_AGAIN)
 
     with pytest.raises(SystemExit):
-        warned()
+        stopped()
     assert store.folder(key).is_dir()
     assert store.running_curves(key) == []
 

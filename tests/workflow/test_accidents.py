@@ -135,6 +135,7 @@ def test_a_job_that_fails_shows_its_log_and_leaves_the_rest_running(workspace):
     assert "train_shard" not in workspace.planned()
 
 
+@pytest.mark.ways
 def test_a_mirror_that_cannot_be_reached_catches_up_later(workspace):
     receipt = workspace.path / "results/miniature/mlflow.json"
     receipt.unlink()

@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.ways
 def test_a_certificate_is_in_the_report_after_the_next_start(workspace):
     times = workspace.records()
     done = subprocess.run(

@@ -76,6 +76,7 @@ def mirrored(workspace):
 FAILED = {"lenet-augmentation.noise90", "lenet-norm.late", "vgg-batch_size.1"}
 
 
+@pytest.mark.ways
 def test_failed_runs_end_in_a_report_and_are_tried_again_when_asked(fragile):
     output = fragile.run(study="fragile")
     results = fragile.path / "results/fragile"

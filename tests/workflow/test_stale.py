@@ -3,6 +3,7 @@
 import shutil
 
 import pandas as pd
+import pytest
 from PIL import Image
 from workspace import COLLECT, RUNS, STUDY
 
@@ -72,6 +73,7 @@ def test_the_size_of_shards_changes_no_record(workspace):
     assert workspace.records() == before
 
 
+@pytest.mark.ways
 def test_a_second_study_trains_nothing_that_it_shares(workspace):
     before = workspace.records()
     shutil.copy(workspace.path / STUDY, workspace.path / "config/studies/other.yaml")

@@ -1,6 +1,7 @@
 """The threads of a training are those that are stated, whatever cores Snakemake has; a mixture is said at every end."""
 
 import pandas as pd
+import pytest
 from workspace import RUNS, STUDY
 
 from ablation.records.store import Store
@@ -15,6 +16,7 @@ def test_threads_are_as_stated_on_fewer_cores(workspace):
     assert output.count("--threads 2 ") == 5, "one shard of each variant"
 
 
+@pytest.mark.ways
 def test_a_mixture_is_said_by_every_start_and_in_the_report(workspace):
     store, key = Store(workspace.path / "results/store"), pd.read_parquet(workspace.path / RUNS)["key"][0]
     record = store.read(key)

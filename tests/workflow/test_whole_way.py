@@ -89,6 +89,7 @@ def test_snakemakes_own_report(finished):
     assert "10 runs of 5 variants, 2 seeds each" in (finished.path / "report.html").read_text()
 
 
+@pytest.mark.ways
 def test_a_diverging_run_is_counted_and_stops_nothing(workspace):
     text = yaml.safe_load((workspace.path / STUDY).read_text())
     text["grid"] = [{"factors": {"lr": [100000.0]}}]
