@@ -55,7 +55,9 @@ def create(arguments):
     with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".requirements.txt") as requirements:
         requirements.write("\n".join(pip))
         requirements.flush()
-        command = [asked.prefix / "bin/python", "-m", "pip", "install", "--quiet", "-r", requirements.name]
+        # Python compiles what is imported, which of the packages of torch is little.
+        words = ["install", "--quiet", "--no-compile", "-r", requirements.name]
+        command = [asked.prefix / "bin/python", "-m", "pip", *words]
         subprocess.run(command, cwd=folder, check=True)
     variables = asked.prefix / "etc/conda/activate.d/variables.sh"
     variables.parent.mkdir(parents=True, exist_ok=True)
