@@ -102,7 +102,7 @@ def test_what_was_withdrawn_is_said_wherever_the_tests_are_counted(tables):
     assert withdrawn_words(gone()) == ""
     assert verdict_lines(replace(gone(1, 2), claims=())) == [f"{tables.verdicts.study}: no claims; {words}"]
     without = replace(tables, verdicts=replace(gone(1, 2), claims=()))
-    assert claim_parts(without, [], 5)["found"].endswith(f" {words}.")
+    assert claim_parts(without, {"rows": [], "summary": ""}, 5)["found"].endswith(f" {words}.")
 
 
 def test_an_attempt_with_fresh_seeds_is_said(page, claims):

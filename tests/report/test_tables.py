@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from invented import MANIFEST, invented_curves, invented_runs, invented_tables
 from markupsafe import escape
 
@@ -77,6 +78,25 @@ def test_every_form_of_the_table_has_every_variant(study):
     assert "15 runs of 5 variants, 3 seeds each" in caption
     assert "with a 95 % interval over seeds and test images." in caption
     assert not [line for line in latex.splitlines() if "%" in line.replace(r"\%", "")]
+
+
+def test_a_study_of_one_variant_speaks_of_no_effect(tmp_path):
+    text = yaml.safe_load((ROOT / "config/studies/miniature.yaml").read_text())
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump({**text, "grid": [], "claims": {}}))
+    tables_of_one = invented_tables(read_study(tmp_path / "one.yaml"))
+    plan, caption = tables_of_one.plan, tables.caption(tables_of_one.plan, tables_of_one.runs)
+    assert caption.startswith("3 runs of 1 variant, 3 seeds each. Mean ± standard deviation over seeds. n counts")
+    assert not [name for name in tables.readable(plan, tables_of_one.comparison) if "effect" in name]
+    assert "lenet" in tables.summary(plan, tables_of_one.comparison, tables_of_one.runs)
+    page = write_report(tables_of_one, MANIFEST, {})
+    mean = tables.mean_text(
+        *tables_of_one.comparison.loc[0, ["test_accuracy_mean", "test_accuracy_sd"]], plan.metrics["test_accuracy"]
+    )
+    assert (
+        f"Test accuracy (%): lenet {mean} (3 runs). No claim was stated, and there is one variant of each network"
+        in page
+    )
+    assert "All contrasts" not in page
 
 
 def test_the_report_says_what_was_found_and_has_every_figure_in_its_section(study):

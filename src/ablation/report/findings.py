@@ -18,12 +18,13 @@ from ablation.analysis.outcomes import (
     Outcomes,
 )
 from ablation.catalogue.metrics import Metric
-from ablation.report.tables import MINUS, number_text
+from ablation.report.tables import MINUS, mean_text, number_text
 from ablation.report.verdicts import seeds_words, withdrawn_words
 from ablation.study.plan import Plan
 from ablation.support.formatting import count, plural, unit_of_differences
 
 RATIO = Metric("ratio", "times", 1, 2)  # effects of tests about spread
+MOST_MEANS = 3  # of baselines, in a sentence
 MEANINGS = {
     SUPPORTED: "the runs show what the claim says",
     REFUTED: "the runs show the opposite of what the claim says",
@@ -154,8 +155,21 @@ def sureness_text(found: Outcomes, seeds: Sequence[int], images: int) -> str:
     return " ".join(parts)
 
 
+def means_text(plan: Plan, comparison: pd.DataFrame) -> str:
+    """Say in a sentence what the baselines come to on the first metric; of many, the first."""
+    name = plan.study.metrics[0]
+    metric, rows = plan.metrics[name], comparison[comparison["variant"].isin(plan.study.architectures)]
+    said = [
+        f"{row['variant']} {mean_text(row[f'{name}_mean'], row[f'{name}_sd'], metric)} ({plural(row[f'{name}_n'], 'run')})"
+        for _, row in rows[:MOST_MEANS].iterrows()
+    ]
+    return sentence(f"{metric.title}: {'; '.join(said)}")
+
+
 def contrasts_text(plan: Plan, contrasts: pd.DataFrame) -> str:
     """Sum up the contrasts of a study without claims, in a sentence or two."""
+    if contrasts.empty:
+        return "No claim was stated, and there is one variant of each network: nothing was compared within the study."
     first = plan.study.metrics[0]
     own = contrasts[contrasts["metric"] == first]
     rows = own[own["low"].notna()]

@@ -16,7 +16,7 @@ from ablation.report.claims import claim_groups, claim_tables, has_many_tests, m
 from ablation.report.contrasttables import readable_contrasts
 from ablation.report.failed import failure_parts
 from ablation.report.figures.table import FIGURES
-from ablation.report.findings import contrasts_text, sentence, sureness_text, tested_text
+from ablation.report.findings import contrasts_text, means_text, sentence, sureness_text, tested_text
 from ablation.report.htmltables import fitting_table, html_table, searchable_table
 from ablation.report.inputs import StudyTables
 from ablation.report.provenance import core_seconds, facts, provenance, warnings
@@ -53,7 +53,7 @@ SECTIONS = (
     Section("published", "Published numbers", "published"),
     Section("networks", "What was compared"),
     Section("failures", "Failures"),
-    Section("contrasts", "All contrasts"),
+    Section("contrasts", "All contrasts", "contrast_count"),
     Section("cost", "Cost and provenance"),
     Section("recompute", "How to recompute each number"),
 )
@@ -64,13 +64,17 @@ def template_file(name: str) -> str:
     return resources.files("ablation.report").joinpath(f"templates/{name}").read_text(encoding="utf-8")
 
 
-def claim_parts(tables: StudyTables, published: Sequence[Mapping[str, str]], images: int) -> dict[str, Any]:
-    """Write what was found: the claims with their verdicts or, of a study without any, a sentence about its contrasts."""
+def claim_parts(tables: StudyTables, published: Mapping[str, Any], images: int) -> dict[str, Any]:
+    """Write what was found: the claims with their verdicts or, of a study without any, what its numbers say at a glance."""
     plan, outcomes = tables.plan, tables.verdicts
     if not outcomes.claims:
         reasons = filter(None, tables.contrasts["not_testable"])
-        found = f"{contrasts_text(plan, tables.contrasts)} {sentence(withdrawn_words(outcomes))}".strip()
-        return {"found": found, "untestable": next(reasons, "")}
+        said = [
+            sentence(published["summary"]) or means_text(plan, tables.comparison),
+            contrasts_text(plan, tables.contrasts),
+            sentence(withdrawn_words(outcomes)),
+        ]
+        return {"found": " ".join(filter(None, said)), "untestable": next(reasons, "")}
     found = {
         "found": tested_text(outcomes),
         "sureness": sureness_text(outcomes, list(tables.runs.groupby("variant").size()), images),
@@ -79,7 +83,7 @@ def claim_parts(tables: StudyTables, published: Sequence[Mapping[str, str]], ima
     }
     if has_many_tests(outcomes):
         return {**found, "claim_tables": claim_tables(plan, outcomes)}
-    return {**found, "claims": claim_groups(plan, outcomes), "details": claim_details(tables, published)}
+    return {**found, "claims": claim_groups(plan, outcomes), "details": claim_details(tables, published["rows"])}
 
 
 def big_tables(tables: StudyTables) -> dict[str, Any]:
@@ -159,7 +163,7 @@ def write_report(
     published = published_parts(plan, tables.runs, tables.curves)
     parts = {
         "facts": facts(tables, manifest),
-        **claim_parts(tables, published["rows"], manifest["counts"]["test"]),
+        **claim_parts(tables, published, manifest["counts"]["test"]),
         **big_tables(tables),
         "caption": caption(plan, tables.runs),
         "by_class": class_table(plan, tables.classes, tables.runs),

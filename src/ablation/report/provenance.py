@@ -33,7 +33,7 @@ def facts(tables: StudyTables, manifest: Mapping[str, Any]) -> list[tuple[str, s
         ("runs", f"{len(runs):,}"),
         ("variants", f"{len(tables.plan.variants):,}"),
         ("seeds each", f"{len(study.seeds)}"),
-        ("data", f"{study.data.name}, {counts['train']} / {counts['validation']} / {counts['test']} images"),
+        ("data", f"{study.data.name}, {counts['train']:,} / {counts['validation']:,} / {counts['test']:,} images"),
         (
             "failures",
             ", ".join(f"{status.get(name, 0)} {name}" for name in FAILURES if name != FAILED or name in status),
@@ -64,7 +64,7 @@ def provenance(
         ("source of the images", manifest["source"]),
         (
             "images",
-            f"{counts['train']} for training, {counts['validation']} for validation, {counts['test']} for the test",
+            f"{counts['train']:,} for training, {counts['validation']:,} for validation, {counts['test']:,} for the test",
         ),
         *_identical_images(manifest),
         ("test set", "read once per run, after its last epoch; nothing was chosen by it"),

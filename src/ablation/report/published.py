@@ -28,6 +28,7 @@ TEXT_COLUMNS = {
     "ours minus published",
 }
 NOTHING = "no difference that the source states"
+MOST_SUMMARISED = 2  # variants
 
 
 def ledger_rows(ledger: Mapping[str, Published]) -> list[dict[str, str]]:
@@ -60,6 +61,20 @@ def comparison_rows(comparisons: Iterable[Comparison]) -> list[dict[str, str]]:
         }
         for one in comparisons
     ]
+
+
+def published_summary(plan: Plan, comparisons: Iterable[Comparison]) -> str:
+    """Hold the first variants against the first number that is published of each; empty where there is none."""
+    name, firsts = plan.study.metrics[0], {}
+    for one in comparisons:
+        if one.match.published.entry.metric == name:
+            firsts.setdefault(one.match.variant, one)
+    said = [
+        f"{variant} {ours_text(one)}, published {published_text(one.match.published)}"
+        + (" by another protocol" if one.match.differences else "")
+        for variant, one in list(firsts.items())[:MOST_SUMMARISED]
+    ]
+    return f"{plan.metrics[name].title}: {'; '.join(said)}" if said else ""
 
 
 def published_text(published: Published) -> str:
@@ -157,8 +172,8 @@ def published_parts(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> dic
     Returns
     -------
     dict
-        ``rows`` (`comparison_rows`), the ``table`` of them, and in ``why`` for each entry its source and why numbers may
-        differ; what is the same for several variants once.
+        ``rows`` (`comparison_rows`), the ``table`` of them, their ``summary`` in a few words, and in ``why`` for each entry
+        its source and why numbers may differ; what is the same for several variants once.
     """
     found = compare_published(plan, runs, curves, read_ledger())
     reasons: dict[tuple, list[str]] = {}
@@ -172,6 +187,7 @@ def published_parts(plan: Plan, runs: pd.DataFrame, curves: pd.DataFrame) -> dic
     table = pd.DataFrame(rows, columns=columns)
     return {
         "rows": rows,
+        "summary": published_summary(plan, found),
         "table": fitting_table(table, TEXT_COLUMNS, "runs.parquet", "Published numbers") if rows else "",
         "why": [
             {"entry": entry, "source": source, "lines": lines, "variants": ", ".join(variants)}

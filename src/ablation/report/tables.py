@@ -148,8 +148,8 @@ def _summaries(plan: Plan, runs: pd.DataFrame, metric: str) -> dict[str, float]:
 def readable(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
     """Write a comparison for people: every cell as text, the unit in the heading of every column.
 
-    The effect is that on the first metric; baselines have none and are marked by a dash. Where runs diverged or were stuck,
-    the first metric of the others stands beside, as a description.
+    The effect is that on the first metric: baselines have none and are marked by a dash, and a study without contrasts has
+    no such column. Where runs diverged or were stuck, the first metric of the others stands beside, as a description.
     """
     first = plan.metrics[plan.study.metrics[0]]
     points = unit_of_differences(first.unit)
@@ -160,7 +160,7 @@ def readable(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
         for position, name in enumerate(plan.study.metrics):
             metric = plan.metrics[name]
             cells[metric.title] = _mean_cell(row, name, metric)
-            if position == 0:
+            if position == 0 and plan.contrasts:
                 effect = effect_text(Estimate(**{part: row[f"{name}_{part}"] for part in EFFECT}), metric)
                 untested = row["not_testable"] and math.isnan(row[f"{name}_effect_least"])
                 cells[f"effect ({points}) [95 %]"] = NOT_TESTABLE if untested else effect
@@ -228,11 +228,12 @@ def caption(plan: Plan, runs: pd.DataFrame) -> str:
     more = [f"and of {plural(len(named) - MOST_NAMED, 'variant')} more"] if len(named) > MOST_NAMED else []
     of_variants = ", ".join([*named[:MOST_NAMED], *more])
     untested = f" Runs failed by an error of their own ({of_variants}): effects that need them are not testable."
+    compared = f"; effect on {first.label} against the baseline of the same architecture, with a 95 % interval over "
     text = (
-        f"{len(runs):,} runs of {runs['variant'].nunique():,} variants, {each} seeds each. Mean ± standard deviation over "
-        f"seeds; effect on {first.label} against the baseline of the same architecture, with a 95 % interval over "
-        f"{varied_over(first)}. n counts the runs that have a value: {worth_text(first)}; a stuck run counts with the value "
-        "that it has."
+        f"{len(runs):,} runs of {len(seeds):,} {'variant' if len(seeds) == 1 else 'variants'}, "
+        f"{each} {'seed' if each == '1' else 'seeds'} each. "
+        f"Mean ± standard deviation over seeds{compared + varied_over(first) if plan.contrasts else ''}. n counts the runs "
+        f"that have a value: {worth_text(first)}; a stuck run counts with the value that it has."
     )
     if "never" in [plan.metrics[name].diverged for name in plan.study.metrics]:
         text += " A time that a run did not reach is cut at its last epoch: the mean is at least (≥) what stands there."

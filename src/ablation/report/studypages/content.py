@@ -12,7 +12,7 @@ from ablation.analysis.published.comparison import Comparison
 from ablation.records.store import FAILED
 from ablation.report.inputs import StudyTables
 from ablation.report.provenance import NONE, provenance, warnings
-from ablation.report.published import comparison_rows, ours_text, published_text
+from ablation.report.published import comparison_rows, published_summary
 from ablation.report.studypages.claims import claims_content, counts, phrase
 from ablation.report.studypages.outdated import definition, keys_of_results
 from ablation.report.tables import caption, failures_text, readable
@@ -22,7 +22,6 @@ from ablation.support.accounting import Start
 FORMAT = 1
 MOST_COLUMNS = 7
 MOST_ROWS = 30  # of a table: whoever wants more runs the study
-MOST_PUBLISHED = 2  # variants in a summary
 LEFT_OUT = ("multiply-adds", "training (s)", "completed alone")  # columns that a page has no room for
 SHOWN = ("data", "source of the images", "identical images", "diagnostics", "torch", "Python", "device")
 SHOWN += ("threads of each training", "certificate", "smallest effect of interest")
@@ -87,7 +86,7 @@ def page_content(found: Results, command: str, figure: Mapping[str, str] | None)
         "seeds": list(plan.study.seeds),
         "counts": {"runs": len(runs), "variants": len(plan.variants), "claims": len(outcomes.claims)},
         "verdicts": counts(outcomes),
-        "summary": phrase(outcomes) or published_summary(found) or "no claims",
+        "summary": phrase(outcomes) or published_summary(plan, found.published) or "no claims",
         "claims": claims_content(outcomes),
         "correction": correction_words(outcomes),
         "comparison": comparison_content(tables),
@@ -103,20 +102,6 @@ def page_content(found: Results, command: str, figure: Mapping[str, str] | None)
 def revisions(runs: pd.DataFrame) -> list[str]:
     """List the revisions of the code by which the runs were trained, that of most runs first; none where none is known."""
     return [str(revision) for revision in runs["git"].dropna().value_counts().index]
-
-
-def published_summary(found: Results) -> str:
-    """Hold the first variants against the first number that is published of each; empty where there is none."""
-    name, firsts = found.tables.plan.study.metrics[0], {}
-    for one in found.published:
-        if one.match.published.entry.metric == name:
-            firsts.setdefault(one.match.variant, one)
-    said = [
-        f"{variant} {ours_text(one)}, published {published_text(one.match.published)}"
-        + (" by another protocol" if one.match.differences else "")
-        for variant, one in list(firsts.items())[:MOST_PUBLISHED]
-    ]
-    return f"{found.tables.plan.metrics[name].title}: {'; '.join(said)}" if said else ""
 
 
 def comparison_content(tables: StudyTables) -> dict[str, Any]:
