@@ -3,6 +3,7 @@
 import string
 import subprocess
 import sys
+from pathlib import Path
 
 import claimed
 import pytest
@@ -38,6 +39,13 @@ def read(tmp_path):
         return read_study(tmp_path / "study.yaml")
 
     return read
+
+
+@pytest.mark.parametrize("name", ["runs", "effects"])
+@pytest.mark.parametrize(("study", "differ"), [("miniature", False), ("digits", True)])
+def test_scales_differ_only_where_there_are_several(name, study, differ):
+    figure = draw(name, invented_tables(read_study(Path(__file__).parents[2] / f"config/studies/{study}.yaml")))
+    assert ("scales differ" in figure.get_suptitle().replace("\n", " ")) == differ
 
 
 @pytest.mark.parametrize("name", FIGURES)

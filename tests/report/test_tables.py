@@ -93,7 +93,7 @@ def test_a_study_of_one_variant_speaks_of_no_effect(tmp_path):
         *tables_of_one.comparison.loc[0, ["test_accuracy_mean", "test_accuracy_sd"]], plan.metrics["test_accuracy"]
     )
     assert (
-        f"Test accuracy (%): lenet {mean} (3 runs). No claim was stated, and there is one variant of each network"
+        f"Test accuracy (%): lenet {mean}, 3 runs. No claim was stated, and there is one variant of each network"
         in page
     )
     assert "All contrasts" not in page

@@ -18,7 +18,7 @@ from ablation.analysis.outcomes import (
     Outcomes,
 )
 from ablation.catalogue.metrics import Metric
-from ablation.report.tables import MINUS, mean_text, number_text
+from ablation.report.tables import MINUS, mean_cell, number_text
 from ablation.report.verdicts import seeds_words, withdrawn_words
 from ablation.study.plan import Plan
 from ablation.support.formatting import count, plural, unit_of_differences
@@ -160,7 +160,7 @@ def means_text(plan: Plan, comparison: pd.DataFrame) -> str:
     name = plan.study.metrics[0]
     metric, rows = plan.metrics[name], comparison[comparison["variant"].isin(plan.study.architectures)]
     said = [
-        f"{row['variant']} {mean_text(row[f'{name}_mean'], row[f'{name}_sd'], metric)} ({plural(row[f'{name}_n'], 'run')})"
+        f"{row['variant']} {mean_cell(row, name, metric)}, {plural(int(row['runs']), 'run')}"
         for _, row in rows[:MOST_MEANS].iterrows()
     ]
     return sentence(f"{metric.title}: {'; '.join(said)}")

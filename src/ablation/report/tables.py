@@ -159,7 +159,7 @@ def readable(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
         cells = {"variant": row["variant"], "n": f"{row[plan.study.metrics[0] + '_n']:.0f}"}
         for position, name in enumerate(plan.study.metrics):
             metric = plan.metrics[name]
-            cells[metric.title] = _mean_cell(row, name, metric)
+            cells[metric.title] = mean_cell(row, name, metric)
             if position == 0 and plan.contrasts:
                 effect = effect_text(Estimate(**{part: row[f"{name}_{part}"] for part in EFFECT}), metric)
                 untested = row["not_testable"] and math.isnan(row[f"{name}_effect_least"])
@@ -179,7 +179,7 @@ def readable(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _mean_cell(row: pd.Series, name: str, metric: Metric) -> str:
+def mean_cell(row: pd.Series, name: str, metric: Metric) -> str:
     """Write the mean of a metric: of how many runs, if some that did not fail have no value, and whether some had no end."""
     n = int(row[f"{name}_n"])
     some = None if metric.exact or n in (0, row["runs"] - row["failed"]) else n

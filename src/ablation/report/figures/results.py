@@ -92,6 +92,11 @@ def _plot_runs(axis: Axes, row: int, values: np.ndarray, statuses: Sequence[str]
         axis.plot([np.nanmean(values)] * 2, [row - 0.36, row + 0.36], color=colour, lw=1.6)
 
 
+def _scales(panels: Mapping[str, Sequence[str]]) -> str:
+    """Say for a title that the scales differ, where there are several."""
+    return "; scales differ" if len(panels) > 1 else ""
+
+
 def final_runs(tables: StudyTables) -> Figure:
     """Draw every run's final value of the first metric by variant, with the mean; failed runs have markers of their own."""
     if has_many(tables.plan):
@@ -100,7 +105,7 @@ def final_runs(tables: StudyTables) -> Figure:
     name = plan.study.metrics[0]
     metric = plan.metrics[name]
     rows = {architecture: variants_of(plan, architecture) for architecture in plan.study.architectures}
-    title = f"Every run's {metric.label} ({seeds_text(runs)}; bar: mean; scales differ)"
+    title = f"Every run's {metric.label} ({seeds_text(runs)}; bar: mean{_scales(rows)})"
     figure, axes = _variant_panels(tables, rows, title)
     for axis, variants in zip(axes, rows.values(), strict=True):
         colours = variant_colours(plan, variants)
@@ -135,7 +140,7 @@ def effects(tables: StudyTables) -> Figure:
         for architecture in plan.study.architectures
     }
     rows = {architecture: variants for architecture, variants in rows.items() if variants}
-    title = f"Effect on {metric.label} against the baseline ({seeds_text(tables.runs)}; scales differ)"
+    title = f"Effect on {metric.label} against the baseline ({seeds_text(tables.runs)}{_scales(rows)})"
     figure, axes = _variant_panels(tables, rows, title)
     estimates = metric.scale * tables.comparison.set_index("variant")[[f"{name}_{part}" for part in EFFECT]]
     first = tables.contrasts[tables.contrasts["metric"] == name].set_index(["variant", "reference"])["not_testable"]
